@@ -1,0 +1,56 @@
+//! `nalcms merge JOB.toml`: assembles finished tasks into mosaics and tables.
+
+use std::path::PathBuf;
+
+use clap::{Args, FromArgMatches};
+use serde_json::json;
+
+use super::options::TalkOptions;
+use super::run::plan_of;
+use super::{Answer, Verb};
+use crate::error::{Error, Result};
+use crate::plan::fingerprint::InputHashes;
+use crate::report::manifest;
+use crate::run::folder::OutputFolder;
+use crate::run::ledger::Ledger;
+use crate::run::merge::merge;
+use crate::run::work_folder;
+
+pub static VERB: Verb = Verb {
+    name: "merge",
+    arguments: |command| {
+        MergeArgs::augment_args(command)
+            .about("Assemble finished tasks into mosaics and tables; refuses gaps (exit 3)")
+            .after_help("Example:\n  nalcms merge job.toml")
+    },
+    run: |matches| {
+        let args = MergeArgs::from_arg_matches(matches).map_err(|e| Error::usage(e.to_string()))?;
+        assemble(&args)
+    },
+};
+
+#[derive(Debug, Args)]
+struct MergeArgs {
+    /// The job file
+    job: PathBuf,
+    /// Write into a folder that belongs to another job
+    #[arg(long)]
+    overwrite: bool,
+    #[command(flatten)]
+    talk: TalkOptions,
+}
+
+fn assemble(args: &MergeArgs) -> Result<Answer> {
+    let plan = plan_of(&args.job)?;
+    let folder = OutputFolder::take(&plan.job.output, &plan.job.name, args.overwrite)?;
+    let hashes = InputHashes::of(&plan, &work_folder(&folder.path).join("inputs.json"))?;
+    let ledger = Ledger::read(&plan, &hashes, &folder.path);
+    let merged = merge(&plan, &ledger, &folder.path)?;
+    if !merged.unchanged {
+        let run = json!({ "tasks": plan.tasks.len(), "computed": 0, "kept": plan.tasks.len() });
+        manifest::write(&folder.path, &plan, &hashes, &merged.totals, &merged.files, run)?;
+    }
+    let text = format!("{}: {} files in place\n", folder.path.display(), merged.files.len() + 2);
+    let json = json!({ "output": folder.path, "complete": true, "files": merged.files });
+    Ok(Answer { text, json, finding: false })
+}

@@ -1,0 +1,148 @@
+//! The command line: one file per verb, one table of verbs.
+//!
+//! stdout is data, stderr is talk. A verb returns what it has to say; this module prints it and chooses the exit
+//! code. Adding a verb: write its file with a `VERB` and add it to [`VERBS`].
+
+mod align;
+mod change;
+mod crosswalk;
+mod info;
+mod legend;
+mod merge;
+mod mosaic;
+mod options;
+mod plan;
+mod reclass;
+mod run;
+mod single;
+mod status;
+mod synth;
+mod verify;
+
+use std::ffi::OsString;
+use std::io::{ErrorKind as IoErrorKind, Write};
+use std::process::ExitCode;
+
+use clap::{ArgMatches, Command};
+use serde_json::Value;
+
+use crate::error::{Error, Result};
+
+/// One verb: what the command line parser needs, and what it does.
+pub struct Verb {
+    /// Name on the command line.
+    pub name: &'static str,
+    /// Adds its arguments and help.
+    pub arguments: fn(Command) -> Command,
+    /// Does it.
+    pub run: fn(&ArgMatches) -> Result<Answer>,
+}
+
+/// What a verb says on stdout.
+#[derive(Debug, Clone, Default)]
+pub struct Answer {
+    /// For people.
+    pub text: String,
+    /// The same for programs (`--json`).
+    pub json: Value,
+    /// The verb's work ended, but with a finding: exit 1.
+    pub finding: bool,
+}
+
+/// All verbs, in the order of the help.
+pub static VERBS: &[&Verb] = &[
+    &run::VERB,
+    &plan::VERB,
+    &status::VERB,
+    &merge::VERB,
+    &verify::VERB,
+    &change::VERB,
+    &reclass::VERB,
+    &mosaic::VERB,
+    &align::VERB,
+    &info::VERB,
+    &legend::VERB,
+    &crosswalk::VERB,
+    &synth::VERB,
+];
+
+const EXAMPLES: &str = "\
+Examples:
+  nalcms run job.toml                       the main job, end to end; run again to resume
+  nalcms plan job.toml                      what it would do; writes nothing
+  nalcms change 2001.tif 2011.tif --years 2001 2011 --legend nlcd -o out
+  nalcms info map.tif --counts --legend nlcd
+
+Exit codes: 0 complete, 1 incomplete or a difference found, 2 usage, 3 input refused, 4 limit or I/O,
+70 bug, 75 stopped by SIGTERM (resumable), 130 Ctrl-C (resumable).";
+
+/// The whole command line.
+pub fn command() -> Command {
+    let base = Command::new("nalcms")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("Land cover change engine for the North American Land Change Monitoring System")
+        .after_help(EXAMPLES)
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .infer_subcommands(false);
+    VERBS.iter().fold(base, |command, verb| command.subcommand((verb.arguments)(Command::new(verb.name))))
+}
+
+/// Parses the command line, runs the verb, prints, and chooses the exit code.
+pub fn dispatch(arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    let matches = match command().try_get_matches_from(arguments) {
+        Ok(matches) => matches,
+        Err(error) => {
+            // Help and version come this way too, with exit code 0 and on stdout.
+            let _ = error.print();
+            return ExitCode::from(error.exit_code() as u8);
+        }
+    };
+    let Some((name, matches)) = matches.subcommand() else { return ExitCode::from(2) };
+    let Some(verb) = VERBS.iter().find(|verb| verb.name == name) else { return ExitCode::from(70) };
+    let as_json = options::wants_json(matches);
+    let answer =
+        crate::io::gdal::init().and_then(|()| crate::run::stop::listen()).and_then(|()| (verb.run)(matches));
+    match answer {
+        Ok(answer) => {
+            let text = if as_json { pretty(&answer.json) } else { answer.text };
+            let printed = print(&text);
+            let code = match printed {
+                Ok(()) => u8::from(answer.finding),
+                Err(code) => code,
+            };
+            ExitCode::from(code)
+        }
+        Err(error) => {
+            if as_json {
+                let _ = print(&pretty(&error.to_json()));
+            }
+            let _ = writeln!(std::io::stderr(), "error: {error}");
+            ExitCode::from(error.kind().exit_code())
+        }
+    }
+}
+
+fn pretty(json: &Value) -> String {
+    let mut text = serde_json::to_string_pretty(json).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+/// Prints to stdout; a reader that has gone away is no failure.
+fn print(text: &str) -> std::result::Result<(), u8> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(e) if e.kind() != IoErrorKind::BrokenPipe => {
+            let error = Error::io("the answer cannot be printed", &e);
+            let _ = writeln!(std::io::stderr(), "error: {error}");
+            Err(error.kind().exit_code())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Talk on stderr: warnings and what is going on.
+fn talk(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}

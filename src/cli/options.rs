@@ -1,0 +1,65 @@
+//! Flags that several verbs share.
+
+use clap::{ArgMatches, Args};
+
+use crate::config::file::ComputeFile;
+use crate::run::progress::{Progress, ProgressMode};
+
+/// Flags of every verb.
+#[derive(Debug, Clone, Args)]
+pub struct TalkOptions {
+    /// Print one JSON document instead of text
+    #[arg(long)]
+    pub json: bool,
+    /// Say nothing but errors
+    #[arg(long, short)]
+    pub quiet: bool,
+    /// Say more
+    #[arg(long, short, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}
+
+/// Flags of verbs that compute.
+#[derive(Debug, Clone, Args)]
+pub struct ComputeOptions {
+    /// Threads; 0 is all
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+    /// Bound on the memory of what runs at once, in MiB
+    #[arg(long, value_name = "N")]
+    pub memory_mib: Option<usize>,
+    /// How progress is shown on stderr
+    #[arg(long, value_enum, default_value_t, value_name = "MODE")]
+    pub progress: ProgressMode,
+}
+
+impl ComputeOptions {
+    /// Lays the flags over the job's own settings.
+    pub fn overlay(&self, compute: &mut ComputeFile) {
+        if let Some(threads) = self.threads {
+            compute.threads = threads;
+        }
+        if let Some(memory_mib) = self.memory_mib {
+            compute.memory_mib = memory_mib;
+        }
+    }
+
+    /// Progress as the flags say.
+    pub fn progress(&self, talk: &TalkOptions) -> Progress {
+        Progress::new(self.progress, talk.quiet)
+    }
+}
+
+/// Whether a verb was asked for JSON.
+pub fn wants_json(matches: &ArgMatches) -> bool {
+    let here = matches.try_get_one::<bool>("json").ok().flatten().copied().unwrap_or(false);
+    here || matches.subcommand().is_some_and(|(_, matches)| wants_json(matches))
+}
+
+/// Two years, written `2001 2011`.
+pub fn year_pair(years: &[i32]) -> (i32, i32) {
+    match years {
+        [from, to, ..] => (*from, *to),
+        _ => (1, 2),
+    }
+}

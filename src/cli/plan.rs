@@ -1,0 +1,151 @@
+//! `nalcms plan JOB.toml`: what `run` would do. Writes nothing.
+
+use std::path::PathBuf;
+
+use clap::{Args, FromArgMatches};
+use serde_json::{Value, json};
+
+use super::options::{ComputeOptions, TalkOptions};
+use super::{Answer, Verb};
+use crate::config::job::Job;
+use crate::error::{Error, Result};
+use crate::io::atomic::write_bytes;
+use crate::plan::{Plan, Scene};
+use crate::run::workers;
+
+pub static VERB: Verb = Verb {
+    name: "plan",
+    arguments: |command| {
+        PlanArgs::augment_args(command)
+            .about("Show what a job would do: inputs as understood, tasks, memory, warnings; writes nothing")
+            .after_help("Examples:\n  nalcms plan job.toml\n  nalcms plan job.toml --json\n  nalcms plan job.toml -o plan.json")
+    },
+    run: |matches| {
+        let args = PlanArgs::from_arg_matches(matches).map_err(|e| Error::usage(e.to_string()))?;
+        plan(&args)
+    },
+};
+
+#[derive(Debug, Args)]
+struct PlanArgs {
+    /// The job file
+    job: PathBuf,
+    /// Write the plan to a file as JSON
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+    #[command(flatten)]
+    compute: ComputeOptions,
+    #[command(flatten)]
+    talk: TalkOptions,
+}
+
+fn plan(args: &PlanArgs) -> Result<Answer> {
+    let mut job = Job::read(&args.job)?;
+    args.compute.overlay(&mut job.compute);
+    let plan = Plan::of(job)?;
+    let json = as_json(&plan);
+    if let Some(path) = &args.output {
+        write_bytes(path, format!("{json:#}\n").as_bytes())?;
+    }
+    Ok(Answer { text: as_text(&plan), json, finding: false })
+}
+
+fn as_text(plan: &Plan) -> String {
+    let grid = &plan.grid;
+    let crs = grid.crs.as_ref().map_or("no CRS".to_string(), |c| format!("{} ({})", c.name, c.ellipsoid));
+    let mut text = format!(
+        "{}: {} x {} cells of {} on {crs}\n  lattice row {}, column {}; bounds {:?}\n  area: {}\n",
+        plan.job.name,
+        grid.rows,
+        grid.cols,
+        grid.resolution_word(),
+        grid.lattice.0,
+        grid.lattice.1,
+        grid.bounds(),
+        plan.area.method()
+    );
+    for epoch in &plan.epochs {
+        text += &format!("{}\n", epoch.year);
+        for scene in &epoch.scenes {
+            text += &scene_text(plan, epoch.year, scene);
+        }
+    }
+    let pairs: Vec<String> = plan.pairs.iter().map(ToString::to_string).collect();
+    text += &format!("change: {}\n", if pairs.is_empty() { "none".into() } else { pairs.join(", ") });
+    if let Some(zones) = &plan.zones {
+        text += &format!(
+            "zones: {} polygons, {} zones, from {}\n",
+            zones.features.len(),
+            zones.keys.len(),
+            zones.crs.name
+        );
+    }
+    text += &format!(
+        "{} tasks of {} cells a side, {} at once, about {} MiB each; {} overview levels\n",
+        plan.tasks.len(),
+        plan.job.compute.task_cells,
+        workers(plan),
+        plan.task_bytes() >> 20,
+        plan.levels
+    );
+    for &product in &plan.products {
+        text += &format!("writes {}\n", plan.path_of(product));
+    }
+    for warning in &plan.warnings {
+        text += &format!("warning: {warning}\n");
+    }
+    text
+}
+
+fn scene_text(plan: &Plan, year: i32, scene: &Scene) -> String {
+    let (header, source) = (&scene.header, &plan.job.sources[usize::from(scene.source)]);
+    let map = &source.maps[&year];
+    let crs =
+        header.grid.crs.as_ref().map_or("no CRS".to_string(), |c| format!("{} ({})", c.name, c.ellipsoid));
+    let crosswalk = map.crosswalk.as_ref().map_or("codes kept".to_string(), |c| c.id.clone());
+    format!(
+        "  {} [{}] {} x {} {}, {crs}\n    legend {}, {crosswalk}; nodata: {}; {}\n",
+        header.path.display(),
+        source.id,
+        header.grid.rows,
+        header.grid.cols,
+        header.sample.word(),
+        map.legend.id,
+        nodata_words(map.legend.nodata.iter().map(|n| n.value), &scene.tag.words()),
+        scene.alignment.words()
+    )
+}
+
+/// The legend's nodata values and the verdict on the tag.
+pub fn nodata_words(values: impl Iterator<Item = i32>, tag: &str) -> String {
+    let values: Vec<String> = values.map(|v| v.to_string()).collect();
+    let legend = if values.is_empty() {
+        "none by the legend".to_string()
+    } else {
+        format!("{} by the legend", values.join(" "))
+    };
+    format!("{legend}; {tag}")
+}
+
+fn as_json(plan: &Plan) -> Value {
+    let scene = |year: i32, scene: &Scene| {
+        let source = &plan.job.sources[usize::from(scene.source)];
+        json!({
+            "source": source.id, "year": year, "header": scene.header, "nodata": scene.tag.words(),
+            "nodata_listed": source.maps[&year].legend.nodata.iter().map(|n| n.value).collect::<Vec<_>>(),
+            "alignment": scene.alignment.words(), "footprint": scene.footprint, "priority": scene.priority,
+        })
+    };
+    let scenes: Vec<Value> =
+        plan.epochs.iter().flat_map(|e| e.scenes.iter().map(|s| scene(e.year, s))).collect();
+    json!({
+        "name": plan.job.name,
+        "job": crate::report::manifest::job(plan),
+        "grid": { "crs": plan.grid.crs, "affine": plan.grid.affine, "rows": plan.grid.rows, "cols": plan.grid.cols, "lattice": plan.grid.lattice },
+        "inputs": scenes,
+        "tasks": plan.tasks.iter().map(|t| json!({ "index": t.index, "window": t.window })).collect::<Vec<_>>(),
+        "workers": workers(plan), "bytes_per_task": plan.task_bytes(), "overview_levels": plan.levels,
+        "outputs": plan.products.iter().map(|p| plan.path_of(*p)).collect::<Vec<_>>(),
+        "warnings": plan.warnings,
+    })
+}

@@ -1,0 +1,90 @@
+//! `nalcms reclass IN -o OUT.tif --crosswalk ID`: one map into another legend, on its own grid.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::{Args, FromArgMatches};
+
+use super::single::{NO_YEAR, RasterOptions, Stage, here, word, write_raster};
+use super::{Answer, Verb};
+use crate::config::file::MissingStratum;
+use crate::config::job::Layer;
+use crate::config::shipped;
+use crate::error::{Error, Result};
+
+pub static VERB: Verb = Verb {
+    name: "reclass",
+    arguments: |command| {
+        ReclassArgs::augment_args(command)
+            .about("Reclass a map by a crosswalk, on its own grid; codes without a row are an error")
+            .after_help(
+                "Examples:\n  \
+                 nalcms reclass nlcd.tif -o nalcms.tif --crosswalk nlcd-nalcms --stratum climate=climate.gpkg,zone\n  \
+                 nalcms reclass nlcd.tif -o nalcms.tif --crosswalk nlcd-nalcms --missing-stratum default\n  \
+                 nalcms reclass a.tif -o b.tif --crosswalk ./mine.toml --legend ./a.toml --target-legend ./b.toml",
+            )
+    },
+    run: |matches| {
+        let args = ReclassArgs::from_arg_matches(matches).map_err(|e| Error::usage(e.to_string()))?;
+        reclass(&args)
+    },
+};
+
+#[derive(Debug, Args)]
+struct ReclassArgs {
+    /// The map
+    input: PathBuf,
+    /// The raster to write
+    #[arg(long, short, value_name = "OUT.tif")]
+    output: PathBuf,
+    /// Crosswalk (an identifier or a file)
+    #[arg(long, value_name = "ID")]
+    crosswalk: String,
+    /// Legend of the map; default: the one the crosswalk names
+    #[arg(long, value_name = "ID")]
+    legend: Option<String>,
+    /// Legend of the output; default: the one the crosswalk names
+    #[arg(long, value_name = "ID")]
+    target_legend: Option<String>,
+    /// Layer of conditional rows: NAME=FILE,FIELD (may be repeated)
+    #[arg(long, value_name = "NAME=FILE,FIELD", value_parser = stratum)]
+    stratum: Vec<Layer>,
+    /// What conditional rows do without their layer: error, default
+    #[arg(long, value_name = "WORD", default_value = "error", value_parser = word::<MissingStratum>)]
+    missing_stratum: MissingStratum,
+    #[command(flatten)]
+    options: RasterOptions,
+}
+
+fn stratum(text: &str) -> std::result::Result<Layer, String> {
+    let parts = text.split_once('=').and_then(|(id, rest)| Some((id, rest.rsplit_once(',')?)));
+    let (id, (path, key)) = parts.ok_or("write it as NAME=FILE,FIELD")?;
+    Ok(Layer { id: id.into(), path: path.into(), key: key.into(), name: None })
+}
+
+fn reclass(args: &ReclassArgs) -> Result<Answer> {
+    let crosswalk = Arc::new(shipped::crosswalk(&args.crosswalk, here())?);
+    let legend = Arc::new(shipped::legend(args.legend.as_ref().unwrap_or(&crosswalk.from), here())?);
+    let target = Arc::new(shipped::legend(args.target_legend.as_ref().unwrap_or(&crosswalk.to), here())?);
+    let mut violations = crosswalk.findings(&legend, &target).violations;
+    if (legend.id.as_str(), target.id.as_str()) != (&crosswalk.from, &crosswalk.to) {
+        violations.push(format!(
+            "it leads from `{}` to `{}`; the legends given are `{}` and `{}`",
+            crosswalk.from, crosswalk.to, legend.id, target.id
+        ));
+    }
+    if !violations.is_empty() {
+        return Err(
+            Error::usage(format!("crosswalk `{}` cannot be used", crosswalk.id)).found_all(violations)
+        );
+    }
+    let files = BTreeMap::from([(NO_YEAR, vec![args.input.clone()])]);
+    let mut stage = Stage::keeping(legend, files);
+    stage.name = target.id.clone();
+    stage.target = target;
+    stage.crosswalk = Some(crosswalk);
+    stage.strata = args.stratum.iter().map(|layer| (layer.id.clone(), layer.clone())).collect();
+    stage.missing_stratum = args.missing_stratum;
+    write_raster(stage, &args.output, &args.options)
+}

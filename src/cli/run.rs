@@ -1,0 +1,134 @@
+//! `nalcms run JOB.toml`: the main job, end to end.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, FromArgMatches};
+use serde_json::json;
+
+use super::options::{ComputeOptions, TalkOptions};
+use super::{Answer, Verb, talk};
+use crate::config::job::Job;
+use crate::error::Result;
+use crate::plan::Plan;
+use crate::plan::fingerprint::InputHashes;
+use crate::report::manifest::{self, standing};
+use crate::run::folder::OutputFolder;
+use crate::run::ledger::{Ledger, TaskState};
+use crate::run::merge::{Merged, merge};
+use crate::run::progress::Progress;
+use crate::run::{RunSummary, run_tasks, work_folder};
+
+pub static VERB: Verb = Verb {
+    name: "run",
+    arguments: |command| {
+        RunArgs::augment_args(command)
+            .about("Run a job end to end; what is already done is skipped")
+            .after_help(
+                "Examples:\n  nalcms run job.toml\n  nalcms run job.toml --threads 2 --progress plain",
+            )
+    },
+    run: |matches| {
+        let args =
+            RunArgs::from_arg_matches(matches).map_err(|e| crate::error::Error::usage(e.to_string()))?;
+        run(&args)
+    },
+};
+
+#[derive(Debug, Args)]
+struct RunArgs {
+    /// The job file
+    job: PathBuf,
+    /// Write into a folder that holds other files or belongs to another job
+    #[arg(long)]
+    overwrite: bool,
+    #[command(flatten)]
+    compute: ComputeOptions,
+    #[command(flatten)]
+    talk: TalkOptions,
+}
+
+fn run(args: &RunArgs) -> Result<Answer> {
+    let mut job = Job::read(&args.job)?;
+    args.compute.overlay(&mut job.compute);
+    let plan = Plan::of(job)?;
+    let finished = execute(&plan, &args.compute.progress(&args.talk), args.overwrite, args.talk.quiet)?;
+    Ok(finished.answer(&plan))
+}
+
+/// What a run leaves.
+pub struct Finished {
+    /// What was done now.
+    pub summary: RunSummary,
+    /// What lies in the output folder.
+    pub merged: Merged,
+}
+
+/// Runs a plan in its own output folder: tasks, merge, provenance.
+///
+/// # Errors
+/// As [`run_tasks`] and [`merge`].
+pub fn execute(plan: &Plan, progress: &Progress, overwrite: bool, quiet: bool) -> Result<Finished> {
+    let folder = OutputFolder::take(&plan.job.output, &plan.job.name, overwrite)?;
+    if !quiet {
+        plan.warnings.iter().for_each(|warning| talk(&format!("warning: {warning}")));
+    }
+    let hashes = InputHashes::of(plan, &work_folder(&folder.path).join("inputs.json"))?;
+    let ledger = Ledger::read(plan, &hashes, &folder.path);
+    let summary = run_tasks(plan, &ledger, progress)?;
+    let ledger = if summary.computed > 0 { Ledger::read(plan, &hashes, &folder.path) } else { ledger };
+    debug_assert_eq!(ledger.count(TaskState::Done), plan.tasks.len());
+    let merged = merge(plan, &ledger, &folder.path)?;
+    if !merged.unchanged || summary.computed > 0 || !folder.path.join("run.json").exists() {
+        let outside: BTreeMap<String, u64> =
+            summary.outside.iter().map(|(path, cells)| (path.display().to_string(), *cells)).collect();
+        let run = json!({
+            "tasks": plan.tasks.len(), "computed": summary.computed, "kept": summary.kept,
+            "seconds": summary.seconds, "outside_grid_pixels": outside,
+        });
+        manifest::write(&folder.path, plan, &hashes, &merged.totals, &merged.files, run)?;
+    }
+    Ok(Finished { summary, merged })
+}
+
+impl Finished {
+    fn answer(&self, plan: &Plan) -> Answer {
+        let summary = &self.summary;
+        let mut text = format!(
+            "{}: {} of {} tasks computed, {} kept; {} files\n",
+            plan.job.output.display(),
+            summary.computed,
+            plan.tasks.len(),
+            summary.kept,
+            self.merged.files.len() + 2
+        );
+        for (position, epoch) in plan.epochs.iter().enumerate() {
+            let standing = standing(&self.merged.totals, position);
+            if standing.proposed > 0 {
+                text += &format!(
+                    "  {}: {:.1} % of the mapped area rests on proposed crosswalk rows{}\n",
+                    epoch.year,
+                    standing.proposed as f64 * 100.0 / standing.mapped.max(1) as f64,
+                    if standing.defaulted > 0 {
+                        format!(
+                            ", {:.1} % on defaults for a missing stratum",
+                            standing.defaulted as f64 * 100.0 / standing.mapped as f64
+                        )
+                    } else {
+                        String::new()
+                    }
+                );
+            }
+        }
+        let json = json!({
+            "output": plan.job.output, "complete": true, "tasks": plan.tasks.len(), "computed": summary.computed,
+            "kept": summary.kept, "seconds": summary.seconds, "files": self.merged.files,
+        });
+        Answer { text, json, finding: false }
+    }
+}
+
+/// Reads a job file, for the verbs that look at one.
+pub fn plan_of(path: &Path) -> Result<Plan> {
+    Plan::of(Job::read(path)?)
+}

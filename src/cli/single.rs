@@ -1,0 +1,228 @@
+//! The stand-alone verbs: each builds a job of one stage and runs it through the same engine.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::Args;
+
+use super::options::{ComputeOptions, TalkOptions};
+use super::run::execute;
+use crate::config::file::{ComputeFile, Extent, MissingStratum, OutsideGrid, Resampling};
+use crate::config::job::{GridChoice, Job, Layer, Products, Source, SourceMap};
+use crate::config::shipped;
+use crate::error::{Error, Result};
+use crate::io::atomic::publish;
+use crate::io::cog::Compression;
+use crate::kernel::change::Unchanged;
+use crate::kernel::pyramid::Tie;
+use crate::model::crosswalk::Crosswalk;
+use crate::model::epoch::{Epoch, Interval};
+use crate::model::legend::{Language, Legend};
+use crate::plan::Plan;
+
+/// The epoch of maps whose year nobody said.
+pub const NO_YEAR: Epoch = 0;
+
+/// Flags of the verbs that read and write rasters.
+#[derive(Debug, Clone, Args)]
+pub struct RasterOptions {
+    /// Band with the class codes, from 1
+    #[arg(long, value_name = "N")]
+    pub band: Option<usize>,
+    /// Nodata value, in place of the file's tag
+    #[arg(long, value_name = "VALUE", allow_hyphen_values = true)]
+    pub nodata: Option<i32>,
+    /// Side of one task in cells: 512 x 2^n; changes no byte of the output
+    #[arg(long, value_name = "CELLS", default_value_t = 4096)]
+    pub task_cells: usize,
+    /// How blocks are compressed: fast, balanced, small, zstd, lzw, none
+    #[arg(long, value_name = "NAME", default_value = "balanced", value_parser = word::<Compression>)]
+    pub compression: Compression,
+    /// Languages of names, the first is the default: en, es, fr
+    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "en", value_parser = word::<Language>)]
+    pub language: Vec<Language>,
+    /// Replace an output that is there already
+    #[arg(long)]
+    pub overwrite: bool,
+    #[command(flatten)]
+    pub compute: ComputeOptions,
+    #[command(flatten)]
+    pub talk: TalkOptions,
+}
+
+/// Parses a word by the names that job files use.
+pub fn word<T: serde::de::DeserializeOwned>(text: &str) -> std::result::Result<T, String> {
+    serde_json::from_value(text.into()).map_err(|e| e.to_string())
+}
+
+/// Parses a legend, crosswalk or grid in the current folder's eyes.
+pub fn here() -> &'static Path {
+    Path::new("")
+}
+
+/// The parts of a one-stage job that differ from verb to verb.
+pub struct Stage {
+    /// Name of the product.
+    pub name: String,
+    /// Legend of the product.
+    pub target: Arc<Legend>,
+    /// Legend of the inputs.
+    pub legend: Arc<Legend>,
+    /// Crosswalk between the two.
+    pub crosswalk: Option<Arc<Crosswalk>>,
+    /// Files by year.
+    pub files: BTreeMap<Epoch, Vec<PathBuf>>,
+    /// Pair to compare.
+    pub pair: Option<Interval>,
+    /// Where the cells lie.
+    pub grid: GridChoice,
+    /// How cells of another grid are taken.
+    pub resampling: Option<Resampling>,
+    /// Layers of conditional rows.
+    pub strata: BTreeMap<String, Layer>,
+    /// What conditional rows do without their layer.
+    pub missing_stratum: MissingStratum,
+    /// Layer of zones.
+    pub zones: Option<Layer>,
+    /// How unchanged cells are written.
+    pub unchanged: Unchanged,
+    /// What is written.
+    pub products: Products,
+}
+
+impl Stage {
+    /// A stage that keeps the codes of a legend.
+    pub fn keeping(legend: Arc<Legend>, files: BTreeMap<Epoch, Vec<PathBuf>>) -> Self {
+        Self {
+            name: legend.id.clone(),
+            target: legend.clone(),
+            legend,
+            crosswalk: None,
+            files,
+            pair: None,
+            grid: GridChoice::OfInputs,
+            resampling: None,
+            strata: BTreeMap::new(),
+            missing_stratum: MissingStratum::Error,
+            zones: None,
+            unchanged: Unchanged::Zero,
+            products: Products { landcover: true, change: false, tables: false },
+        }
+    }
+
+    /// The job of this stage.
+    ///
+    /// # Errors
+    /// Usage: a flag that cannot be.
+    pub fn job(self, output: PathBuf, options: &RasterOptions) -> Result<Job> {
+        let cells = options.task_cells;
+        if !cells.is_multiple_of(512) || !(cells / 512).is_power_of_two() || cells > 32_768 {
+            return Err(Error::usage("--task-cells must be 512, 1024, 2048, … up to 32768").found(cells));
+        }
+        let mut compute =
+            ComputeFile { task_cells: cells, compression: options.compression, ..ComputeFile::default() };
+        options.compute.overlay(&mut compute);
+        let map = |files: &Vec<PathBuf>| SourceMap {
+            files: files.clone(),
+            date: None,
+            edition: None,
+            legend: self.legend.clone(),
+            crosswalk: self.crosswalk.clone(),
+            take_default: self.missing_stratum == MissingStratum::Default,
+            priority: 0,
+            resampling: self.resampling,
+            band: options.band,
+            nodata: options.nodata,
+        };
+        let id = self.legend.id.clone();
+        let source = Source {
+            section: id.clone(),
+            id,
+            country: None,
+            maps: self.files.iter().map(|(year, files)| (*year, map(files))).collect(),
+        };
+        Ok(Job {
+            name: self.name,
+            output,
+            languages: options.language.clone(),
+            target: self.target,
+            grid: self.grid,
+            outside_grid: OutsideGrid::Error,
+            sources: vec![source],
+            epochs: self.files.keys().copied().collect(),
+            pairs: self.pair.into_iter().collect(),
+            unchanged: self.unchanged,
+            tie: Tie::Hash,
+            strata: self.strata,
+            zones: self.zones,
+            compute,
+            products: self.products,
+        })
+    }
+}
+
+/// Runs a stage whose only output is one raster, and puts that in place with its sidecar.
+///
+/// # Errors
+/// Usage: the output exists. Whatever the run says.
+pub fn write_raster(stage: Stage, output: &Path, options: &RasterOptions) -> Result<super::Answer> {
+    if output.exists() && !options.overwrite {
+        return Err(Error::usage("the output exists already")
+            .at(output.display())
+            .help("say --overwrite to replace it"));
+    }
+    if output.extension().is_none_or(|e| !e.eq_ignore_ascii_case("tif") && !e.eq_ignore_ascii_case("tiff")) {
+        return Err(Error::usage("the output must be a .tif").found(output.display()));
+    }
+    let mut folder = output.as_os_str().to_os_string();
+    folder.push(".nalcms");
+    let folder = PathBuf::from(folder);
+    let plan = Plan::of(stage.job(folder.clone(), options)?)?;
+    let progress = options.compute.progress(&options.talk);
+    let finished = execute(&plan, &progress, false, options.talk.quiet)?;
+    let mut files = Vec::new();
+    for name in finished.merged.files.keys() {
+        let target = match name.strip_prefix("landcover/") {
+            Some(raster) if raster.ends_with(".tif") => output.to_path_buf(),
+            Some(_) => PathBuf::from(format!("{}.aux.xml", output.display())),
+            None => continue,
+        };
+        publish(&folder.join(name), &target)?;
+        files.push(target);
+    }
+    std::fs::remove_dir_all(&folder)
+        .map_err(|e| Error::io("a work folder cannot be removed", &e).at(folder.display()))?;
+    let grid = &plan.grid;
+    let text =
+        format!("{}: {} x {} cells of {}\n", output.display(), grid.rows, grid.cols, grid.resolution_word());
+    let json = serde_json::json!({ "files": files, "rows": grid.rows, "cols": grid.cols });
+    Ok(super::Answer { text, json, finding: false })
+}
+
+/// A grid by identifier or file, and the part of it that is wanted.
+///
+/// # Errors
+/// Usage: no such grid or extent.
+pub fn grid_choice(grid: &str, extent: Option<&str>) -> Result<GridChoice> {
+    let grid = shipped::grid(grid, here())?;
+    let extent = match extent {
+        None => Extent::default(),
+        Some(text) => {
+            let numbers: std::result::Result<Vec<f64>, _> =
+                text.split(',').map(|n| n.trim().parse()).collect();
+            match numbers.ok().and_then(|n| <[f64; 4]>::try_from(n).ok()) {
+                Some(bounds) => Extent::Bounds(bounds),
+                None => Extent::Word(text.to_string()),
+            }
+        }
+    };
+    if let Extent::Word(word) = &extent {
+        let mut known = ["inputs", "full"].into_iter().chain(grid.extents.keys().map(String::as_str));
+        if !known.any(|k| k == word) {
+            return Err(Error::usage(format!("the grid `{}` has no extent `{word}`", grid.id))
+                .expected("inputs, full, a named extent, or xmin,ymin,xmax,ymax"));
+        }
+    }
+    Ok(GridChoice::Named { grid: Box::new(grid), extent })
+}

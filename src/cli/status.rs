@@ -1,0 +1,62 @@
+//! `nalcms status JOB.toml`: which tasks are done, stale or still to do.
+
+use std::path::PathBuf;
+
+use clap::{Args, FromArgMatches};
+use serde_json::json;
+
+use super::options::TalkOptions;
+use super::run::plan_of;
+use super::{Answer, Verb};
+use crate::error::{Error, Result};
+use crate::plan::fingerprint::InputHashes;
+use crate::run::ledger::{Ledger, TaskState};
+use crate::run::merge::CHECKSUMS;
+use crate::run::work_folder;
+
+pub static VERB: Verb = Verb {
+    name: "status",
+    arguments: |command| {
+        StatusArgs::augment_args(command)
+            .about("Show which tasks of a job are done, stale (with the reason) or still to do")
+            .after_help("Examples:\n  nalcms status job.toml\n  nalcms status job.toml --json")
+    },
+    run: |matches| {
+        let args = StatusArgs::from_arg_matches(matches).map_err(|e| Error::usage(e.to_string()))?;
+        status(&args)
+    },
+};
+
+#[derive(Debug, Args)]
+struct StatusArgs {
+    /// The job file
+    job: PathBuf,
+    #[command(flatten)]
+    talk: TalkOptions,
+}
+
+fn status(args: &StatusArgs) -> Result<Answer> {
+    let plan = plan_of(&args.job)?;
+    let output = &plan.job.output;
+    let hashes = InputHashes::of(&plan, &work_folder(output).join("inputs.json"))?;
+    let ledger = Ledger::read(&plan, &hashes, output);
+    let states = [TaskState::Done, TaskState::ToDo, TaskState::Stale, TaskState::Torn];
+    let mut text = format!("{}: {} tasks\n", output.display(), plan.tasks.len());
+    for state in states.into_iter().filter(|state| ledger.count(*state) > 0) {
+        text += &format!("  {:>6} {}\n", ledger.count(state), state.reason());
+    }
+    let published = output.join(CHECKSUMS).exists();
+    text += if published { "outputs are in place\n" } else { "outputs are not in place yet\n" };
+    let open: Vec<_> = plan
+        .tasks
+        .iter()
+        .filter(|task| ledger.states[task.index] != TaskState::Done)
+        .map(|task| json!({ "index": task.index, "window": task.window, "state": ledger.states[task.index] }))
+        .collect();
+    let json = json!({
+        "output": output, "tasks": plan.tasks.len(), "done": ledger.count(TaskState::Done),
+        "stale": ledger.count(TaskState::Stale), "torn": ledger.count(TaskState::Torn),
+        "to_do": ledger.count(TaskState::ToDo), "published": published, "open": open,
+    });
+    Ok(Answer { text, json, finding: false })
+}

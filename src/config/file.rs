@@ -1,0 +1,445 @@
+//! A job file, exactly as written.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::de::{MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::error::{Error, Result, did_you_mean};
+use crate::io::cog::Compression;
+use crate::kernel::change::Unchanged;
+use crate::kernel::pyramid::Tie;
+use crate::model::epoch::Epoch;
+use crate::model::legend::Language;
+
+/// A job: what to read, what to make of it, where to write it.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct JobFile {
+    /// Name of the product; starts every file name.
+    pub name: String,
+    /// Output folder.
+    pub output: PathBuf,
+    /// Languages of names; the first is the default.
+    #[serde(default = "english")]
+    pub language: OneOrMany<Language>,
+    /// Legend of the product.
+    #[serde(default = "nalcms")]
+    pub legend: String,
+    /// Where the product's cells lie.
+    pub grid: GridFile,
+    /// The maps that go in.
+    #[serde(default, rename = "source")]
+    pub sources: Vec<SourceFile>,
+    /// Ancillary layers that conditional crosswalk rows name.
+    #[serde(default)]
+    pub strata: BTreeMap<String, StratumFile>,
+    /// Which changes to compute.
+    #[serde(default)]
+    pub change: ChangeFile,
+    /// Layers of zones to tabulate by.
+    #[serde(default)]
+    pub zones: Vec<ZonesFile>,
+    /// Machine settings; none of them changes a number.
+    #[serde(default)]
+    pub compute: ComputeFile,
+}
+
+fn english() -> OneOrMany<Language> {
+    OneOrMany::One(Language::En)
+}
+
+fn nalcms() -> String {
+    "nalcms".into()
+}
+
+/// One value or a list.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(untagged)]
+pub enum OneOrMany<T> {
+    /// One.
+    One(T),
+    /// A list.
+    Many(Vec<T>),
+}
+
+impl<T: Clone> OneOrMany<T> {
+    /// As a list.
+    pub fn to_vec(&self) -> Vec<T> {
+        match self {
+            Self::One(one) => vec![one.clone()],
+            Self::Many(many) => many.clone(),
+        }
+    }
+}
+
+/// `[grid]`: a preset, or CRS, origin, cell size and shape.
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct GridFile {
+    /// Identifier of a shipped grid, or a grid file.
+    pub preset: Option<String>,
+    /// Which part of it.
+    #[serde(default)]
+    pub extent: Extent,
+    /// CRS of a grid of one's own: WKT, `EPSG:…` or PROJ string.
+    pub crs: Option<String>,
+    /// x of the left edge, y of the upper edge.
+    pub origin: Option<[f64; 2]>,
+    /// Side of a cell, in metres.
+    pub cell_size_m: Option<f64>,
+    /// Rows and columns.
+    pub shape: Option<[usize; 2]>,
+    /// What to do with valid source cells outside the grid.
+    #[serde(default)]
+    pub outside_grid: OutsideGrid,
+}
+
+/// Which part of a grid the product covers.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(untagged)]
+pub enum Extent {
+    /// `inputs`, `full`, or a part that the grid names.
+    Word(String),
+    /// That of a raster.
+    Like {
+        /// The raster.
+        like: PathBuf,
+    },
+    /// xmin, ymin, xmax, ymax in the grid's CRS, snapped outward.
+    Bounds([f64; 4]),
+}
+
+impl Default for Extent {
+    fn default() -> Self {
+        Self::Word("inputs".into())
+    }
+}
+
+/// What to do with valid source cells outside the grid.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OutsideGrid {
+    /// More than none is an error.
+    #[default]
+    Error,
+    /// They are counted and left out.
+    Drop,
+}
+
+/// What a conditional crosswalk row does without its layer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MissingStratum {
+    /// It is an error.
+    #[default]
+    Error,
+    /// It takes the row's default, counted.
+    Default,
+}
+
+/// How cells of another grid are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Resampling {
+    /// The source cell under the target cell's centre.
+    Nearest,
+    /// The class of most source cells.
+    Mode,
+}
+
+/// The keys of a source that an epoch may override.
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
+pub struct SourceKeys {
+    /// Legend of the files.
+    pub legend: Option<String>,
+    /// Crosswalk to the product's legend.
+    pub crosswalk: Option<String>,
+    /// What conditional rows do without their layer.
+    pub missing_stratum: Option<MissingStratum>,
+    /// Larger wins where sources overlap.
+    pub priority: Option<i32>,
+    /// How cells of another grid are taken.
+    pub resampling: Option<Resampling>,
+    /// Band with the class codes, from 1.
+    pub band: Option<usize>,
+}
+
+/// `[[source]]`: one series of maps.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct SourceFile {
+    /// Identifier.
+    pub id: String,
+    /// Section of the continent; default: the identifier.
+    pub section: Option<String>,
+    /// Country.
+    pub country: Option<String>,
+    /// Legend of the files.
+    pub legend: Option<String>,
+    /// Crosswalk to the product's legend.
+    pub crosswalk: Option<String>,
+    /// What conditional rows do without their layer.
+    pub missing_stratum: Option<MissingStratum>,
+    /// Larger wins where sources overlap.
+    pub priority: Option<i32>,
+    /// How cells of another grid are taken.
+    pub resampling: Option<Resampling>,
+    /// Band with the class codes, from 1.
+    pub band: Option<usize>,
+    /// Files by mapped year.
+    pub epochs: BTreeMap<String, EpochFile>,
+}
+
+impl SourceFile {
+    /// The keys that an epoch may override.
+    pub fn keys(&self) -> SourceKeys {
+        SourceKeys {
+            legend: self.legend.clone(),
+            crosswalk: self.crosswalk.clone(),
+            missing_stratum: self.missing_stratum,
+            priority: self.priority,
+            resampling: self.resampling,
+            band: self.band,
+        }
+    }
+}
+
+/// The files of one epoch of a source: a pattern, a list of patterns, or a table.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct EpochFile {
+    /// Paths or glob patterns.
+    pub files: Vec<String>,
+    /// True date of the map.
+    pub date: Option<String>,
+    /// Edition of the map.
+    pub edition: Option<String>,
+    /// Keys of the source, overridden.
+    #[serde(flatten)]
+    pub keys: SourceKeys,
+}
+
+/// The table form of an epoch.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EpochTable {
+    files: OneOrMany<String>,
+    date: Option<DateText>,
+    edition: Option<DateText>,
+    legend: Option<String>,
+    crosswalk: Option<String>,
+    missing_stratum: Option<MissingStratum>,
+    priority: Option<i32>,
+    resampling: Option<Resampling>,
+    band: Option<usize>,
+}
+
+/// A date or edition, with or without quotes.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum DateText {
+    Text(String),
+    Number(i64),
+}
+
+impl DateText {
+    fn into_text(self) -> String {
+        match self {
+            Self::Text(text) => text,
+            Self::Number(number) => number.to_string(),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for EpochFile {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        struct Epochs;
+
+        impl<'de> Visitor<'de> for Epochs {
+            type Value = EpochFile;
+
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("a file pattern, a list of them, or a table with `files`")
+            }
+
+            fn visit_str<E>(self, pattern: &str) -> std::result::Result<EpochFile, E> {
+                Ok(EpochFile { files: vec![pattern.into()], ..EpochFile::default() })
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> std::result::Result<EpochFile, A::Error> {
+                let files = Vec::deserialize(SeqAccessDeserializer::new(list))?;
+                Ok(EpochFile { files, ..EpochFile::default() })
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> std::result::Result<EpochFile, A::Error> {
+                let table = EpochTable::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(EpochFile {
+                    files: table.files.to_vec(),
+                    date: table.date.map(DateText::into_text),
+                    edition: table.edition.map(DateText::into_text),
+                    keys: SourceKeys {
+                        legend: table.legend,
+                        crosswalk: table.crosswalk,
+                        missing_stratum: table.missing_stratum,
+                        priority: table.priority,
+                        resampling: table.resampling,
+                        band: table.band,
+                    },
+                })
+            }
+        }
+
+        deserializer.deserialize_any(Epochs)
+    }
+}
+
+/// `[strata.<name>]`: a polygon layer whose values conditional rows name.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct StratumFile {
+    /// The layer.
+    pub path: PathBuf,
+    /// Field that holds the values.
+    pub key: String,
+}
+
+/// `[change]`: which pairs, and how unchanged cells are written.
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChangeFile {
+    /// Which pairs of epochs.
+    #[serde(default)]
+    pub pairs: Pairs,
+    /// How unchanged cells are written.
+    #[serde(default)]
+    pub unchanged: Unchanged,
+    /// Who wins a tie in overviews.
+    #[serde(default)]
+    pub tie: Tie,
+}
+
+/// Which pairs of epochs to compare.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(untagged)]
+pub enum Pairs {
+    /// By rule.
+    Rule(PairRule),
+    /// One by one: from, to.
+    Listed(Vec<[Epoch; 2]>),
+}
+
+/// A rule for pairs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PairRule {
+    /// Each epoch with the next.
+    Consecutive,
+    /// The first with the last.
+    FirstLast,
+    /// Every earlier one with every later one.
+    All,
+}
+
+impl Default for Pairs {
+    fn default() -> Self {
+        Self::Rule(PairRule::Consecutive)
+    }
+}
+
+/// `[[zones]]`: a layer of zones to tabulate by.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct ZonesFile {
+    /// Name of the layer in tables.
+    pub id: String,
+    /// The layer.
+    pub path: PathBuf,
+    /// Field that identifies a zone; kept as text.
+    pub key: String,
+    /// Field that names it.
+    pub name: Option<String>,
+}
+
+/// `[compute]`: how the machine is used.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ComputeFile {
+    /// Threads; 0 is all.
+    pub threads: usize,
+    /// Bound on the memory of what runs at once, in MiB.
+    pub memory_mib: usize,
+    /// Side of one task: 512 x 2^n.
+    pub task_cells: usize,
+    /// How blocks are compressed.
+    pub compression: Compression,
+}
+
+impl Default for ComputeFile {
+    fn default() -> Self {
+        Self { threads: 0, memory_mib: 2048, task_cells: 4096, compression: Compression::Balanced }
+    }
+}
+
+impl JobFile {
+    /// Reads a job file.
+    ///
+    /// # Errors
+    /// Usage: no such file, not TOML, an unknown key (with the nearest known one), a value of the wrong kind.
+    pub fn read(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|e| Error::usage("a job file cannot be read").at(path.display()).found(e))?;
+        toml::from_str(&text).map_err(|e| explain(&e.to_string()).at(path.display()))
+    }
+}
+
+/// Turns the parser's words into an error with a suggestion for a mistyped key.
+fn explain(message: &str) -> Error {
+    let error = Error::usage("a job file says something that is not understood").found(message.trim_end());
+    let quoted: Vec<&str> =
+        message.lines().last().unwrap_or_default().split('`').skip(1).step_by(2).collect();
+    let Some((typo, known)) = quoted.split_first() else { return error };
+    if !message.contains("unknown field") && !message.contains("unknown variant") {
+        return error;
+    }
+    match did_you_mean(typo, known.iter().copied()) {
+        Some(near) => error.help(format!("did you mean `{near}`?")),
+        None => error.help("see the job file's reference in the README"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_key_is_refused_with_the_nearest_known_one() {
+        let text = "name = \"a\"\noutput = \"o\"\n[grid]\npreset = \"nalcms-30m\"\nextnet = \"full\"\n";
+        let message = explain(&toml::from_str::<JobFile>(text).unwrap_err().to_string()).to_string();
+        assert!(message.contains("did you mean `extent`?"), "{message}");
+        assert!(message.contains("line 5"), "{message}");
+    }
+
+    #[test]
+    fn an_epoch_is_a_pattern_a_list_or_a_table() {
+        let text = r#"
+            id = "us"
+            legend = "nlcd"
+            [epochs]
+            2001 = "a*.tif"
+            2006 = ["b.tif", "c.tif"]
+            2011 = { files = "d.tif", date = 2012, priority = 3 }
+        "#;
+        let source: SourceFile = toml::from_str(text).unwrap();
+        assert_eq!(source.epochs["2001"].files, ["a*.tif"]);
+        assert_eq!(source.epochs["2006"].files.len(), 2);
+        assert_eq!(
+            (source.epochs["2011"].date.as_deref(), source.epochs["2011"].keys.priority),
+            (Some("2012"), Some(3))
+        );
+        let typo = text.replace("priority", "priorty");
+        assert!(toml::from_str::<SourceFile>(&typo).unwrap_err().to_string().contains("priorty"));
+    }
+}

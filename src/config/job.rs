@@ -1,0 +1,481 @@
+//! A job as it is meant: defaults filled, data loaded, contradictions told all at once.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::file::{
+    ComputeFile, EpochFile, Extent, GridFile, JobFile, MissingStratum, OutsideGrid, PairRule, Pairs,
+    Resampling, SourceFile, SourceKeys,
+};
+use super::shipped::{self, NamedGrid};
+use crate::error::{Error, Result};
+use crate::kernel::change::{LARGEST_CODE, Unchanged};
+use crate::kernel::mosaic::NO_SOURCE;
+use crate::kernel::pyramid::Tie;
+use crate::model::crosswalk::Crosswalk;
+use crate::model::epoch::{Epoch, Interval};
+use crate::model::legend::{ClassCode, Language, Legend};
+use crate::model::window::BLOCK;
+
+/// A job, checked as far as that goes without opening a raster.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// Name of the product.
+    pub name: String,
+    /// Output folder.
+    pub output: PathBuf,
+    /// Languages of names; the first is the default.
+    pub languages: Vec<Language>,
+    /// Legend of the product.
+    pub target: Arc<Legend>,
+    /// Where the product's cells lie.
+    pub grid: GridChoice,
+    /// What to do with valid source cells outside the grid.
+    pub outside_grid: OutsideGrid,
+    /// Series of maps, in the order of the file.
+    pub sources: Vec<Source>,
+    /// Mapped years, ascending.
+    pub epochs: Vec<Epoch>,
+    /// Pairs to compare, in the order asked for.
+    pub pairs: Vec<Interval>,
+    /// How unchanged cells are written.
+    pub unchanged: Unchanged,
+    /// Who wins a tie in overviews.
+    pub tie: Tie,
+    /// Ancillary layers, by name.
+    pub strata: BTreeMap<String, Layer>,
+    /// The layer of zones.
+    pub zones: Option<Layer>,
+    /// Machine settings.
+    pub compute: ComputeFile,
+    /// What to write.
+    pub products: Products,
+}
+
+/// Where the product's cells lie.
+#[derive(Debug, Clone)]
+pub enum GridChoice {
+    /// On a grid with a name, or one of the job's own.
+    Named {
+        /// The grid.
+        grid: Box<NamedGrid>,
+        /// Which part of it.
+        extent: Extent,
+    },
+    /// On the first input's own lattice, over the union of all inputs.
+    OfInputs,
+}
+
+/// What a run writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Products {
+    /// A mosaic per epoch.
+    pub landcover: bool,
+    /// A change raster per pair.
+    pub change: bool,
+    /// Tables.
+    pub tables: bool,
+}
+
+/// A polygon layer.
+#[derive(Debug, Clone)]
+pub struct Layer {
+    /// Name in tables and rules.
+    pub id: String,
+    /// The file.
+    pub path: PathBuf,
+    /// Field that identifies a polygon.
+    pub key: String,
+    /// Field that names it.
+    pub name: Option<String>,
+}
+
+/// A series of maps.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// Identifier.
+    pub id: String,
+    /// Section of the continent.
+    pub section: String,
+    /// Country, where the job names it.
+    pub country: Option<String>,
+    /// Its map of each epoch.
+    pub maps: BTreeMap<Epoch, SourceMap>,
+}
+
+/// The map of one epoch of a series.
+#[derive(Debug, Clone)]
+pub struct SourceMap {
+    /// Files, in order of precedence.
+    pub files: Vec<PathBuf>,
+    /// True date.
+    pub date: Option<String>,
+    /// Edition.
+    pub edition: Option<String>,
+    /// Legend of the files.
+    pub legend: Arc<Legend>,
+    /// Crosswalk to the product's legend; `None` keeps the codes.
+    pub crosswalk: Option<Arc<Crosswalk>>,
+    /// Whether conditional rows take their default without their layer.
+    pub take_default: bool,
+    /// Larger wins where sources overlap.
+    pub priority: i32,
+    /// How cells of another grid are taken, where the job says so.
+    pub resampling: Option<Resampling>,
+    /// Band with the class codes.
+    pub band: Option<usize>,
+    /// Nodata value given by the user, in place of the file's tag.
+    pub nodata: Option<ClassCode>,
+}
+
+impl Job {
+    /// Reads a job file and works out what it means. Paths are relative to the file.
+    ///
+    /// # Errors
+    /// Usage: the file cannot be read, or contradicts itself; every contradiction is listed.
+    pub fn read(path: &Path) -> Result<Self> {
+        let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        Self::resolve(JobFile::read(path)?, folder).map_err(|e| e.at(path.display()))
+    }
+
+    /// Works out what a job file means.
+    ///
+    /// # Errors
+    /// Usage: it contradicts itself. Input: a pattern matches no file.
+    pub fn resolve(file: JobFile, folder: &Path) -> Result<Self> {
+        let mut check = Check::default();
+        let target = Arc::new(shipped::legend(&file.legend, folder)?);
+        check.slug("name", &file.name);
+        check.that(!file.language.to_vec().is_empty(), || "language is empty".into());
+        check.task_cells(file.compute.task_cells);
+        check.that(file.compute.memory_mib >= 64, || {
+            format!("compute.memory_mib is {}; at least 64 is needed", file.compute.memory_mib)
+        });
+        check.that(file.zones.len() <= 1, || {
+            format!("{} [[zones]] layers are given; this version takes one layer a job", file.zones.len())
+        });
+        check.that(!file.sources.is_empty(), || "there is no [[source]]".into());
+        check.that(file.sources.len() < usize::from(NO_SOURCE), || "there are more than 254 sources".into());
+        let mut ids = BTreeSet::new();
+        for source in &file.sources {
+            check.slug("source.id", &source.id);
+            check.that(ids.insert(&source.id), || format!("two sources have the id `{}`", source.id));
+            check.that(!source.epochs.is_empty(), || format!("source `{}` has no epochs", source.id));
+        }
+        for zones in &file.zones {
+            check.that(!["all", "section", "country"].contains(&zones.id.as_str()), || {
+                format!("the zone layer id `{}` is taken by this program's own layers", zones.id)
+            });
+        }
+        let grid = check.grid(&file.grid, folder)?;
+        let mut loader =
+            Loader { folder, target: &target, legends: BTreeMap::new(), crosswalks: BTreeMap::new() };
+        let mut sources = Vec::new();
+        for source in &file.sources {
+            sources.push(loader.source(source, &mut check)?);
+        }
+        let epochs: BTreeSet<Epoch> = sources.iter().flat_map(|s| s.maps.keys().copied()).collect();
+        let epochs: Vec<Epoch> = epochs.into_iter().collect();
+        let pairs = check.pairs(&file.change.pairs, &epochs);
+        let change = target.codes().iter().all(|code| *code <= LARGEST_CODE);
+        check.that(change || pairs.is_empty(), || {
+            format!(
+                "legend `{}` has codes above {LARGEST_CODE}, which from*100+to cannot carry: set change.pairs = [], \
+                 or compare two maps with `nalcms change --tables-only`",
+                target.id
+            )
+        });
+        check.finish()?;
+        let layer = |id: &str, path: &Path, key: &str, name: Option<&String>| Layer {
+            id: id.to_string(),
+            path: folder.join(path),
+            key: key.to_string(),
+            name: name.cloned(),
+        };
+        Ok(Self {
+            output: folder.join(&file.output),
+            languages: file.language.to_vec(),
+            grid,
+            outside_grid: file.grid.outside_grid,
+            sources,
+            epochs,
+            pairs,
+            unchanged: file.change.unchanged,
+            tie: file.change.tie,
+            strata: file
+                .strata
+                .iter()
+                .map(|(id, s)| (id.clone(), layer(id, &s.path, &s.key, None)))
+                .collect(),
+            zones: file.zones.first().map(|z| layer(&z.id, &z.path, &z.key, z.name.as_ref())),
+            compute: file.compute.clone(),
+            products: Products { landcover: true, change: true, tables: true },
+            name: file.name,
+            target,
+        })
+    }
+}
+
+/// Finds the files of patterns: relative to a folder, each pattern's matches in bytewise order.
+///
+/// # Errors
+/// Input: patterns that match nothing, all of them.
+pub fn expand_patterns(patterns: &[String], folder: &Path) -> Result<Vec<PathBuf>> {
+    let (mut files, mut empty) = (Vec::new(), Vec::new());
+    for pattern in patterns {
+        let full = folder.join(pattern);
+        let is_pattern = pattern.contains(['*', '?', '[']) && !full.exists();
+        if !is_pattern {
+            files.push(full);
+            continue;
+        }
+        let matches = glob::glob(&full.to_string_lossy())
+            .map_err(|e| Error::usage("a file pattern is malformed").found(pattern).help(e))?;
+        let mut found: Vec<PathBuf> = matches.filter_map(std::result::Result::ok).collect();
+        found.sort_by(|a, b| a.as_os_str().as_encoded_bytes().cmp(b.as_os_str().as_encoded_bytes()));
+        if found.is_empty() {
+            empty.push(full.display().to_string());
+        }
+        files.extend(found);
+    }
+    if empty.is_empty() {
+        return Ok(files);
+    }
+    Err(Error::input("file patterns match nothing").found_all(empty).help("check the folder and the pattern"))
+}
+
+/// Loads legends and crosswalks once.
+struct Loader<'a> {
+    folder: &'a Path,
+    target: &'a Arc<Legend>,
+    legends: BTreeMap<String, Arc<Legend>>,
+    crosswalks: BTreeMap<String, Arc<Crosswalk>>,
+}
+
+impl Loader<'_> {
+    fn legend(&mut self, name: &str) -> Result<Arc<Legend>> {
+        if let Some(legend) = self.legends.get(name) {
+            return Ok(legend.clone());
+        }
+        let legend = Arc::new(shipped::legend(name, self.folder)?);
+        self.legends.insert(name.to_string(), legend.clone());
+        Ok(legend)
+    }
+
+    fn crosswalk(&mut self, name: &str) -> Result<Arc<Crosswalk>> {
+        if let Some(crosswalk) = self.crosswalks.get(name) {
+            return Ok(crosswalk.clone());
+        }
+        let crosswalk = Arc::new(shipped::crosswalk(name, self.folder)?);
+        self.crosswalks.insert(name.to_string(), crosswalk.clone());
+        Ok(crosswalk)
+    }
+
+    fn source(&mut self, file: &SourceFile, check: &mut Check) -> Result<Source> {
+        let mut maps = BTreeMap::new();
+        for (year, epoch) in &file.epochs {
+            let Ok(year) = year.parse::<Epoch>() else {
+                check.found(format!("source `{}`: epoch `{year}` is no year", file.id));
+                continue;
+            };
+            let at = format!("source `{}`, {year}", file.id);
+            if let Some(map) = self.map(&at, &file.keys(), epoch, check)? {
+                maps.insert(year, map);
+            }
+        }
+        Ok(Source {
+            id: file.id.clone(),
+            section: file.section.clone().unwrap_or_else(|| file.id.clone()),
+            country: file.country.clone(),
+            maps,
+        })
+    }
+
+    fn map(
+        &mut self,
+        at: &str,
+        keys: &SourceKeys,
+        epoch: &EpochFile,
+        check: &mut Check,
+    ) -> Result<Option<SourceMap>> {
+        let over = &epoch.keys;
+        let Some(legend) = over.legend.as_ref().or(keys.legend.as_ref()) else {
+            check.found(format!("{at}: `legend` is missing"));
+            return Ok(None);
+        };
+        let legend = self.legend(legend)?;
+        let named = over.crosswalk.as_ref().or(keys.crosswalk.as_ref().filter(|_| over.legend.is_none()));
+        let crosswalk = match named {
+            Some(name) => Some(self.crosswalk(name)?),
+            None if legend.id == self.target.id => None,
+            None => {
+                let shipped = format!("{}-{}", legend.id, self.target.id);
+                match self.crosswalk(&shipped) {
+                    Ok(crosswalk) => Some(crosswalk),
+                    Err(_) => {
+                        check.found(format!(
+                            "{at}: its legend is `{}`, the product's is `{}`, and no crosswalk leads from one to the \
+                             other; maps of one year must share a legend",
+                            legend.id, self.target.id
+                        ));
+                        return Ok(None);
+                    }
+                }
+            }
+        };
+        if let Some(crosswalk) = &crosswalk {
+            check.crosswalk(at, crosswalk, &legend, self.target);
+        }
+        let take_default =
+            over.missing_stratum.or(keys.missing_stratum).unwrap_or_default() == MissingStratum::Default;
+        Ok(Some(SourceMap {
+            files: expand_patterns(&epoch.files, self.folder).map_err(|e| e.at(at))?,
+            date: epoch.date.clone(),
+            edition: epoch.edition.clone(),
+            legend,
+            crosswalk,
+            take_default,
+            priority: over.priority.or(keys.priority).unwrap_or(0),
+            resampling: over.resampling.or(keys.resampling),
+            band: over.band.or(keys.band),
+            nodata: None,
+        }))
+    }
+}
+
+/// Collects contradictions, to tell them all at once.
+#[derive(Default)]
+struct Check {
+    violations: Vec<String>,
+}
+
+impl Check {
+    fn found(&mut self, violation: String) {
+        if !self.violations.contains(&violation) {
+            self.violations.push(violation);
+        }
+    }
+
+    fn that(&mut self, holds: bool, violation: impl FnOnce() -> String) {
+        if !holds {
+            self.found(violation());
+        }
+    }
+
+    /// Names become parts of file names.
+    fn slug(&mut self, key: &str, name: &str) {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+        self.that(!name.is_empty() && name.chars().all(allowed) && !name.starts_with('.'), || {
+            format!("{key} `{name}` may hold only letters, digits, `.`, `_` and `-`, and not start with `.`")
+        });
+    }
+
+    fn task_cells(&mut self, cells: usize) {
+        self.that(
+            cells.is_multiple_of(BLOCK) && (cells / BLOCK).is_power_of_two() && cells <= 32_768,
+            || format!("compute.task_cells is {cells}; it must be 512, 1024, 2048, … up to 32768"),
+        );
+    }
+
+    fn grid(&mut self, file: &GridFile, folder: &Path) -> Result<GridChoice> {
+        let own = (&file.crs, file.origin, file.cell_size_m, file.shape);
+        let grid = match (&file.preset, own) {
+            (Some(preset), (None, None, None, None)) => shipped::grid(preset, folder)?,
+            (None, (Some(crs), Some(origin), Some(cell_size_m), Some(shape))) => {
+                self.that(cell_size_m > 0.0 && shape[0] > 0 && shape[1] > 0, || {
+                    "grid.cell_size_m and grid.shape must be positive".into()
+                });
+                NamedGrid {
+                    id: "own".into(),
+                    title: "the job's own grid".into(),
+                    source: "the job file".into(),
+                    origin,
+                    cell_size_m,
+                    shape,
+                    crs: crs.clone(),
+                    extents: BTreeMap::new(),
+                }
+            }
+            _ => {
+                self.found(
+                    "[grid] takes either `preset`, or all of `crs`, `origin`, `cell_size_m` and `shape`"
+                        .into(),
+                );
+                self.finish_by_ref()?;
+                return Ok(GridChoice::OfInputs);
+            }
+        };
+        if let Extent::Word(word) = &file.extent {
+            let known = ["inputs", "full"].into_iter().chain(grid.extents.keys().map(String::as_str));
+            self.that(known.clone().any(|k| k == word), || {
+                let known: Vec<&str> = known.collect();
+                format!(
+                    "grid.extent `{word}` is none of {}, {{ like = FILE }} or [xmin, ymin, xmax, ymax]",
+                    known.join(", ")
+                )
+            });
+        }
+        let extent = match &file.extent {
+            Extent::Like { like } => Extent::Like { like: folder.join(like) },
+            other => other.clone(),
+        };
+        Ok(GridChoice::Named { grid: Box::new(grid), extent })
+    }
+
+    fn pairs(&mut self, pairs: &Pairs, epochs: &[Epoch]) -> Vec<Interval> {
+        let pair = |from: &Epoch, to: &Epoch| Interval { from: *from, to: *to };
+        match pairs {
+            Pairs::Rule(PairRule::Consecutive) => epochs.windows(2).map(|w| pair(&w[0], &w[1])).collect(),
+            Pairs::Rule(PairRule::FirstLast) => match (epochs.first(), epochs.last()) {
+                (Some(first), Some(last)) if first != last => vec![pair(first, last)],
+                _ => Vec::new(),
+            },
+            Pairs::Rule(PairRule::All) => {
+                let later = |i: usize| epochs[i + 1..].iter();
+                (0..epochs.len())
+                    .flat_map(|i| later(i).map(move |to| (i, to)))
+                    .map(|(i, to)| pair(&epochs[i], to))
+                    .collect()
+            }
+            Pairs::Listed(listed) => {
+                let mut seen = BTreeSet::new();
+                for [from, to] in listed {
+                    for year in [from, to] {
+                        self.that(epochs.contains(year), || {
+                            format!("change.pairs names {year}, which no source maps")
+                        });
+                    }
+                    self.that(from != to, || format!("change.pairs compares {from} with itself"));
+                    self.that(seen.insert((from, to)), || format!("change.pairs names [{from}, {to}] twice"));
+                }
+                listed.iter().map(|[from, to]| pair(from, to)).collect()
+            }
+        }
+    }
+
+    fn crosswalk(&mut self, at: &str, crosswalk: &Crosswalk, from: &Legend, to: &Legend) {
+        if crosswalk.from != from.id || crosswalk.to != to.id {
+            self.found(format!(
+                "{at}: crosswalk `{}` leads from `{}` to `{}`, but the source's legend is `{}` and the product's `{}`; \
+                 maps of one year must share a legend",
+                crosswalk.id, crosswalk.from, crosswalk.to, from.id, to.id
+            ));
+            return;
+        }
+        for violation in crosswalk.findings(from, to).violations {
+            self.found(format!("crosswalk `{}`: {violation}", crosswalk.id));
+        }
+    }
+
+    fn finish_by_ref(&mut self) -> Result<()> {
+        std::mem::take(self).finish()
+    }
+
+    fn finish(self) -> Result<()> {
+        if self.violations.is_empty() {
+            return Ok(());
+        }
+        Err(Error::usage("a job contradicts itself").found_all(self.violations))
+    }
+}

@@ -1,0 +1,159 @@
+//! Files that are whole or absent: temporary name with a nonce, sync, rename, sync of the folder.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use tempfile::{NamedTempFile, TempPath};
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// Prefix of temporary names; what bears it is never taken for an output.
+pub const TEMPORARY_PREFIX: &str = ".nalcms-";
+
+/// Makes a folder and those above it.
+///
+/// # Errors
+/// Io: the disk refuses.
+pub fn make_folder(path: &Path) -> Result<()> {
+    std::fs::create_dir_all(path).map_err(|e| io_error("a folder cannot be made", path, &e))
+}
+
+/// A file in the making: nobody sees it under its name before [`AtomicFile::commit`].
+#[derive(Debug)]
+pub struct AtomicFile {
+    writer: BufWriter<File>,
+    temporary: TempPath,
+    target: PathBuf,
+}
+
+impl AtomicFile {
+    /// Starts a file beside its target.
+    ///
+    /// # Errors
+    /// Io: the folder cannot be made or written.
+    pub fn create(target: &Path) -> Result<Self> {
+        let folder = target.parent().unwrap_or(Path::new("."));
+        make_folder(folder)?;
+        let (file, temporary) = temporary_in(folder)?.into_parts();
+        Ok(Self { writer: BufWriter::with_capacity(1 << 20, file), temporary, target: target.to_path_buf() })
+    }
+
+    /// Syncs it and gives it its name.
+    ///
+    /// # Errors
+    /// Io: the disk refuses; then nothing of the file remains.
+    pub fn commit(self) -> Result<()> {
+        let failed = |e: &std::io::Error| io_error("a file cannot be written", &self.target, e);
+        let file = self.writer.into_inner().map_err(|e| failed(e.error()))?;
+        file.sync_all().map_err(|e| failed(&e))?;
+        drop(file);
+        persist(self.temporary, &self.target)
+    }
+}
+
+impl Write for AtomicFile {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.writer.write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.writer.flush()
+    }
+}
+
+/// Writes bytes atomically.
+///
+/// # Errors
+/// Io: the disk refuses.
+pub fn write_bytes(path: &Path, bytes: &[u8]) -> Result<()> {
+    let mut file = AtomicFile::create(path)?;
+    file.write_all(bytes).map_err(|e| io_error("a file cannot be written", path, &e))?;
+    file.commit()
+}
+
+/// A temporary name beside a target, for libraries that write files themselves.
+#[derive(Debug)]
+pub struct AtomicPath {
+    temporary: TempPath,
+    target: PathBuf,
+}
+
+impl AtomicPath {
+    /// Chooses a temporary name beside the target.
+    ///
+    /// # Errors
+    /// Io: the folder cannot be made or written.
+    pub fn beside(target: &Path) -> Result<Self> {
+        let folder = target.parent().unwrap_or(Path::new("."));
+        make_folder(folder)?;
+        Ok(Self { temporary: temporary_in(folder)?.into_temp_path(), target: target.to_path_buf() })
+    }
+
+    /// Where to write.
+    pub fn path(&self) -> &Path {
+        &self.temporary
+    }
+
+    /// Syncs what was written and renames it to the target.
+    ///
+    /// # Errors
+    /// Io: the disk refuses.
+    pub fn commit(self) -> Result<()> {
+        let synced = File::open(&self.temporary).and_then(|file| file.sync_all());
+        synced.map_err(|e| io_error("a file cannot be synced", &self.target, &e))?;
+        persist(self.temporary, &self.target)
+    }
+}
+
+/// Renames a finished file into place, whatever stood there.
+///
+/// # Errors
+/// Io: the disk refuses.
+pub fn publish(from: &Path, to: &Path) -> Result<()> {
+    make_folder(to.parent().unwrap_or(Path::new(".")))?;
+    std::fs::rename(from, to).map_err(|e| io_error("a finished file cannot be put in place", to, &e))?;
+    sync_folder(to);
+    Ok(())
+}
+
+/// An error of the operating system, with what can be done about it.
+pub fn io_error(what: &str, path: &Path, cause: &std::io::Error) -> Error {
+    let error = Error::new(ErrorKind::Io, what).at(path.display()).found(cause.to_string());
+    match cause.kind() {
+        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
+            error.help("make room and run again: finished parts are kept")
+        }
+        std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => {
+            error.help("choose an output folder that you may write to")
+        }
+        _ => error,
+    }
+}
+
+fn temporary_in(folder: &Path) -> Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(TEMPORARY_PREFIX).suffix(".tmp").rand_bytes(16);
+    #[cfg(unix)]
+    {
+        // Outputs are for others to read; the process's umask still applies.
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    builder.tempfile_in(folder).map_err(|e| io_error("a file cannot be made", folder, &e))
+}
+
+fn persist(temporary: TempPath, target: &Path) -> Result<()> {
+    temporary
+        .persist(target)
+        .map_err(|e| io_error("a finished file cannot be put in place", target, &e.error))?;
+    sync_folder(target);
+    Ok(())
+}
+
+/// Makes a rename durable. A file system that cannot sync folders keeps the rename anyway, only later.
+fn sync_folder(target: &Path) {
+    if let Some(folder) = target.parent() {
+        let _ = File::open(folder).and_then(|folder| folder.sync_all());
+    }
+}

@@ -1,0 +1,40 @@
+//! The only user of GDAL: rasters and vectors in, tags for our own writer out.
+
+mod crs;
+mod raster;
+mod template;
+mod vector;
+mod write;
+
+pub use crs::{crs_from_wkt, same_crs};
+pub use raster::{Pixels, RasterFile, RasterHeader, SampleKind, open_raster};
+pub use template::{ProductTags, template_tags};
+pub use vector::{BurnedZones, Feature, FeatureLayer, open_features};
+pub use write::write_tiled;
+
+use crate::error::{Error, Result};
+
+/// GDAL's block cache, in MiB; strips that are cut by a window are not decoded twice.
+const CACHE_MIB: u32 = 64;
+
+/// Sets GDAL up for untrusted files and reproducible results: no network, no Python in VRTs, no messages on
+/// stderr (errors carry them).
+///
+/// # Errors
+/// Bug: GDAL refuses a configuration option.
+#[expect(unsafe_code, reason = "PROJ's network switch has no safe wrapper")]
+pub fn init() -> Result<()> {
+    let options = [("GDAL_VRT_ENABLE_PYTHON", "NO".to_string()), ("GDAL_CACHEMAX", CACHE_MIB.to_string())];
+    for (key, value) in options {
+        gdal::config::set_config_option(key, &value).map_err(|e| Error::bug(e.to_string()))?;
+    }
+    gdal::config::set_error_handler(|_, _, _| {});
+    // SAFETY: the function takes a flag by value and touches GDAL's own state only.
+    unsafe { gdal_sys::OSRSetPROJEnableNetwork(0) };
+    Ok(())
+}
+
+/// GDAL's version at run time, such as "3.6.2".
+pub fn version() -> String {
+    gdal::version::version_info("RELEASE_NAME")
+}

@@ -1,0 +1,338 @@
+//! Class rasters: headers and windows of cells.
+
+use std::path::{Path, PathBuf};
+
+use gdal::raster::GdalDataType;
+use gdal::{Dataset, DatasetOptions, GdalOpenFlags, Metadata};
+use ndarray::Array2;
+use serde::Serialize;
+
+use super::crs::describe;
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::grid::{Affine, Grid};
+use crate::model::rule::NAN_VALUE;
+use crate::model::window::Window;
+
+/// Formats that are opened unasked. A file of another format, a VRT with a .tif name say, is refused.
+const RASTER_DRIVERS: [&str; 2] = ["GTiff", "HFA"];
+
+/// Largest side of a raster, in cells: 4 times the 30 m grid of the continent.
+const LARGEST_SIDE: usize = 1 << 20;
+
+/// Largest block a file may make us decode at once, in bytes.
+const LARGEST_BLOCK_BYTES: u64 = 256 << 20;
+
+/// Data type of a band.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SampleKind {
+    /// Unsigned, 8 bits.
+    U8,
+    /// Signed, 8 bits.
+    I8,
+    /// Unsigned, 16 bits.
+    U16,
+    /// Signed, 16 bits.
+    I16,
+    /// Unsigned, 32 bits.
+    U32,
+    /// Signed, 32 bits.
+    I32,
+    /// Floating point, 32 bits.
+    F32,
+    /// Floating point, 64 bits.
+    F64,
+}
+
+impl SampleKind {
+    /// The word users know.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::U8 => "uint8",
+            Self::I8 => "int8",
+            Self::U16 => "uint16",
+            Self::I16 => "int16",
+            Self::U32 => "uint32",
+            Self::I32 => "int32",
+            Self::F32 => "float32",
+            Self::F64 => "float64",
+        }
+    }
+
+    /// Bytes of a sample.
+    pub fn bytes(self) -> u64 {
+        match self {
+            Self::U8 | Self::I8 => 1,
+            Self::U16 | Self::I16 => 2,
+            Self::U32 | Self::I32 | Self::F32 => 4,
+            Self::F64 => 8,
+        }
+    }
+
+    /// Smallest and largest whole number it holds.
+    pub fn range(self) -> (f64, f64) {
+        match self {
+            Self::U8 => (0.0, 255.0),
+            Self::I8 => (-128.0, 127.0),
+            Self::U16 => (0.0, 65_535.0),
+            Self::I16 => (-32_768.0, 32_767.0),
+            Self::U32 => (0.0, f64::from(u32::MAX)),
+            Self::I32 => (f64::from(i32::MIN), f64::from(i32::MAX)),
+            Self::F32 | Self::F64 => (f64::MIN, f64::MAX),
+        }
+    }
+
+    /// Whether it is a floating point type.
+    pub fn is_float(self) -> bool {
+        matches!(self, Self::F32 | Self::F64)
+    }
+}
+
+/// What the header of a raster says.
+#[derive(Debug, Clone, Serialize)]
+pub struct RasterHeader {
+    /// The file.
+    pub path: PathBuf,
+    /// GDAL's format name.
+    pub format: String,
+    /// Number of bands.
+    pub bands: usize,
+    /// The band in use, from 1.
+    pub band: usize,
+    /// Data type of that band.
+    pub sample: SampleKind,
+    /// Where its cells lie.
+    pub grid: Grid,
+    /// Whether the file places its cells at all.
+    pub georeferenced: bool,
+    /// Declared nodata value.
+    pub nodata_tag: Option<f64>,
+    /// Rows and columns of a block.
+    pub block: (usize, usize),
+    /// Compression, as GDAL names it; `None` is none.
+    pub compression: Option<String>,
+    /// Whether it has a palette.
+    pub palette: bool,
+    /// Number of overviews.
+    pub overviews: usize,
+    /// Whether it is laid out as a cloud-optimised GeoTIFF.
+    pub cog: bool,
+}
+
+/// Cells of a window, as the file stores them.
+#[derive(Debug, Clone)]
+pub enum Pixels {
+    /// Unsigned bytes.
+    Bytes(Array2<u8>),
+    /// Every other type, as whole numbers; NaN is [`NAN_VALUE`].
+    Codes(Array2<i32>),
+}
+
+/// An open raster.
+#[derive(Debug)]
+pub struct RasterFile {
+    dataset: Dataset,
+    /// What its header says.
+    pub header: RasterHeader,
+}
+
+/// Opens a raster and checks its header before anything is decoded.
+///
+/// # Errors
+/// Input: no such file, no raster of an allowed format, several bands and none chosen, sizes out of bounds.
+pub fn open_raster(path: &Path, band: Option<usize>) -> Result<RasterFile> {
+    let place = path.display();
+    let metadata = std::fs::metadata(path).map_err(|e| match e.kind() {
+        std::io::ErrorKind::NotFound => {
+            Error::input("no such file").at(&place).help("check the path or the pattern")
+        }
+        _ => Error::io("a file cannot be read", &e).at(&place),
+    })?;
+    if metadata.is_dir() {
+        return Err(Error::input("a folder stands where a raster is expected").at(&place));
+    }
+    let options = DatasetOptions {
+        open_flags: GdalOpenFlags::GDAL_OF_RASTER
+            | GdalOpenFlags::GDAL_OF_READONLY
+            | GdalOpenFlags::GDAL_OF_VERBOSE_ERROR,
+        allowed_drivers: Some(&RASTER_DRIVERS),
+        ..DatasetOptions::default()
+    };
+    let dataset = Dataset::open_ex(path, options).map_err(|e| {
+        Error::input("a file is no raster that can be read")
+            .at(&place)
+            .found(gdal_text(&e))
+            .expected("GeoTIFF or Erdas Imagine (.img)")
+    })?;
+    let header = read_header(path, &dataset, band).map_err(|e| e.at(&place))?;
+    Ok(RasterFile { dataset, header })
+}
+
+fn read_header(path: &Path, dataset: &Dataset, wanted: Option<usize>) -> Result<RasterHeader> {
+    let bands = dataset.raster_count();
+    let band_number = match wanted {
+        Some(n) if (1..=bands).contains(&n) => n,
+        Some(n) => return Err(Error::input(format!("there is no band {n}")).found(format!("{bands} bands"))),
+        None if bands == 1 => 1,
+        None => {
+            return Err(Error::input("a raster has several bands and none was chosen")
+                .found(format!("{bands} bands"))
+                .expected("one band of class codes")
+                .help("choose one: band = N in the job file, --band N on the command line"));
+        }
+    };
+    let (cols, rows) = dataset.raster_size();
+    if rows > LARGEST_SIDE || cols > LARGEST_SIDE {
+        return Err(Error::new(ErrorKind::Limit, "a raster is larger than any this program accepts")
+            .found(format!("{rows} rows x {cols} columns"))
+            .expected(format!("at most {LARGEST_SIDE} a side")));
+    }
+    let band = dataset.rasterband(band_number).map_err(|e| Error::input(gdal_text(&e)))?;
+    let signed = band.metadata_item("PIXELTYPE", "IMAGE_STRUCTURE").is_some_and(|p| p == "SIGNEDBYTE");
+    let sample = match band.band_type() {
+        GdalDataType::UInt8 if signed => SampleKind::I8,
+        GdalDataType::UInt8 => SampleKind::U8,
+        GdalDataType::UInt16 => SampleKind::U16,
+        GdalDataType::Int16 => SampleKind::I16,
+        GdalDataType::UInt32 => SampleKind::U32,
+        GdalDataType::Int32 => SampleKind::I32,
+        GdalDataType::Float32 => SampleKind::F32,
+        GdalDataType::Float64 => SampleKind::F64,
+        other => {
+            return Err(Error::input("a data type that holds no class codes")
+                .found(format!("{other:?}"))
+                .expected("an integer type of at most 32 bits, or float32/float64 with whole numbers"));
+        }
+    };
+    let (block_cols, block_rows) = band.block_size();
+    let interleaved = dataset.metadata_item("INTERLEAVE", "IMAGE_STRUCTURE").is_some_and(|i| i == "PIXEL");
+    let block_bytes = (block_rows as u64)
+        .saturating_mul(block_cols as u64)
+        .saturating_mul(sample.bytes())
+        .saturating_mul(if interleaved { bands as u64 } else { 1 });
+    if block_bytes > LARGEST_BLOCK_BYTES {
+        return Err(Error::new(ErrorKind::Limit, "one block of a raster would fill the memory")
+            .found(format!("blocks of {block_rows} x {block_cols} cells, {block_bytes} bytes each"))
+            .expected(format!("at most {LARGEST_BLOCK_BYTES} bytes a block"))
+            .help("re-tile it: gdal_translate -co TILED=YES -co COMPRESS=DEFLATE IN OUT"));
+    }
+    let transform = dataset.geo_transform().ok();
+    let crs = match dataset.spatial_ref() {
+        Ok(reference) => Some(describe(&reference)?),
+        Err(_) => None,
+    };
+    let affine = Affine(transform.unwrap_or([0.0, 1.0, 0.0, 0.0, 0.0, -1.0]));
+    if affine.inverse().is_none() || affine.0.iter().any(|v| !v.is_finite()) {
+        return Err(
+            Error::input("a raster's geotransform cannot be inverted").found(format!("{:?}", affine.0))
+        );
+    }
+    Ok(RasterHeader {
+        path: path.to_path_buf(),
+        format: dataset.driver().short_name(),
+        bands,
+        band: band_number,
+        sample,
+        grid: Grid { crs, affine, rows, cols, lattice: (0, 0) },
+        georeferenced: transform.is_some(),
+        nodata_tag: band.no_data_value(),
+        block: (block_rows, block_cols),
+        compression: dataset.metadata_item("COMPRESSION", "IMAGE_STRUCTURE"),
+        palette: band.color_table().is_some(),
+        overviews: band.overview_count().unwrap_or(0).max(0) as usize,
+        cog: dataset.metadata_item("LAYOUT", "IMAGE_STRUCTURE").is_some_and(|l| l == "COG"),
+    })
+}
+
+impl RasterFile {
+    /// Reads a window of cells.
+    ///
+    /// # Shape
+    /// The window lies inside the raster; the result has its shape.
+    /// # Errors
+    /// Io: the cells cannot be read or decoded. Input: a class value that is no whole number, with its place.
+    pub fn read(&self, window: &Window) -> Result<Pixels> {
+        let header = &self.header;
+        let place = || format!("{}, band {}, {window}", header.path.display(), header.band);
+        let failed = |e: &gdal::errors::GdalError| {
+            Error::new(ErrorKind::Io, "cells cannot be read").at(place()).found(gdal_text(e)).help(
+                "the file may be damaged or cut short; compare its size and checksum with the publisher's",
+            )
+        };
+        let band = self.dataset.rasterband(header.band).map_err(|e| failed(&e))?;
+        let (at, size) = ((window.col as isize, window.row as isize), (window.cols, window.rows));
+        let shape = (window.rows, window.cols);
+        macro_rules! cells {
+            ($type:ty) => {{
+                let (_, values) =
+                    band.read_as::<$type>(at, size, size, None).map_err(|e| failed(&e))?.into_shape_and_vec();
+                values
+            }};
+        }
+        let array = |values: Vec<i32>| {
+            Array2::from_shape_vec(shape, values)
+                .map_err(|_| Error::bug("a window of another shape was read"))
+        };
+        Ok(match header.sample {
+            SampleKind::U8 => Pixels::Bytes(
+                Array2::from_shape_vec(shape, cells!(u8))
+                    .map_err(|_| Error::bug("a window of another shape was read"))?,
+            ),
+            // GDAL before 3.7 hands signed bytes out as unsigned ones: same bits, other meaning.
+            SampleKind::I8 => {
+                Pixels::Codes(array(cells!(u8).into_iter().map(|v| i32::from(v as i8)).collect())?)
+            }
+            SampleKind::U16 | SampleKind::I16 | SampleKind::I32 => Pixels::Codes(array(cells!(i32))?),
+            SampleKind::U32 | SampleKind::F32 | SampleKind::F64 => {
+                let values = cells!(f64);
+                let codes = whole_numbers(&values, window).map_err(|e| e.at(place()))?;
+                Pixels::Codes(array(codes)?)
+            }
+        })
+    }
+
+    /// The palette, as RGB per code.
+    pub fn palette(&self) -> Vec<[u8; 3]> {
+        let Ok(band) = self.dataset.rasterband(self.header.band) else { return Vec::new() };
+        let Some(table) = band.color_table() else { return Vec::new() };
+        (0..table.entry_count())
+            .filter_map(|i| table.entry_as_rgb(i))
+            .map(|c| [c.r as u8, c.g as u8, c.b as u8])
+            .collect()
+    }
+}
+
+fn whole_numbers(values: &[f64], window: &Window) -> Result<Vec<i32>> {
+    values
+        .iter()
+        .enumerate()
+        .map(|(i, &value)| {
+            if value.is_nan() {
+                return Ok(NAN_VALUE);
+            }
+            // The lowest i32 is NaN's stand-in; float nodata such as -3.4e38 is no class either.
+            if value.fract() == 0.0 && value > f64::from(i32::MIN) && value <= f64::from(i32::MAX) {
+                return Ok(value as i32);
+            }
+            if value <= f64::from(f32::MIN) {
+                return Ok(NAN_VALUE);
+            }
+            let (row, col) = (window.row + (i / window.cols) as i64, window.col + (i % window.cols) as i64);
+            Err(Error::input("a class value is no whole number")
+                .found(format!("{value} at row {row}, column {col}"))
+                .expected("class codes; NaN counts as nodata")
+                .help("this looks like a continuous raster; classify it first"))
+        })
+        .collect()
+}
+
+/// GDAL's own words, without the crate's wrapping.
+pub(super) fn gdal_text(error: &gdal::errors::GdalError) -> String {
+    use gdal::errors::GdalError;
+    match error {
+        GdalError::NullPointer { msg, .. } | GdalError::CplError { msg, .. } if !msg.is_empty() => {
+            msg.trim().to_string()
+        }
+        other => other.to_string(),
+    }
+}

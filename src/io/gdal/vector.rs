@@ -1,0 +1,205 @@
+//! Polygon layers: their keys, and which cells their polygons hold.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use gdal::raster::rasterize;
+use gdal::spatial_ref::CoordTransform;
+use gdal::vector::{Geometry, LayerAccess};
+use gdal::{Dataset, DatasetOptions, DriverManager, GdalOpenFlags};
+use ndarray::{Array2, s};
+
+use super::crs::{describe, spatial_ref};
+use super::raster::gdal_text;
+use crate::error::{Error, Result};
+use crate::model::grid::{Crs, Grid};
+use crate::model::window::{BLOCK, Window};
+
+/// Formats that are opened unasked.
+const VECTOR_DRIVERS: [&str; 5] = ["GPKG", "GeoJSON", "ESRI Shapefile", "FlatGeobuf", "GML"];
+
+/// One polygon, in the CRS of the grid it will be burned on.
+#[derive(Debug, Clone)]
+pub struct Feature {
+    /// Position of its key in [`FeatureLayer::keys`], from 0.
+    pub key: u32,
+    /// Well-known binary.
+    wkb: Vec<u8>,
+    /// xmin, ymin, xmax, ymax.
+    envelope: [f64; 4],
+}
+
+/// A polygon layer, ready to burn.
+#[derive(Debug, Clone)]
+pub struct FeatureLayer {
+    /// Distinct keys as text, with the name that goes with each, in file order of first sight.
+    pub keys: Vec<(String, String)>,
+    /// Polygons in file order.
+    pub features: Vec<Feature>,
+    /// The layer's own CRS.
+    pub crs: Crs,
+}
+
+/// Cells of a window by polygon.
+#[derive(Debug, Clone)]
+pub struct BurnedZones {
+    /// Position of the key + 1; 0 where no polygon holds the cell's centre.
+    pub cells: Array2<u32>,
+    /// Cells whose centre lies in more than one polygon; the first in file order won.
+    pub overlaps: u64,
+}
+
+/// Opens a polygon layer and takes its vertices to a CRS. Equal keys are one zone.
+///
+/// # Errors
+/// Input: no such file, no layer of an allowed format, no such field, a feature without key or geometry, no CRS.
+pub fn open_features(path: &Path, key: &str, name: Option<&str>, target: &Crs) -> Result<FeatureLayer> {
+    read_features(path, key, name, target).map_err(|e| e.at(path.display()))
+}
+
+fn read_features(path: &Path, key: &str, name: Option<&str>, target: &Crs) -> Result<FeatureLayer> {
+    let refused = |e: &gdal::errors::GdalError| {
+        Error::input("a polygon layer cannot be read")
+            .found(gdal_text(e))
+            .expected("GeoPackage, GeoJSON, Shapefile, FlatGeobuf or GML")
+    };
+    if !path.exists() {
+        return Err(Error::input("no such file").help("check the path"));
+    }
+    let options = DatasetOptions {
+        open_flags: GdalOpenFlags::GDAL_OF_VECTOR
+            | GdalOpenFlags::GDAL_OF_READONLY
+            | GdalOpenFlags::GDAL_OF_VERBOSE_ERROR,
+        allowed_drivers: Some(&VECTOR_DRIVERS),
+        ..DatasetOptions::default()
+    };
+    let dataset = Dataset::open_ex(path, options).map_err(|e| refused(&e))?;
+    let mut layers = dataset.layers();
+    let (Some(mut layer), 1) = (layers.next(), dataset.layer_count()) else {
+        let names: Vec<_> = dataset.layers().map(|l| l.name()).collect();
+        return Err(Error::input("a polygon file must hold exactly one layer")
+            .found(format!("{} layers: {}", names.len(), names.join(", ")))
+            .help("copy the layer you mean: ogr2ogr ONE.gpkg IN LAYER"));
+    };
+    let own = layer.spatial_ref().ok_or_else(|| {
+        Error::input("a polygon layer has no CRS").help("define it, e.g. ogr2ogr -a_srs EPSG:4326 OUT IN")
+    })?;
+    let crs = describe(&own)?;
+    let (own, onto) = (spatial_ref(&crs.wkt)?, spatial_ref(&target.wkt)?);
+    let transform = CoordTransform::new(&own, &onto).map_err(|e| refused(&e))?;
+    let fields: Vec<String> = layer.defn().fields().map(|f| f.name()).collect();
+    let column = |field: &str| {
+        fields.iter().position(|f| f == field).ok_or_else(|| {
+            Error::input(format!("a polygon layer has no field `{field}`"))
+                .found(format!("fields: {}", fields.join(", ")))
+                .help("name one of them as `key` or `name`")
+        })
+    };
+    let (key_column, name_column) = (column(key)?, name.map(column).transpose()?);
+    let mut known: BTreeMap<String, u32> = BTreeMap::new();
+    let (mut keys, mut features) = (Vec::new(), Vec::new());
+    for (position, feature) in layer.features().enumerate() {
+        let text = |column| feature.field_as_string(column).map_err(|e| refused(&e));
+        let Some(key) = text(key_column)? else {
+            return Err(
+                Error::input(format!("feature {position} has no `{key}`")).help("give it a key or remove it")
+            );
+        };
+        let Some(geometry) = feature.geometry().filter(|g| !g.is_empty()) else { continue };
+        let mut geometry = geometry.clone();
+        geometry.transform_inplace(&transform).map_err(|e| {
+            Error::input(format!("the polygon of `{key}` cannot be taken to {}", target.name))
+                .found(gdal_text(&e))
+        })?;
+        let bounds = geometry.envelope();
+        let named = match name_column {
+            Some(column) => text(column)?.unwrap_or_default(),
+            None => String::new(),
+        };
+        let number = *known.entry(key.clone()).or_insert_with(|| {
+            keys.push((key, named));
+            (keys.len() - 1) as u32
+        });
+        features.push(Feature {
+            key: number,
+            wkb: geometry.wkb().map_err(|e| refused(&e))?,
+            envelope: [bounds.MinX, bounds.MinY, bounds.MaxX, bounds.MaxY],
+        });
+    }
+    if features.is_empty() {
+        return Err(Error::input("a polygon layer has no polygon"));
+    }
+    Ok(FeatureLayer { keys, features, crs })
+}
+
+impl FeatureLayer {
+    /// Which polygon holds the centre of each cell of a window; the first in file order wins.
+    ///
+    /// Cells are burned in blocks that sit at fixed places of the grid, so that a centre that falls on an edge to
+    /// the last bit goes the same way however the work is cut.
+    ///
+    /// # Errors
+    /// Bug: GDAL cannot burn in memory.
+    pub fn burn(&self, grid: &Grid, window: &Window) -> Result<BurnedZones> {
+        let mut zones = BurnedZones { cells: Array2::zeros((window.rows, window.cols)), overlaps: 0 };
+        let side = BLOCK as i64;
+        let aligned = Window::between(
+            window.row.div_euclid(side) * side,
+            window.col.div_euclid(side) * side,
+            window.row_end(),
+            window.col_end(),
+        );
+        for square in aligned.squares(BLOCK) {
+            let block = Window { rows: BLOCK, cols: BLOCK, ..square };
+            let wanted = block.intersect(window);
+            let Some((first, last)) = self.burn_block(grid, &block)? else { continue };
+            let within = |w: &Window, origin: &Window| {
+                let (row, col) = ((w.row - origin.row) as usize, (w.col - origin.col) as usize);
+                s![row..row + w.rows, col..col + w.cols]
+            };
+            let (first, last) = (first.slice(within(&wanted, &block)), last.slice(within(&wanted, &block)));
+            let key = |polygon: &u32| polygon.checked_sub(1).map_or(0, |p| self.features[p as usize].key + 1);
+            zones.cells.slice_mut(within(&wanted, window)).assign(&first.map(key));
+            zones.overlaps += first.iter().zip(last).filter(|(first, last)| first != last).count() as u64;
+        }
+        Ok(zones)
+    }
+
+    /// Position + 1 of the first and of the last polygon that holds each cell's centre, 0 where none does; `None`
+    /// where no polygon comes near. Where the two differ, polygons overlap.
+    fn burn_block(&self, grid: &Grid, block: &Window) -> Result<Option<(Array2<u32>, Array2<u32>)>> {
+        let place = grid.part(block);
+        let [xmin, ymin, xmax, ymax] = place.bounds();
+        let near = |f: &Feature| {
+            f.envelope[0] <= xmax && f.envelope[2] >= xmin && f.envelope[1] <= ymax && f.envelope[3] >= ymin
+        };
+        let mut polygons: Vec<(usize, &Feature)> =
+            self.features.iter().enumerate().filter(|(_, f)| near(f)).collect();
+        if polygons.is_empty() {
+            return Ok(None);
+        }
+        // Later burns overwrite earlier ones.
+        let last = burn_in_order(&polygons, &place);
+        polygons.reverse();
+        let first = burn_in_order(&polygons, &place);
+        match (first, last) {
+            (Ok(first), Ok(last)) => Ok(Some((first, last))),
+            (Err(e), _) | (_, Err(e)) => {
+                Err(Error::bug(format!("GDAL cannot burn in memory: {}", gdal_text(&e))))
+            }
+        }
+    }
+}
+
+/// Burns the positions + 1 of polygons, one over the other.
+fn burn_in_order(polygons: &[(usize, &Feature)], place: &Grid) -> gdal::errors::Result<Array2<u32>> {
+    let geometries =
+        polygons.iter().map(|(_, f)| Geometry::from_wkb(&f.wkb)).collect::<gdal::errors::Result<Vec<_>>>()?;
+    let values: Vec<f64> = polygons.iter().map(|(position, _)| (position + 1) as f64).collect();
+    let driver = DriverManager::get_driver_by_name("MEM")?;
+    let mut dataset = driver.create_with_band_type::<i32, _>("", BLOCK, BLOCK, 1)?;
+    dataset.set_geo_transform(&place.affine.0)?;
+    rasterize(&mut dataset, &[1], &geometries, &values, None)?;
+    let (_, cells) = dataset.rasterband(1)?.read_band_as::<u32>()?.into_shape_and_vec();
+    Ok(Array2::from_shape_vec((BLOCK, BLOCK), cells).unwrap_or_else(|_| Array2::zeros((BLOCK, BLOCK))))
+}

@@ -1,0 +1,11 @@
+//! The outside world: the only module that opens files. It decides nothing.
+
+pub mod atomic;
+pub mod cog;
+pub mod digest;
+pub mod gdal;
+pub mod pam;
+pub mod part;
+pub mod proj;
+pub mod quicklook;
+pub mod table;

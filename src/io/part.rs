@@ -1,0 +1,271 @@
+//! Parts: everything one task has worked out, in one file. Its existence is the commit.
+//!
+//! A part holds compressed blocks that merge copies, overview cells that merge joins, and partial tables as
+//! integers. Layout: bytes of blocks and cells; the footer as JSON; its length (8 bytes, little endian); the
+//! SHA-256 of everything before; a magic word. A part that is cut short, altered or foreign is recognised and its
+//! task done again.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::atomic::{AtomicFile, io_error};
+use crate::error::{Error, Result};
+use crate::model::window::Window;
+
+const MAGIC: &[u8; 8] = b"NALCMSP1";
+const TRAILER: u64 = 8 + 32 + 8;
+
+/// What stands where in a part.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PartFooter {
+    /// Identity of the task: a hash of everything that can change a byte of the part.
+    pub task_id: String,
+    /// The task's window of the target grid.
+    pub window: Window,
+    /// Rasters, in the plan's order.
+    pub products: Vec<PartProduct>,
+    /// Partial tables.
+    pub tables: PartTables,
+}
+
+/// One raster's share of a part.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct PartProduct {
+    /// Levels whose blocks lie wholly in the task, native first: offset and length of each block, row-major.
+    pub blocks: Vec<Vec<(u64, u32)>>,
+    /// Cells of the levels above, uncompressed.
+    pub cells: Vec<PartCells>,
+    /// Counts of codes in each native block, row-major; for levels above 9.
+    pub block_counts: Vec<Vec<(i32, u64)>>,
+}
+
+/// Overview cells of one level, as little-endian i32.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PartCells {
+    /// Overview level.
+    pub level: u32,
+    /// Rows.
+    pub rows: usize,
+    /// Columns.
+    pub cols: usize,
+    /// Where the cells stand, row-major.
+    pub offset: u64,
+}
+
+/// A joint count: zone, source at `from`, source at `to`, code at `from`, code at `to`, cells.
+pub type JointRow = (u32, u8, u8, Option<i32>, Option<i32>, u64);
+
+/// Partial tables: integers only, so that no order of adding changes a digit.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct PartTables {
+    /// Class counts of each epoch, in the plan's order (both classes of a row are the same).
+    pub areas: Vec<Vec<JointRow>>,
+    /// Joint counts of each pair, in the plan's order.
+    pub pairs: Vec<Vec<JointRow>>,
+    /// Overlaps of each epoch: winner, loser, winner's code, loser's code, cells.
+    pub overlaps: Vec<Vec<(u8, u8, i32, i32, u64)>>,
+    /// Cells decided by each rule, by epoch.
+    pub rules: Vec<Vec<RuleCount>>,
+    /// Cells whose centre lies in more than one zone.
+    pub zone_overlaps: u64,
+}
+
+/// How many cells of the mosaic one crosswalk rule decided.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct RuleCount {
+    /// Source.
+    pub source: u8,
+    /// Code in the source.
+    pub from: i32,
+    /// Value of the stratum, for conditional rows.
+    pub stratum: Option<String>,
+    /// Class it became; `None` is nodata.
+    pub to: Option<i32>,
+    /// Whether the row is proposed.
+    pub proposed: bool,
+    /// Whether a conditional row fell to its default.
+    pub default_taken: bool,
+    /// Cells.
+    pub pixels: u64,
+}
+
+/// A part in the making.
+#[derive(Debug)]
+pub struct PartWriter {
+    file: AtomicFile,
+    path: PathBuf,
+    hasher: Sha256,
+    length: u64,
+}
+
+impl PartWriter {
+    /// Starts a part.
+    ///
+    /// # Errors
+    /// Io: the folder cannot be written.
+    pub fn create(path: &Path) -> Result<Self> {
+        Ok(Self {
+            file: AtomicFile::create(path)?,
+            path: path.to_path_buf(),
+            hasher: Sha256::new(),
+            length: 0,
+        })
+    }
+
+    /// Appends bytes and says where they stand.
+    ///
+    /// # Errors
+    /// Io: the disk refuses.
+    pub fn append(&mut self, bytes: &[u8]) -> Result<u64> {
+        let offset = self.length;
+        self.file.write_all(bytes).map_err(|e| io_error("a part cannot be written", &self.path, &e))?;
+        self.hasher.update(bytes);
+        self.length += bytes.len() as u64;
+        Ok(offset)
+    }
+
+    /// Writes footer and checksum and gives the part its name.
+    ///
+    /// # Errors
+    /// Io: the disk refuses.
+    pub fn commit(mut self, footer: &PartFooter) -> Result<()> {
+        let json =
+            serde_json::to_vec(footer).map_err(|e| Error::bug(format!("a footer cannot be written: {e}")))?;
+        self.append(&json)?;
+        self.append(&(json.len() as u64).to_le_bytes())?;
+        let checksum = self.hasher.finalize();
+        let trailer = [&checksum[..], MAGIC].concat();
+        self.file.write_all(&trailer).map_err(|e| io_error("a part cannot be written", &self.path, &e))?;
+        self.file.commit()
+    }
+}
+
+/// A finished part.
+#[derive(Debug)]
+pub struct Part {
+    path: PathBuf,
+    /// What stands where.
+    pub footer: PartFooter,
+}
+
+/// Why a part cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PartFault {
+    /// There is none.
+    Missing,
+    /// It is cut short, altered, or no part at all.
+    Torn,
+}
+
+impl Part {
+    /// Opens a part; `verify` reads all of it and compares the checksum.
+    ///
+    /// # Errors
+    /// The fault, when it cannot be used.
+    pub fn open(path: &Path, verify: bool) -> std::result::Result<Self, PartFault> {
+        let mut file = File::open(path).map_err(|_| PartFault::Missing)?;
+        let footer = read_footer(&mut file, verify).ok_or(PartFault::Torn)?;
+        Ok(Self { path: path.to_path_buf(), footer })
+    }
+
+    /// Opens it for reading blocks and cells. Thousands of parts exist; few are open at a time.
+    ///
+    /// # Errors
+    /// Io: the part is gone.
+    pub fn reader(&self) -> Result<PartReader> {
+        let file = File::open(&self.path).map_err(|e| io_error("a part cannot be read", &self.path, &e))?;
+        Ok(PartReader { file, path: self.path.clone() })
+    }
+}
+
+/// An open part.
+#[derive(Debug)]
+pub struct PartReader {
+    file: File,
+    path: PathBuf,
+}
+
+impl PartReader {
+    /// Reads bytes of a block or of cells.
+    ///
+    /// # Errors
+    /// Io: the part cannot be read.
+    pub fn read(&self, offset: u64, length: usize) -> Result<Vec<u8>> {
+        let mut bytes = vec![0; length];
+        self.file
+            .read_exact_at(&mut bytes, offset)
+            .map_err(|e| io_error("a part cannot be read", &self.path, &e))?;
+        Ok(bytes)
+    }
+}
+
+fn read_footer(file: &mut File, verify: bool) -> Option<PartFooter> {
+    let length = file.metadata().ok()?.len();
+    let body = length.checked_sub(TRAILER)?;
+    let mut trailer = [0; TRAILER as usize];
+    file.read_exact_at(&mut trailer, body).ok()?;
+    let (footer_length, rest) = trailer.split_first_chunk::<8>()?;
+    let (checksum, magic) = rest.split_at_checked(32)?;
+    if magic != MAGIC {
+        return None;
+    }
+    if verify {
+        let mut hasher = Sha256::new();
+        file.seek(SeekFrom::Start(0)).ok()?;
+        std::io::copy(&mut Read::by_ref(file).take(body + 8), &mut hasher).ok()?;
+        if hasher.finalize()[..] != *checksum {
+            return None;
+        }
+    }
+    let footer_length = u64::from_le_bytes(*footer_length);
+    let start = body.checked_sub(footer_length)?;
+    let mut json = vec![0; usize::try_from(footer_length).ok()?];
+    file.read_exact_at(&mut json, start).ok()?;
+    serde_json::from_slice(&json).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn footer() -> PartFooter {
+        PartFooter {
+            task_id: "abc".into(),
+            window: Window::whole(1, 2),
+            products: vec![PartProduct { blocks: vec![vec![(0, 3)]], ..PartProduct::default() }],
+            tables: PartTables {
+                pairs: vec![vec![(1, 0, 0, Some(3), None, u64::MAX)]],
+                ..PartTables::default()
+            },
+        }
+    }
+
+    #[test]
+    fn a_part_reads_back_and_any_flipped_or_missing_byte_is_noticed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.part");
+        let mut writer = PartWriter::create(&path).unwrap();
+        assert_eq!(writer.append(b"xyz").unwrap(), 0);
+        writer.commit(&footer()).unwrap();
+        let part = Part::open(&path, true).unwrap();
+        assert_eq!(part.reader().unwrap().read(0, 3).unwrap(), b"xyz");
+        assert_eq!(part.footer.tables.pairs, footer().tables.pairs);
+
+        let whole = std::fs::read(&path).unwrap();
+        let damaged = folder.path().join("b.part");
+        for at in 0..whole.len() {
+            let mut bytes = whole.clone();
+            bytes[at] ^= 1;
+            super::super::atomic::write_bytes(&damaged, &bytes).unwrap();
+            assert_eq!(Part::open(&damaged, true).map(|_| ()), Err(PartFault::Torn), "flipped byte {at}");
+            super::super::atomic::write_bytes(&damaged, &whole[..at]).unwrap();
+            assert_eq!(Part::open(&damaged, true).map(|_| ()), Err(PartFault::Torn), "cut at {at}");
+        }
+        assert_eq!(Part::open(&folder.path().join("none"), true).map(|_| ()), Err(PartFault::Missing));
+    }
+}

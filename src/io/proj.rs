@@ -1,0 +1,366 @@
+//! Coordinate operations: one PROJ operation per pair of CRSs, chosen once and then used for every cell.
+//!
+//! GDAL picks an operation anew for every point where several exist; the choice would then depend on the point.
+//! Here it is made once, for the centre of the source, with what is installed and without network, and its text
+//! is part of every task's identity.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::ffi::{CStr, CString, c_char, c_double, c_int, c_void};
+use std::ptr;
+
+use serde::Serialize;
+
+use crate::error::{Error, Result};
+use crate::model::grid::Crs;
+
+/// PROJ's C interface, as far as it is used. Source: <https://proj.org/en/9.1/development/reference/functions.html>.
+#[expect(unsafe_code, reason = "PROJ is a C library")]
+mod ffi {
+    use super::{c_char, c_double, c_int, c_void};
+
+    pub type Pj = c_void;
+
+    unsafe extern "C" {
+        pub fn proj_context_create() -> *mut c_void;
+        pub fn proj_context_destroy(context: *mut c_void) -> *mut c_void;
+        pub fn proj_context_set_enable_network(context: *mut c_void, enable: c_int) -> c_int;
+        pub fn proj_log_level(context: *mut c_void, level: c_int) -> c_int;
+        pub fn proj_create(context: *mut c_void, definition: *const c_char) -> *mut Pj;
+        pub fn proj_destroy(pj: *mut Pj) -> *mut Pj;
+        pub fn proj_create_operation_factory_context(
+            context: *mut c_void,
+            authority: *const c_char,
+        ) -> *mut c_void;
+        pub fn proj_operation_factory_context_destroy(factory: *mut c_void);
+        pub fn proj_operation_factory_context_set_spatial_criterion(
+            context: *mut c_void,
+            factory: *mut c_void,
+            criterion: c_int,
+        );
+        pub fn proj_operation_factory_context_set_grid_availability_use(
+            context: *mut c_void,
+            factory: *mut c_void,
+            usage: c_int,
+        );
+        pub fn proj_create_operations(
+            context: *mut c_void,
+            source: *const Pj,
+            target: *const Pj,
+            factory: *const c_void,
+        ) -> *mut c_void;
+        pub fn proj_list_get_count(list: *const c_void) -> c_int;
+        pub fn proj_list_get(context: *mut c_void, list: *const c_void, index: c_int) -> *mut Pj;
+        pub fn proj_list_destroy(list: *mut c_void);
+        pub fn proj_normalize_for_visualization(context: *mut c_void, pj: *const Pj) -> *mut Pj;
+        pub fn proj_get_area_of_use(
+            context: *mut c_void,
+            pj: *const Pj,
+            west: *mut c_double,
+            south: *mut c_double,
+            east: *mut c_double,
+            north: *mut c_double,
+            name: *mut *const c_char,
+        ) -> c_int;
+        pub fn proj_get_name(pj: *const Pj) -> *const c_char;
+        pub fn proj_as_proj_string(
+            context: *mut c_void,
+            pj: *const Pj,
+            kind: c_int,
+            options: *const *const c_char,
+        ) -> *const c_char;
+        pub fn proj_trans_generic(
+            pj: *mut Pj,
+            direction: c_int,
+            x: *mut c_double,
+            step_x: usize,
+            count_x: usize,
+            y: *mut c_double,
+            step_y: usize,
+            count_y: usize,
+            z: *mut c_double,
+            step_z: usize,
+            count_z: usize,
+            t: *mut c_double,
+            step_t: usize,
+            count_t: usize,
+        ) -> usize;
+    }
+
+    pub const FORWARD: c_int = 1;
+    pub const INVERSE: c_int = -1;
+    /// `PROJ_SPATIAL_CRITERION_PARTIAL_INTERSECTION`.
+    pub const PARTIAL_INTERSECTION: c_int = 1;
+    /// `PROJ_GRID_AVAILABILITY_DISCARD_OPERATION_IF_MISSING_GRID`.
+    pub const DISCARD_IF_MISSING_GRID: c_int = 1;
+    /// `PJ_PROJ_5`.
+    pub const PROJ_5: c_int = 0;
+    /// `PJ_LOG_NONE`.
+    pub const LOG_NONE: c_int = 0;
+}
+
+/// A chosen operation: which of PROJ's candidates, and what it says of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Operation {
+    /// WKT of the source.
+    #[serde(skip)]
+    from: String,
+    /// WKT of the target.
+    #[serde(skip)]
+    to: String,
+    /// Position among PROJ's candidates, best first.
+    #[serde(skip)]
+    candidate: c_int,
+    /// PROJ's name of it.
+    pub name: String,
+    /// Its PROJ string.
+    pub text: String,
+}
+
+/// Which way points go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// From the source's CRS to the target's.
+    Forward,
+    /// From the target's CRS to the source's.
+    Inverse,
+}
+
+impl Operation {
+    /// Chooses the operation between two CRSs: PROJ's best whose area of use holds a point of the source.
+    ///
+    /// # Errors
+    /// Input: PROJ knows no way between the two.
+    pub fn choose(from: &Crs, to: &Crs, x: f64, y: f64) -> Result<Self> {
+        let none = || {
+            Error::input("PROJ knows no way between two CRSs").found(format!("{} to {}", from.name, to.name))
+        };
+        let (longitude, latitude) = geographic_point(from, x, y).unwrap_or((0.0, 0.0));
+        let session = Session::new(&from.wkt, &to.wkt).ok_or_else(none)?;
+        let holds = |candidate: &c_int| session.area_holds(*candidate, longitude, latitude);
+        let candidate =
+            (0..session.count()).find(holds).or((session.count() > 0).then_some(0)).ok_or_else(none)?;
+        let (name, text) = session.describe(candidate).ok_or_else(none)?;
+        Ok(Self { from: from.wkt.clone(), to: to.wkt.clone(), candidate, name, text })
+    }
+
+    /// Takes points in place; those it cannot carry become infinite.
+    ///
+    /// # Errors
+    /// Bug: PROJ cannot build the operation that it offered at plan time.
+    pub fn transform(&self, direction: Direction, xs: &mut [f64], ys: &mut [f64]) -> Result<()> {
+        thread_local! {
+            static OPEN: RefCell<BTreeMap<(String, String, c_int), Transformer>> = const { RefCell::new(BTreeMap::new()) };
+        }
+        OPEN.with_borrow_mut(|open| {
+            let key = (self.from.clone(), self.to.clone(), self.candidate);
+            if !open.contains_key(&key) {
+                let session = Session::new(&self.from, &self.to);
+                let transformer = session.and_then(|s| s.into_transformer(self.candidate));
+                open.insert(
+                    key.clone(),
+                    transformer.ok_or_else(|| Error::bug(format!("PROJ lost {}", self.name)))?,
+                );
+            }
+            if let Some(transformer) = open.get_mut(&key) {
+                transformer.apply(direction, xs, ys);
+            }
+            Ok(())
+        })
+    }
+}
+
+/// Longitude and latitude of a projected point, in degrees of its own datum.
+fn geographic_point(crs: &Crs, x: f64, y: f64) -> Option<(f64, f64)> {
+    if crs.geographic {
+        return Some((x, y));
+    }
+    let session = Session::new(&crs.wkt, "OGC:CRS84")?;
+    let mut transformer = session.into_transformer(0)?;
+    let (mut xs, mut ys) = ([x], [y]);
+    transformer.apply(Direction::Forward, &mut xs, &mut ys);
+    (xs[0].is_finite() && ys[0].is_finite()).then_some((xs[0], ys[0]))
+}
+
+/// PROJ's candidates for a pair of CRSs.
+struct Session {
+    context: *mut c_void,
+    list: *mut c_void,
+}
+
+#[expect(unsafe_code, reason = "PROJ is a C library")]
+impl Session {
+    fn new(from: &str, to: &str) -> Option<Self> {
+        let (from, to) = (CString::new(from).ok()?, CString::new(to).ok()?);
+        // SAFETY: every pointer handed to PROJ is either a live NUL-terminated string or came from PROJ; objects are
+        // destroyed once, after their last use; null results are checked before use.
+        unsafe {
+            let context = ffi::proj_context_create();
+            if context.is_null() {
+                return None;
+            }
+            ffi::proj_log_level(context, ffi::LOG_NONE);
+            ffi::proj_context_set_enable_network(context, 0);
+            let source = ffi::proj_create(context, from.as_ptr());
+            let target = ffi::proj_create(context, to.as_ptr());
+            let factory = ffi::proj_create_operation_factory_context(context, ptr::null());
+            let mut list = ptr::null_mut();
+            if !source.is_null() && !target.is_null() && !factory.is_null() {
+                ffi::proj_operation_factory_context_set_spatial_criterion(
+                    context,
+                    factory,
+                    ffi::PARTIAL_INTERSECTION,
+                );
+                ffi::proj_operation_factory_context_set_grid_availability_use(
+                    context,
+                    factory,
+                    ffi::DISCARD_IF_MISSING_GRID,
+                );
+                list = ffi::proj_create_operations(context, source, target, factory);
+            }
+            if !factory.is_null() {
+                ffi::proj_operation_factory_context_destroy(factory);
+            }
+            ffi::proj_destroy(source);
+            ffi::proj_destroy(target);
+            let session = Self { context, list };
+            (!list.is_null()).then_some(session)
+        }
+    }
+
+    fn count(&self) -> c_int {
+        // SAFETY: the list is not null (checked in `new`) and lives as long as the session.
+        unsafe { ffi::proj_list_get_count(self.list) }
+    }
+
+    fn area_holds(&self, candidate: c_int, longitude: f64, latitude: f64) -> bool {
+        let (mut west, mut south, mut east, mut north) = (0.0, 0.0, 0.0, 0.0);
+        // SAFETY: the candidate is destroyed after use; PROJ writes four doubles through the pointers.
+        let known = unsafe {
+            let pj = ffi::proj_list_get(self.context, self.list, candidate);
+            if pj.is_null() {
+                return false;
+            }
+            let known = ffi::proj_get_area_of_use(
+                self.context,
+                pj,
+                &mut west,
+                &mut south,
+                &mut east,
+                &mut north,
+                ptr::null_mut(),
+            );
+            ffi::proj_destroy(pj);
+            known != 0
+        };
+        // An area without bounds (-1000) holds everything; one that crosses the antimeridian has west > east.
+        if !known || west < -999.0 {
+            return true;
+        }
+        let in_longitude = if west <= east {
+            (west..=east).contains(&longitude)
+        } else {
+            longitude >= west || longitude <= east
+        };
+        in_longitude && (south..=north).contains(&latitude)
+    }
+
+    fn describe(&self, candidate: c_int) -> Option<(String, String)> {
+        // SAFETY: strings belong to the candidate and are copied before it is destroyed.
+        unsafe {
+            let pj = ffi::proj_list_get(self.context, self.list, candidate);
+            if pj.is_null() {
+                return None;
+            }
+            let copy = |text: *const c_char| {
+                if text.is_null() {
+                    String::new()
+                } else {
+                    CStr::from_ptr(text).to_string_lossy().into_owned()
+                }
+            };
+            let name = copy(ffi::proj_get_name(pj));
+            let text = copy(ffi::proj_as_proj_string(self.context, pj, ffi::PROJ_5, ptr::null()));
+            ffi::proj_destroy(pj);
+            Some((name, text))
+        }
+    }
+
+    fn into_transformer(mut self, candidate: c_int) -> Option<Transformer> {
+        // SAFETY: the raw candidate is destroyed after the normalised copy was made; the context moves on.
+        unsafe {
+            let raw = ffi::proj_list_get(self.context, self.list, candidate);
+            if raw.is_null() {
+                return None;
+            }
+            let pj = ffi::proj_normalize_for_visualization(self.context, raw);
+            ffi::proj_destroy(raw);
+            if pj.is_null() {
+                return None;
+            }
+            let context = std::mem::replace(&mut self.context, ptr::null_mut());
+            ffi::proj_list_destroy(std::mem::replace(&mut self.list, ptr::null_mut()));
+            Some(Transformer { context, pj })
+        }
+    }
+}
+
+#[expect(unsafe_code, reason = "PROJ is a C library")]
+impl Drop for Session {
+    fn drop(&mut self) {
+        // SAFETY: null after `into_transformer` took them, else owned by this session alone.
+        unsafe {
+            if !self.list.is_null() {
+                ffi::proj_list_destroy(self.list);
+            }
+            if !self.context.is_null() {
+                ffi::proj_context_destroy(self.context);
+            }
+        }
+    }
+}
+
+/// An operation ready for points, x before y. Belongs to one thread.
+struct Transformer {
+    context: *mut c_void,
+    pj: *mut ffi::Pj,
+}
+
+#[expect(unsafe_code, reason = "PROJ is a C library")]
+impl Transformer {
+    fn apply(&mut self, direction: Direction, xs: &mut [f64], ys: &mut [f64]) {
+        let n = xs.len().min(ys.len());
+        let step = size_of::<f64>();
+        let direction = if direction == Direction::Forward { ffi::FORWARD } else { ffi::INVERSE };
+        // SAFETY: both slices hold n doubles; z and t are absent.
+        unsafe {
+            ffi::proj_trans_generic(
+                self.pj,
+                direction,
+                xs.as_mut_ptr(),
+                step,
+                n,
+                ys.as_mut_ptr(),
+                step,
+                n,
+                ptr::null_mut(),
+                0,
+                0,
+                ptr::null_mut(),
+                0,
+                0,
+            );
+        }
+    }
+}
+
+#[expect(unsafe_code, reason = "PROJ is a C library")]
+impl Drop for Transformer {
+    fn drop(&mut self) {
+        // SAFETY: both belong to this transformer alone; the operation goes before its context.
+        unsafe {
+            ffi::proj_destroy(self.pj);
+            ffi::proj_context_destroy(self.context);
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! The verbs: pure functions on blocks of cells. They open no file, know no path and no configuration.
+
+pub mod align;
+pub mod change;
+pub mod landscape;
+pub mod mosaic;
+pub mod pyramid;
+pub mod reclass;
+pub mod tabulate;
+
+/// A value that stands for a class in a block.
+pub trait ClassValue: Copy + Ord + Send + Sync + std::fmt::Debug + 'static {
+    /// The class code.
+    fn code(self) -> i32;
+    /// The value of a class code; `None` where it does not fit.
+    fn from_code(code: i32) -> Option<Self>;
+}
+
+macro_rules! class_value {
+    ($($type:ty),*) => {$(
+        impl ClassValue for $type {
+            #[inline]
+            fn code(self) -> i32 {
+                i32::from(self)
+            }
+            #[inline]
+            fn from_code(code: i32) -> Option<Self> {
+                Self::try_from(code).ok()
+            }
+        }
+    )*};
+}
+class_value!(u8, u16, i32);

@@ -1,0 +1,155 @@
+//! Mosaic: several sources, one map. The first source in order of precedence that covers a cell decides it.
+
+use std::collections::BTreeMap;
+
+use ndarray::{Array2, ArrayView2, s};
+
+use super::ClassValue;
+use super::tabulate::Map;
+use crate::model::legend::{Absence, ClassCode};
+use crate::model::rule::{NOT_COVERED, Outcome, RuleIndex};
+
+/// Position of a source in the job.
+pub type SourceIndex = u8;
+
+/// No source covers the cell.
+pub const NO_SOURCE: SourceIndex = SourceIndex::MAX;
+
+/// One cell of disagreement: who won, who lost, with which classes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Overlap {
+    /// Source that decided the cell.
+    pub winner: SourceIndex,
+    /// Source that covers it too.
+    pub loser: SourceIndex,
+    /// Class of the winner.
+    pub winner_code: ClassCode,
+    /// Class of the loser; the same where they agree.
+    pub loser_code: ClassCode,
+}
+
+/// A mosaic in the making.
+#[derive(Debug, Clone)]
+pub struct Mosaic<T> {
+    /// Class of each cell, `nodata` where it has none.
+    pub classes: Array2<T>,
+    /// Source that decided each cell, [`NO_SOURCE`] where none covers it.
+    pub winners: Array2<SourceIndex>,
+    nodata: T,
+}
+
+/// Counts of one layer laid into the mosaic, by rule.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LayerCounts {
+    /// Cells that the layer decided, by rule.
+    pub decided: Vec<u64>,
+    /// Cells that the layer covers, decided or not, by rule.
+    pub covered: Vec<u64>,
+}
+
+impl<T: ClassValue> Mosaic<T> {
+    /// An empty mosaic.
+    pub fn new(rows: usize, cols: usize, nodata: T) -> Self {
+        Self {
+            classes: Array2::from_elem((rows, cols), nodata),
+            winners: Array2::from_elem((rows, cols), NO_SOURCE),
+            nodata,
+        }
+    }
+
+    /// The finished map, to tabulate.
+    pub fn as_map(&self) -> Map<'_, T> {
+        Map { classes: self.classes.view(), winners: self.winners.view() }
+    }
+
+    /// Lays the next source in order of precedence under those laid before.
+    ///
+    /// Cells *outside* a source let it through; cells it mapped without an observation are decided as nodata.
+    ///
+    /// # Shape
+    /// `layer` fits into the mosaic from the cell `at` (row, column) on; `outcomes` has an entry for every rule
+    /// index in it.
+    pub fn lay_under(
+        &mut self,
+        layer: ArrayView2<RuleIndex>,
+        at: (usize, usize),
+        outcomes: &[Outcome],
+        source: SourceIndex,
+        overlaps: &mut BTreeMap<Overlap, u64>,
+    ) -> LayerCounts {
+        let mut counts = LayerCounts { decided: vec![0; outcomes.len()], covered: vec![0; outcomes.len()] };
+        let codes: Vec<Option<T>> = outcomes
+            .iter()
+            .map(|outcome| match outcome {
+                Outcome::Class(code) => T::from_code(*code),
+                _ => None,
+            })
+            .collect();
+        let mut pending: Option<(Overlap, u64)> = None;
+        let place = s![at.0..at.0 + layer.nrows(), at.1..at.1 + layer.ncols()];
+        let (mut classes, mut winners) = (self.classes.slice_mut(place), self.winners.slice_mut(place));
+        for ((class, winner), &rule) in classes.iter_mut().zip(winners.iter_mut()).zip(layer) {
+            if rule == NOT_COVERED {
+                continue;
+            }
+            let rule = usize::from(rule);
+            counts.covered[rule] += 1;
+            if outcomes[rule] == Outcome::Absent(Absence::Outside) {
+                continue;
+            }
+            if *winner == NO_SOURCE {
+                *winner = source;
+                *class = codes[rule].unwrap_or(self.nodata);
+                counts.decided[rule] += 1;
+            } else if let (Some(loser_code), true) = (codes[rule], *class != self.nodata) {
+                let overlap = Overlap {
+                    winner: *winner,
+                    loser: source,
+                    winner_code: class.code(),
+                    loser_code: loser_code.code(),
+                };
+                match &mut pending {
+                    Some((run, n)) if *run == overlap => *n += 1,
+                    _ => {
+                        if let Some((run, n)) = pending.replace((overlap, 1)) {
+                            *overlaps.entry(run).or_default() += n;
+                        }
+                    }
+                }
+            }
+        }
+        if let Some((run, n)) = pending {
+            *overlaps.entry(run).or_default() += n;
+        }
+        counts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::array;
+
+    use super::*;
+
+    #[test]
+    fn outside_lets_through_and_no_observation_does_not() {
+        // Rules: 0 outside, 1 no observation, 2 class 7, 3 class 9.
+        let outcomes = [
+            Outcome::Absent(Absence::Outside),
+            Outcome::Absent(Absence::NoObservation),
+            Outcome::Class(7),
+            Outcome::Class(9),
+        ];
+        let mut mosaic = Mosaic::<u8>::new(1, 6, 0);
+        let mut overlaps = BTreeMap::new();
+        let n = NOT_COVERED;
+        let first = mosaic.lay_under(array![[0, 1, 2, 2, n, n]].view(), (0, 0), &outcomes, 0, &mut overlaps);
+        let second = mosaic.lay_under(array![[3, 3, 3, 2, 3, 0]].view(), (0, 0), &outcomes, 1, &mut overlaps);
+        assert_eq!(mosaic.classes, array![[9, 0, 7, 7, 9, 0]]);
+        assert_eq!(mosaic.winners, array![[1, 0, 0, 0, 1, NO_SOURCE]]);
+        assert_eq!(first.decided, [0, 1, 2, 0]);
+        assert_eq!((second.decided, second.covered), (vec![0, 0, 0, 2], vec![1, 0, 1, 4]));
+        let overlap = |winner_code, loser_code| Overlap { winner: 0, loser: 1, winner_code, loser_code };
+        assert_eq!(overlaps, BTreeMap::from([(overlap(7, 9), 1), (overlap(7, 7), 1)]));
+    }
+}

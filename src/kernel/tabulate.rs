@@ -1,0 +1,214 @@
+//! Tabulate: joint counts of two maps, by zone and by the sources that decided the cells.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ndarray::ArrayView2;
+
+use super::ClassValue;
+use super::mosaic::SourceIndex;
+use crate::model::legend::ClassCode;
+
+/// Position of a zone in its layer, counted from 1; 0 is outside every zone.
+pub type ZoneIndex = u32;
+
+/// What a joint count is for: the zone, the deciding sources and the classes of both maps.
+///
+/// `None` stands for nodata.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Joint {
+    /// Zone of the cell.
+    pub zone: ZoneIndex,
+    /// Source of the first map.
+    pub from_source: SourceIndex,
+    /// Source of the second map.
+    pub to_source: SourceIndex,
+    /// Class in the first map.
+    pub from: Option<ClassCode>,
+    /// Class in the second map.
+    pub to: Option<ClassCode>,
+}
+
+/// Joint counts; cells without a class in either map are left out only when they have none in both.
+pub type JointCounts = BTreeMap<Joint, u64>;
+
+/// One map of a pair: classes and deciding sources, one shape.
+#[derive(Debug, Clone, Copy)]
+pub struct Map<'a, T> {
+    /// Class of each cell.
+    pub classes: ArrayView2<'a, T>,
+    /// Deciding source of each cell.
+    pub winners: ArrayView2<'a, SourceIndex>,
+}
+
+/// The largest dense table per zone; beyond it a block holds no class map and counts go through the tree.
+const DENSE_CLASSES: usize = 600;
+
+/// Adds the joint counts of two maps.
+///
+/// # Shape
+/// All planes share one shape `(rows, cols)`; `zones` too.
+/// # Unit
+/// Cells, 64-bit.
+/// # Nodata
+/// `nodata` becomes `None`; a cell with nodata on both sides is not counted.
+/// # Cost
+/// One pass over the cells; a table of `classes²` per combination of zone and sources met in the block.
+pub fn tabulate<T: ClassValue>(
+    from: Map<T>,
+    to: Map<T>,
+    zones: ArrayView2<ZoneIndex>,
+    nodata: T,
+    counts: &mut JointCounts,
+) {
+    let dictionary = Dictionary::of([from.classes, to.classes], nodata);
+    let n = dictionary.codes.len();
+    let mut tables: BTreeMap<(ZoneIndex, SourceIndex, SourceIndex), Vec<u64>> = BTreeMap::new();
+    let rows = from.classes.outer_iter().zip(to.classes.outer_iter());
+    let sides = from.winners.outer_iter().zip(to.winners.outer_iter()).zip(zones.outer_iter());
+    for ((from_classes, to_classes), ((from_winners, to_winners), zones)) in rows.zip(sides) {
+        let mut col = 0;
+        while col < zones.len() {
+            // A run of cells in one zone, decided by one pair of sources, shares a table.
+            let key = (zones[col], from_winners[col], to_winners[col]);
+            let same = |c: &usize| (zones[*c], from_winners[*c], to_winners[*c]) == key;
+            let end = (col + 1..zones.len()).find(|c| !same(c)).unwrap_or(zones.len());
+            if n <= DENSE_CLASSES {
+                let table = tables.entry(key).or_insert_with(|| vec![0; n * n]);
+                for c in col..end {
+                    table[dictionary.index(from_classes[c]) * n + dictionary.index(to_classes[c])] += 1;
+                }
+            } else {
+                for c in col..end {
+                    let code = |value: T| (value != nodata).then(|| value.code());
+                    add(counts, key, code(from_classes[c]), code(to_classes[c]), 1);
+                }
+            }
+            col = end;
+        }
+    }
+    for (key, table) in tables {
+        for (position, &pixels) in table.iter().enumerate().filter(|(_, pixels)| **pixels > 0) {
+            add(counts, key, dictionary.codes[position / n], dictionary.codes[position % n], pixels);
+        }
+    }
+}
+
+fn add(
+    counts: &mut JointCounts,
+    (zone, from_source, to_source): (ZoneIndex, SourceIndex, SourceIndex),
+    from: Option<ClassCode>,
+    to: Option<ClassCode>,
+    pixels: u64,
+) {
+    if from.is_some() || to.is_some() {
+        *counts.entry(Joint { zone, from_source, to_source, from, to }).or_default() += pixels;
+    }
+}
+
+/// The classes of a block, numbered densely.
+struct Dictionary<T> {
+    codes: Vec<Option<ClassCode>>,
+    first: i64,
+    numbers: Vec<u16>,
+    tree: BTreeMap<T, u16>,
+}
+
+impl<T: ClassValue> Dictionary<T> {
+    fn of<const N: usize>(planes: [ArrayView2<T>; N], nodata: T) -> Self {
+        let mut values = BTreeSet::new();
+        for plane in planes {
+            let mut last = None;
+            for &value in plane {
+                if last != Some(value) {
+                    values.insert(value);
+                    last = Some(value);
+                }
+            }
+        }
+        let codes = values.iter().map(|&value| (value != nodata).then(|| value.code())).collect();
+        let first = values.first().map_or(0, |v| i64::from(v.code()));
+        let last = values.last().map_or(0, |v| i64::from(v.code()));
+        let mut numbers = Vec::new();
+        let mut tree = BTreeMap::new();
+        if last - first < 1 << 16 {
+            numbers = vec![0; (last - first + 1) as usize];
+            for (number, value) in values.iter().enumerate() {
+                numbers[(i64::from(value.code()) - first) as usize] = number as u16;
+            }
+        } else if values.len() <= DENSE_CLASSES {
+            tree = values.iter().enumerate().map(|(number, value)| (*value, number as u16)).collect();
+        }
+        Self { codes, first, numbers, tree }
+    }
+
+    #[inline]
+    fn index(&self, value: T) -> usize {
+        if self.tree.is_empty() {
+            usize::from(self.numbers[(i64::from(value.code()) - self.first) as usize])
+        } else {
+            self.tree.get(&value).map_or(0, |number| usize::from(*number))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{Array2, array};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn tally<T: ClassValue>(from: &Array2<T>, to: &Array2<T>, zones: &Array2<u32>, nodata: T) -> JointCounts {
+        let winners = Array2::from_elem(from.dim(), 0u8);
+        let map = |classes: &'_ Array2<T>| classes.clone();
+        let (a, b) = (map(from), map(to));
+        let mut counts = JointCounts::new();
+        tabulate(
+            Map { classes: a.view(), winners: winners.view() },
+            Map { classes: b.view(), winners: winners.view() },
+            zones.view(),
+            nodata,
+            &mut counts,
+        );
+        counts
+    }
+
+    #[test]
+    fn four_cells_by_hand() {
+        // (1,1) persists in zone 1; (1,2) changes outside; (0,2) is excluded; (0,0) is nowhere.
+        let counts = tally(&array![[1u8, 1], [0, 0]], &array![[1u8, 2], [2, 0]], &array![[1, 0], [1, 1]], 0);
+        let joint = |zone, from, to| Joint { zone, from_source: 0, to_source: 0, from, to };
+        assert_eq!(
+            counts,
+            BTreeMap::from([
+                (joint(1, Some(1), Some(1)), 1),
+                (joint(0, Some(1), Some(2)), 1),
+                (joint(1, None, Some(2)), 1)
+            ])
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn every_way_of_counting_agrees_with_one_cell_at_a_time(
+            cells in proptest::collection::vec((0u8..6, 0u8..6, 0u32..3), 1..400),
+            spread in prop_oneof![Just(1i32), Just(1000), Just(20_000_000)],
+        ) {
+            let n = cells.len();
+            let plane = |f: &dyn Fn(&(u8, u8, u32)) -> i32| {
+                Array2::from_shape_fn((1, n), |(_, c)| f(&cells[c]) * spread)
+            };
+            let (from, to) = (plane(&|c| c.0.into()), plane(&|c| c.1.into()));
+            let zones = Array2::from_shape_fn((1, n), |(_, c)| cells[c].2);
+            let mut expected = JointCounts::new();
+            for (f, t, zone) in &cells {
+                let code = |v: u8| (v != 0).then_some(i32::from(v) * spread);
+                if *f != 0 || *t != 0 {
+                    let key = Joint { zone: *zone, from_source: 0, to_source: 0, from: code(*f), to: code(*t) };
+                    *expected.entry(key).or_default() += 1;
+                }
+            }
+            prop_assert_eq!(tally(&from, &to, &zones, 0), expected);
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! Land cover change engine.
+
+pub mod cli;
+pub mod config;
+pub mod error;
+pub mod io;
+pub mod kernel;
+pub mod model;
+pub mod plan;
+pub mod report;
+pub mod run;
+pub mod statistic;

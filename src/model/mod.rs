@@ -1,0 +1,11 @@
+//! The nouns of the field: plain values that open no file, start no thread and read no clock.
+
+pub mod area;
+pub mod crosswalk;
+pub mod epoch;
+pub mod grid;
+pub mod legend;
+pub mod matrix;
+pub mod nodata;
+pub mod rule;
+pub mod window;

@@ -1,0 +1,124 @@
+//! The identity of a task: a hash of everything that can change a byte of its part.
+//!
+//! | input | in the hash as |
+//! |---|---|
+//! | this program | version |
+//! | target grid, task | CRS, affine transform, shape, window |
+//! | scenes that meet the task | SHA-256 of the file, header as understood, source, order, alignment with its PROJ text |
+//! | legends, crosswalks, nodata | the compiled rules of each scene |
+//! | strata, zones | SHA-256 of the file, fields |
+//! | settings | pairs, unchanged, tie, compression, products |
+//!
+//! Threads, memory, paths and names of files are not in it.
+
+use std::collections::BTreeMap;
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+use serde_json::json;
+
+use super::{Plan, Scene, Task};
+use crate::error::Result;
+use crate::io::atomic::{io_error, write_bytes};
+use crate::io::digest::{sha256, sha256_file};
+
+/// SHA-256 of every input file of a plan.
+#[derive(Debug, Clone, Default)]
+pub struct InputHashes(BTreeMap<PathBuf, String>);
+
+impl InputHashes {
+    /// Hashes all inputs; those whose path, size, time and inode stand in the cache are not read again.
+    ///
+    /// # Errors
+    /// Io: an input cannot be read.
+    pub fn of(plan: &Plan, cache: &Path) -> Result<Self> {
+        let known: BTreeMap<String, String> = std::fs::read(cache)
+            .ok()
+            .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+            .unwrap_or_default();
+        let scenes = plan.epochs.iter().flat_map(|e| &e.scenes).map(|s| s.header.path.clone());
+        let mut paths: Vec<PathBuf> = scenes.chain(super::scene::layer_paths(&plan.job)).collect();
+        paths.sort();
+        paths.dedup();
+        let hashed: Vec<(PathBuf, String, String)> = paths
+            .into_par_iter()
+            .map(|path| {
+                let metadata =
+                    std::fs::metadata(&path).map_err(|e| io_error("an input cannot be read", &path, &e))?;
+                let stamp = stamp(&path, &metadata);
+                let hash = match known.get(&stamp) {
+                    Some(hash) => hash.clone(),
+                    None => sha256_file(&path)?,
+                };
+                Ok((path, stamp, hash))
+            })
+            .collect::<Result<_>>()?;
+        let fresh: BTreeMap<&String, &String> = hashed.iter().map(|(_, stamp, hash)| (stamp, hash)).collect();
+        if let Ok(bytes) = serde_json::to_vec_pretty(&fresh)
+            && cache.parent().is_some_and(Path::is_dir)
+        {
+            write_bytes(cache, &bytes)?;
+        }
+        Ok(Self(hashed.into_iter().map(|(path, _, hash)| (path, hash)).collect()))
+    }
+
+    /// The hash of a file.
+    pub fn get(&self, path: &Path) -> &str {
+        self.0.get(path).map_or("", String::as_str)
+    }
+}
+
+fn stamp(path: &Path, metadata: &Metadata) -> String {
+    let time = (metadata.mtime(), metadata.mtime_nsec());
+    format!("{} {} {}.{} {}", path.display(), metadata.len(), time.0, time.1, metadata.ino())
+}
+
+/// What all tasks of a plan share.
+pub fn common(plan: &Plan, hashes: &InputHashes) -> String {
+    let job = &plan.job;
+    let layer = |l: &crate::config::job::Layer| json!([l.id, hashes.get(&l.path), l.key, l.name]);
+    let facts = json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "gdal": crate::io::gdal::version(),
+        "grid": [plan.grid.crs.as_ref().map(|c| &c.wkt), plan.grid.affine, plan.grid.rows, plan.grid.cols, plan.grid.lattice],
+        "task_cells": job.compute.task_cells,
+        "target": serde_json::to_value(&*job.target).unwrap_or_default(),
+        "storage": format!("{:?}", plan.storage),
+        "epochs": job.epochs,
+        "pairs": plan.pairs,
+        "products": format!("{:?}", job.products),
+        "unchanged": job.unchanged,
+        "tie": job.tie,
+        "compression": job.compute.compression,
+        "zones": job.zones.as_ref().map(layer),
+        "strata": job.strata.values().map(layer).collect::<Vec<_>>(),
+    });
+    sha256(facts.to_string())
+}
+
+/// The identity of one task.
+pub fn task_id(plan: &Plan, task: &Task, common: &str, hashes: &InputHashes) -> String {
+    let scene = |scene: &Scene| {
+        let header = &scene.header;
+        json!([
+            hashes.get(&header.path),
+            header.band,
+            header.sample.word(),
+            header.nodata_tag.map(|v| v.to_string()),
+            header.grid.crs.as_ref().map(|c| &c.wkt),
+            header.grid.affine,
+            scene.source,
+            format!("{:?}", scene.alignment),
+            sha256(format!("{:?}", scene.rules)),
+        ])
+    };
+    let epochs: Vec<Vec<_>> = task
+        .scenes
+        .iter()
+        .zip(&plan.epochs)
+        .map(|(positions, epoch)| positions.iter().map(|&p| scene(&epoch.scenes[p])).collect())
+        .collect();
+    sha256(json!([common, task.window, epochs]).to_string())
+}

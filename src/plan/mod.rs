@@ -1,0 +1,336 @@
+//! All the work of a job, before any cell is read: grid, scenes, tasks.
+//!
+//! Headers are read once, here. A plan is printable and complete: whatever cannot work is refused now.
+
+pub mod extent;
+pub mod fingerprint;
+pub mod scene;
+pub mod task;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::config::job::{GridChoice, Job};
+use crate::error::{Error, Result};
+use crate::io::cog::{SampleType, overview_levels};
+use crate::io::gdal::{FeatureLayer, RasterHeader, SampleKind, open_features, open_raster};
+use crate::kernel::change::CHANGE_NODATA;
+use crate::model::area::CellArea;
+use crate::model::epoch::{Epoch, Interval};
+use crate::model::grid::Grid;
+use crate::model::legend::ClassCode;
+use crate::model::rule::{NAN_VALUE, StratumValues};
+use scene::Surveyor;
+
+pub use scene::Scene;
+pub use task::Task;
+
+/// Everything that a run will do.
+#[derive(Debug)]
+pub struct Plan {
+    /// The job.
+    pub job: Job,
+    /// Where the product's cells lie.
+    pub grid: Grid,
+    /// Area of a cell.
+    pub area: CellArea,
+    /// The maps of each epoch.
+    pub epochs: Vec<EpochPlan>,
+    /// Pairs to compare.
+    pub pairs: Vec<Interval>,
+    /// Squares of the grid, row by row.
+    pub tasks: Vec<Task>,
+    /// Rasters to write, in the order of parts.
+    pub products: Vec<Product>,
+    /// The zone layer, in the grid's CRS.
+    pub zones: Option<Arc<FeatureLayer>>,
+    /// Number of overview levels of every raster.
+    pub levels: u32,
+    /// Data type and nodata of the maps.
+    pub storage: Storage,
+    /// What the user should know.
+    pub warnings: Vec<String>,
+}
+
+/// The maps of one epoch.
+#[derive(Debug)]
+pub struct EpochPlan {
+    /// The mapped year.
+    pub year: Epoch,
+    /// Its files, in order of precedence.
+    pub scenes: Vec<Scene>,
+}
+
+/// How classes are held and written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Storage {
+    /// Whether classes fit in a byte while they are worked on (every legend but `raw`).
+    pub bytes: bool,
+    /// Data type of the maps on disk.
+    pub sample: SampleType,
+    /// Nodata while classes are worked on.
+    pub nodata: ClassCode,
+    /// Nodata on disk; `None` where the maps have none to write.
+    pub stored_nodata: Option<i64>,
+}
+
+/// One raster of the product.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Product {
+    /// The mosaic of an epoch, by position.
+    Landcover(usize),
+    /// The changes of a pair, by position.
+    Change(usize),
+}
+
+impl Plan {
+    /// Reads the headers of all inputs and lays out the work.
+    ///
+    /// # Errors
+    /// Input, Misaligned, Unsupported: every input that cannot be used, with the reason.
+    pub fn of(job: Job) -> Result<Self> {
+        let headers = read_headers(&job)?;
+        let mut warnings = Vec::new();
+        let grid = extent::target_grid(&job, &headers)?;
+        let storage = storage(&job, &headers, &mut warnings)?;
+        let strata = stratum_values(&job)?;
+        let mut surveyor = Surveyor::new(&job, &grid, &strata);
+        let mut epochs = Vec::new();
+        let mut refused = Vec::new();
+        for &year in &job.epochs {
+            let mut scenes = Vec::new();
+            for header in headers.iter().filter(|h| h.year == year) {
+                match surveyor.survey(header, &mut warnings) {
+                    Ok(scene) => scenes.push(scene),
+                    Err(error) => refused.push(error),
+                }
+            }
+            // Larger priority first; the sort is stable, so equals keep the order of the job file.
+            scenes.sort_by_key(|scene| std::cmp::Reverse(scene.priority));
+            epochs.push(EpochPlan { year, scenes });
+        }
+        all_or_none(refused)?;
+        let zones = match (&job.zones, &grid.crs) {
+            (Some(layer), Some(crs)) => {
+                Some(Arc::new(open_features(&layer.path, &layer.key, layer.name.as_deref(), crs)?))
+            }
+            (Some(_), None) => return Err(Error::input("zones need a grid with a CRS")),
+            (None, _) => None,
+        };
+        let area = cell_area(&grid);
+        if let CellArea::Unknown(reason) = &area {
+            warnings.push(format!("areas stay empty: {reason}"));
+        }
+        let pairs = job.pairs.clone();
+        let products = if job.products.landcover {
+            (0..epochs.len()).map(Product::Landcover).collect()
+        } else {
+            Vec::new()
+        };
+        let changes =
+            if job.products.change { (0..pairs.len()).map(Product::Change).collect() } else { Vec::new() };
+        let tasks = task::tasks(&grid, job.compute.task_cells, &epochs);
+        Ok(Self {
+            levels: overview_levels(grid.rows as u64, grid.cols as u64),
+            products: [products, changes].concat(),
+            job,
+            grid,
+            area,
+            epochs,
+            pairs,
+            tasks,
+            zones,
+            storage,
+            warnings: dedup(warnings),
+        })
+    }
+
+    /// Position of an epoch.
+    pub fn epoch(&self, year: Epoch) -> Option<usize> {
+        self.epochs.iter().position(|e| e.year == year)
+    }
+
+    /// Overview levels whose blocks lie wholly in one task: 512 x 2^n cells hold blocks up to level n.
+    pub fn levels_in_task(&self) -> u32 {
+        let blocks = self.job.compute.task_cells / crate::model::window::BLOCK;
+        blocks.ilog2().min(self.levels)
+    }
+
+    /// Data type and nodata of a product on disk.
+    pub fn sample_of(&self, product: Product) -> (SampleType, Option<i64>) {
+        match product {
+            Product::Landcover(_) => (self.storage.sample, self.storage.stored_nodata),
+            Product::Change(_) => (SampleType::U16, Some(CHANGE_NODATA.into())),
+        }
+    }
+
+    /// Path of a product below the output folder.
+    pub fn path_of(&self, product: Product) -> String {
+        let (name, resolution) = (&self.job.name, self.grid.resolution_word());
+        match product {
+            Product::Landcover(epoch) => {
+                format!("landcover/{name}_landcover_{}_{resolution}.tif", self.epochs[epoch].year)
+            }
+            Product::Change(pair) => {
+                let Interval { from, to } = self.pairs[pair];
+                format!("change/{name}_change_{from}_{to}_{resolution}.tif")
+            }
+        }
+    }
+
+    /// Bytes that one task holds at its peak: strips of all epochs in use, overviews, buffers.
+    pub fn task_bytes(&self) -> u64 {
+        let side = self.job.compute.task_cells as u64;
+        let cell: u64 = if self.storage.bytes { 1 } else { 4 };
+        let strip = side * crate::model::window::BLOCK as u64;
+        // Raw cells, rules, class and winner of a strip; coordinates of one block while warping.
+        let strips =
+            strip * (cell + 4 + 2) + strip * (cell + 1) * self.epochs.len().min(3) as u64 + strip * 8;
+        let coordinates = 512 * 512 * 40;
+        let overviews = side * side / 3 * (cell * self.epochs.len() as u64 + 2 * self.pairs.len() as u64);
+        strips + coordinates + overviews
+    }
+}
+
+/// A header, and whose it is.
+#[derive(Debug)]
+pub struct InputHeader {
+    /// Position of the source in the job.
+    pub source: usize,
+    /// The mapped year.
+    pub year: Epoch,
+    /// What the file says.
+    pub header: RasterHeader,
+}
+
+fn read_headers(job: &Job) -> Result<Vec<InputHeader>> {
+    let (mut headers, mut refused) = (Vec::new(), Vec::new());
+    for (source, series) in job.sources.iter().enumerate() {
+        for (&year, map) in &series.maps {
+            for path in &map.files {
+                match open_raster(path, map.band) {
+                    Ok(file) => headers.push(InputHeader { source, year, header: file.header }),
+                    Err(error) => refused.push(error),
+                }
+            }
+        }
+    }
+    all_or_none(refused)?;
+    Ok(headers)
+}
+
+/// One error as it is; several as one that lists them.
+fn all_or_none(mut errors: Vec<Error>) -> Result<()> {
+    match errors.len() {
+        0 => Ok(()),
+        1 => Err(errors.remove(0)),
+        n => Err(Error::new(errors[0].kind(), format!("{n} inputs cannot be used"))
+            .found_all(errors.iter().map(std::string::ToString::to_string))),
+    }
+}
+
+fn dedup(warnings: Vec<String>) -> Vec<String> {
+    let mut seen = BTreeSet::new();
+    warnings.into_iter().filter(|w| seen.insert(w.clone())).collect()
+}
+
+fn stratum_values(job: &Job) -> Result<BTreeMap<String, StratumValues>> {
+    let mut strata = BTreeMap::new();
+    for (name, layer) in &job.strata {
+        // The values are wanted here; the polygons are taken to each source's own CRS by the surveyor.
+        let wgs84 = crate::io::gdal::crs_from_wkt("EPSG:4326")?;
+        let features = open_features(&layer.path, &layer.key, None, &wgs84)?;
+        let values: BTreeSet<String> = features.keys.into_iter().map(|(key, _)| key).collect();
+        strata
+            .insert(name.clone(), StratumValues { name: name.clone(), values: values.into_iter().collect() });
+    }
+    let maps = || job.sources.iter().flat_map(|s| s.maps.values());
+    let mut unknown = BTreeSet::new();
+    for crosswalk in maps().filter_map(|m| m.crosswalk.as_ref()) {
+        for row in &crosswalk.rows {
+            let (Some(stratum), crate::model::crosswalk::Target::ByStratum(by)) = (&row.stratum, &row.to)
+            else {
+                continue;
+            };
+            for value in strata.get(stratum).map_or(&[][..], |s| &s.values) {
+                if !by.contains_key(value) {
+                    let known: Vec<&str> = by.keys().map(String::as_str).collect();
+                    unknown.insert(format!(
+                        "strata.{stratum} holds `{value}`; crosswalk `{}` knows {}",
+                        crosswalk.id,
+                        known.join(", ")
+                    ));
+                }
+            }
+        }
+    }
+    if unknown.is_empty() {
+        return Ok(strata);
+    }
+    Err(Error::input("a stratum layer holds values that no crosswalk row knows").found_all(unknown))
+}
+
+/// Data type and nodata of the maps: a byte for legends, that of the inputs for `raw`.
+fn storage(job: &Job, headers: &[InputHeader], warnings: &mut Vec<String>) -> Result<Storage> {
+    if !job.target.is_raw() {
+        let fill = job.target.fill;
+        return Ok(Storage {
+            bytes: true,
+            sample: SampleType::U8,
+            nodata: fill,
+            stored_nodata: Some(fill.into()),
+        });
+    }
+    let kinds: BTreeSet<&str> = headers.iter().map(|h| h.header.sample.word()).collect();
+    let Some(first) = headers.first() else { return Err(Error::usage("there is no input")) };
+    if kinds.len() > 1 {
+        return Err(Error::input("rasters without a legend must share a data type")
+            .found(kinds.into_iter().collect::<Vec<_>>().join(", "))
+            .help("convert them first, or name their legend with --legend"));
+    }
+    let sample = match first.header.sample {
+        SampleKind::U8 => SampleType::U8,
+        SampleKind::I8 => SampleType::I8,
+        SampleKind::U16 => SampleType::U16,
+        SampleKind::I16 => SampleType::I16,
+        SampleKind::I32 => SampleType::I32,
+        other => {
+            warnings.push(format!("{} is written as int32", other.word()));
+            SampleType::I32
+        }
+    };
+    let given = job.sources.iter().flat_map(|s| s.maps.values()).find_map(|m| m.nodata);
+    let range = first.header.sample.range();
+    let signed_byte = first.header.sample == SampleKind::I8;
+    let verdict = |h: &InputHeader| {
+        crate::model::nodata::TagVerdict::judge(&job.target, h.header.nodata_tag, range, signed_byte).adds()
+    };
+    let tags: BTreeSet<Option<ClassCode>> = headers.iter().map(verdict).collect();
+    if given.is_none() && tags.len() > 1 {
+        let told = |tag: &Option<ClassCode>| tag.map_or("none".to_string(), |t| t.to_string());
+        return Err(Error::input("rasters without a legend must share a nodata value")
+            .found(tags.iter().map(told).collect::<Vec<_>>().join(", "))
+            .help("give the one that holds for all: --nodata VALUE"));
+    }
+    let stored_nodata = given.or(tags.into_iter().next().flatten()).map(i64::from);
+    Ok(Storage { bytes: false, sample, nodata: NAN_VALUE, stored_nodata })
+}
+
+/// The area of a cell, where one honest number holds for all.
+fn cell_area(grid: &Grid) -> CellArea {
+    let Some(crs) = &grid.crs else { return CellArea::Unknown("the maps have no CRS".into()) };
+    let [_, a, b, _, d, e] = grid.affine.0;
+    if crs.equal_area {
+        return CellArea::Constant((a * e - b * d).abs() * crs.unit_m * crs.unit_m);
+    }
+    let why =
+        if crs.geographic { "its cells shrink towards the poles" } else { "it is no equal-area projection" };
+    CellArea::Unknown(format!("areas on {} are not computed yet, as {why}; pixel counts hold", crs.name))
+}
+
+impl GridChoice {
+    /// Whether inputs of another CRS or lattice are taken onto the grid unasked.
+    pub fn takes_any_crs(&self) -> bool {
+        matches!(self, Self::Named { .. })
+    }
+}

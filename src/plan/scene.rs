@@ -1,0 +1,257 @@
+//! Scenes: input rasters, with what their cells mean and where they lie on the target grid.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::InputHeader;
+use super::extent::{misfit_words, no_crs};
+use crate::config::file::Resampling;
+use crate::config::job::Job;
+use crate::error::{Error, ErrorKind, Result};
+use crate::io::gdal::{FeatureLayer, RasterHeader, SampleKind, open_features, same_crs};
+use crate::io::proj::{Direction, Operation};
+use crate::kernel::mosaic::SourceIndex;
+use crate::model::grid::{Affine, Fit, Grid};
+use crate::model::nodata::TagVerdict;
+use crate::model::rule::{RuleTable, StratumValues};
+use crate::model::window::Window;
+
+/// One input raster.
+#[derive(Debug)]
+pub struct Scene {
+    /// Position of its source in the job.
+    pub source: SourceIndex,
+    /// What the file says.
+    pub header: RasterHeader,
+    /// What became of its nodata tag.
+    pub tag: TagVerdict,
+    /// What to do with each of its values.
+    pub rules: Arc<RuleTable>,
+    /// How its cells reach the target grid.
+    pub alignment: Alignment,
+    /// Cells of the target grid that it may cover.
+    pub footprint: Window,
+    /// Larger wins.
+    pub priority: i32,
+    /// Layers of its conditional rows, in its own CRS.
+    pub strata: Vec<StratumLayer>,
+}
+
+/// How a scene's cells reach the target grid.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Alignment {
+    /// On the lattice: the scene's upper left cell is this cell of the target.
+    Copy {
+        /// Row of the target.
+        row: i64,
+        /// Column of the target.
+        col: i64,
+    },
+    /// Nearest neighbour.
+    Nearest {
+        /// From the scene's CRS to the target's; `None` where they are the same.
+        operation: Option<Operation>,
+        /// From the scene's (x, y) to its (column, row).
+        to_cell: Affine,
+    },
+}
+
+impl Alignment {
+    /// In words, for `plan` and run.json.
+    pub fn words(&self) -> String {
+        match self {
+            Self::Copy { row, col } => format!("copied, on the lattice at row {row}, column {col}"),
+            Self::Nearest { operation: Some(operation), .. } => {
+                format!("nearest neighbour by {}", operation.name)
+            }
+            Self::Nearest { operation: None, .. } => "nearest neighbour in the same CRS".into(),
+        }
+    }
+}
+
+/// A stratum layer, as a scene sees it.
+#[derive(Debug, Clone)]
+pub struct StratumLayer {
+    /// Name and values.
+    pub values: StratumValues,
+    /// Polygons in the scene's CRS.
+    pub polygons: Arc<FeatureLayer>,
+    /// Position of each polygon key among the values, plus 1.
+    pub plane_values: Vec<u8>,
+}
+
+/// Places scenes on a target grid, one after the other.
+pub struct Surveyor<'a> {
+    job: &'a Job,
+    grid: &'a Grid,
+    strata: &'a BTreeMap<String, StratumValues>,
+    layers: BTreeMap<(String, String), Arc<FeatureLayer>>,
+}
+
+impl<'a> Surveyor<'a> {
+    /// A surveyor for one job.
+    pub fn new(job: &'a Job, grid: &'a Grid, strata: &'a BTreeMap<String, StratumValues>) -> Self {
+        Self { job, grid, strata, layers: BTreeMap::new() }
+    }
+
+    /// Places one scene.
+    ///
+    /// # Errors
+    /// Input: no CRS, missing strata. Misaligned: shifted or other cells in the same CRS.
+    pub fn survey(&mut self, input: &InputHeader, warnings: &mut Vec<String>) -> Result<Scene> {
+        self.place(input, warnings).map_err(|e| e.at(input.header.path.display()))
+    }
+
+    fn place(&mut self, input: &InputHeader, warnings: &mut Vec<String>) -> Result<Scene> {
+        let header = input.header.clone();
+        let map = &self.job.sources[input.source].maps[&input.year];
+        let signed_byte = header.sample == SampleKind::I8;
+        let tag = match map.nodata {
+            Some(value) => TagVerdict::Added { value },
+            None => TagVerdict::judge(&map.legend, header.nodata_tag, header.sample.range(), signed_byte),
+        };
+        warnings.extend(tag.warning(header.sample.word()).map(|w| format!("{}: {w}", header.path.display())));
+        let strata = self.strata_of(input, &header.grid)?;
+        let values: Vec<StratumValues> = strata.iter().map(|s| s.values.clone()).collect();
+        let rules =
+            RuleTable::compile(&map.legend, map.crosswalk.as_deref(), tag.adds(), &values, map.take_default);
+        let alignment = self.align(&header.grid, map.resampling)?;
+        let footprint = match &alignment {
+            Alignment::Copy { row, col } => {
+                Window { row: *row, col: *col, rows: header.grid.rows, cols: header.grid.cols }
+            }
+            Alignment::Nearest { operation, .. } => footprint(self.grid, &header.grid, operation.as_ref())?,
+        };
+        Ok(Scene {
+            source: input.source as SourceIndex,
+            tag,
+            rules: Arc::new(rules),
+            alignment,
+            footprint: footprint.intersect(&self.grid.window()),
+            priority: map.priority,
+            strata,
+            header,
+        })
+    }
+
+    fn align(&self, source: &Grid, resampling: Option<Resampling>) -> Result<Alignment> {
+        if resampling == Some(Resampling::Mode) {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                "alignment by mode is not available in this version",
+            )
+            .help("declare resampling = \"nearest\""));
+        }
+        let same = match (&source.crs, &self.grid.crs) {
+            (Some(a), Some(b)) => same_crs(a, b)?,
+            (None, None) => true,
+            _ => return Err(no_crs()),
+        };
+        let to_cell =
+            source.affine.inverse().ok_or_else(|| Error::input("the geotransform cannot be inverted"))?;
+        if same {
+            let fit = self.grid.fit(source);
+            if let Fit::Lattice { row, col } = fit {
+                return Ok(Alignment::Copy { row, col });
+            }
+            if resampling.is_none() {
+                return Err(Error::new(ErrorKind::Misaligned, "a raster's cells are not those of the grid")
+                    .found(misfit_words(self.grid, source, fit))
+                    .expected("the grid's own cells, or a declared way to resample them")
+                    .help("declare resampling = \"nearest\" for this source, if that is meant"));
+            }
+            return Ok(Alignment::Nearest { operation: None, to_cell });
+        }
+        let (Some(from), Some(to)) = (&source.crs, &self.grid.crs) else { return Err(no_crs()) };
+        if !self.job.grid.takes_any_crs() && resampling.is_none() {
+            return Err(Error::new(ErrorKind::Misaligned, "a raster lies in another CRS")
+                .found(&from.name)
+                .expected(&to.name)
+                .help("put it on a grid first: nalcms align, or declare --resampling nearest"));
+        }
+        let (x, y) = source.affine.apply(source.cols as f64 / 2.0, source.rows as f64 / 2.0);
+        Ok(Alignment::Nearest { operation: Some(Operation::choose(from, to, x, y)?), to_cell })
+    }
+
+    /// The layers that the scene's crosswalk depends on, each read once per CRS.
+    fn strata_of(&mut self, input: &InputHeader, source: &Grid) -> Result<Vec<StratumLayer>> {
+        let map = &self.job.sources[input.source].maps[&input.year];
+        let Some(crosswalk) = &map.crosswalk else { return Ok(Vec::new()) };
+        let (mut strata, mut missing) = (Vec::new(), Vec::new());
+        for name in crosswalk.strata() {
+            let (Some(layer), Some(values)) = (self.job.strata.get(name), self.strata.get(name)) else {
+                missing.push(name);
+                continue;
+            };
+            let crs = source.crs.as_ref().ok_or_else(no_crs)?;
+            let key = (name.to_string(), crs.wkt.clone());
+            let polygons = match self.layers.get(&key) {
+                Some(polygons) => polygons.clone(),
+                None => {
+                    let polygons = Arc::new(open_features(&layer.path, &layer.key, None, crs)?);
+                    self.layers.insert(key, polygons.clone());
+                    polygons
+                }
+            };
+            let place = |key: &String| values.values.iter().position(|v| v == key).map_or(0, |p| p as u8 + 1);
+            let plane_values = polygons.keys.iter().map(|(key, _)| place(key)).collect();
+            strata.push(StratumLayer { values: values.clone(), polygons, plane_values });
+        }
+        if missing.is_empty() || map.take_default {
+            return Ok(strata);
+        }
+        let rows =
+            crosswalk.rows.iter().filter(|r| r.stratum.as_deref().is_some_and(|s| missing.contains(&s)));
+        let codes: Vec<String> = rows.map(|r| r.from.to_string()).collect();
+        Err(Error::input("conditional crosswalk rows lack their layer")
+            .found(format!(
+                "crosswalk `{}`: codes {} depend on {}",
+                crosswalk.id,
+                codes.join(", "),
+                missing.join(", ")
+            ))
+            .expected(format!("[strata.{}] in the job file", missing[0]))
+            .help("name the layer, or accept each row's default: missing_stratum = \"default\""))
+    }
+}
+
+/// Points per edge when an outline is transformed; with cells of 30 m the bow between them stays below one cell.
+const POINTS_PER_EDGE: usize = 512;
+
+/// Points along the edges of a grid, in its own CRS.
+pub fn outline(grid: &Grid) -> (Vec<f64>, Vec<f64>) {
+    let (rows, cols) = (grid.rows as f64, grid.cols as f64);
+    let at = |i: usize| i as f64 / POINTS_PER_EDGE as f64;
+    (0..=POINTS_PER_EDGE)
+        .flat_map(|i| {
+            let (col, row) = (cols * at(i), rows * at(i));
+            [(col, 0.0), (col, rows), (0.0, row), (cols, row)]
+        })
+        .map(|(col, row)| grid.affine.apply(col, row))
+        .unzip()
+}
+
+/// Cells of the target that a warped source may cover; generous by two cells, whole where the outline has no image.
+fn footprint(target: &Grid, source: &Grid, operation: Option<&Operation>) -> Result<Window> {
+    let (mut xs, mut ys) = outline(source);
+    if let Some(operation) = operation {
+        operation.transform(Direction::Forward, &mut xs, &mut ys)?;
+    }
+    let Some(to_cell) = target.affine.inverse() else { return Ok(target.window()) };
+    let mut cells = Window::whole(0, 0);
+    for (&x, &y) in xs.iter().zip(&ys) {
+        let (col, row) = to_cell.apply(x, y);
+        if !col.is_finite() || !row.is_finite() {
+            return Ok(target.window());
+        }
+        let (row, col) = (row.floor() as i64, col.floor() as i64);
+        cells = cells.union(&Window::between(row - 2, col - 2, row + 3, col + 3));
+    }
+    Ok(cells)
+}
+
+/// Files that decide the meaning of scenes: polygons of zones and strata.
+pub fn layer_paths(job: &Job) -> Vec<PathBuf> {
+    job.zones.iter().chain(job.strata.values()).map(|layer| layer.path.clone()).collect()
+}

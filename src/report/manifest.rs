@@ -1,0 +1,149 @@
+//! run.json: where every number comes from.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::totals::Totals;
+use crate::error::{Error, Result};
+use crate::io::atomic::write_bytes;
+use crate::plan::Plan;
+use crate::plan::fingerprint::InputHashes;
+
+/// How much area rests on what, over the mosaics of all epochs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// Cells decided by proposed crosswalk rows.
+    pub proposed: u64,
+    /// Cells whose conditional row fell to its default.
+    pub defaulted: u64,
+    /// Cells decided by any row that gives a class.
+    pub mapped: u64,
+}
+
+/// What the mosaic of an epoch rests on.
+pub fn standing(totals: &Totals, epoch: usize) -> Standing {
+    let mut standing = Standing::default();
+    for (rule, &pixels) in totals.rules[epoch].iter().filter(|(rule, _)| rule.to.is_some()) {
+        standing.mapped += pixels;
+        standing.proposed += if rule.proposed { pixels } else { 0 };
+        standing.defaulted += if rule.default_taken { pixels } else { 0 };
+    }
+    standing
+}
+
+/// Writes run.json.
+///
+/// # Errors
+/// Io: the disk refuses.
+pub fn write(
+    output: &Path,
+    plan: &Plan,
+    hashes: &InputHashes,
+    totals: &Totals,
+    files: &BTreeMap<String, String>,
+    run: Value,
+) -> Result<()> {
+    let manifest = json!({
+        "program": { "name": "nalcms", "version": env!("CARGO_PKG_VERSION"), "gdal": crate::io::gdal::version() },
+        "finished_utc": chrono::Utc::now().format("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        "complete": true,
+        "job": job(plan),
+        "grid": {
+            "crs": plan.grid.crs.as_ref().map(|c| &c.wkt),
+            "affine": plan.grid.affine,
+            "rows": plan.grid.rows,
+            "cols": plan.grid.cols,
+            "lattice_offset": plan.grid.lattice,
+        },
+        "area_method": plan.area.method(),
+        "inputs": inputs(plan, hashes),
+        "layers": layers(plan, hashes),
+        "rests_on": rests_on(plan, totals),
+        "rules": rules(plan, totals),
+        "zone_overlap_pixels": totals.zone_overlaps,
+        "warnings": plan.warnings,
+        "outputs": files,
+        "run": run,
+    });
+    let text = serde_json::to_string_pretty(&manifest).map_err(|e| Error::bug(e.to_string()))?;
+    write_bytes(&output.join("run.json"), format!("{text}\n").as_bytes())
+}
+
+/// The job as it was understood.
+pub fn job(plan: &Plan) -> Value {
+    let job = &plan.job;
+    let map = |map: &crate::config::job::SourceMap| {
+        json!({
+            "files": map.files, "date": map.date, "edition": map.edition, "legend": map.legend.id,
+            "crosswalk": map.crosswalk.as_ref().map(|c| &c.id), "priority": map.priority,
+            "missing_stratum": if map.take_default { "default" } else { "error" },
+            "resampling": map.resampling, "band": map.band,
+        })
+    };
+    let source = |source: &crate::config::job::Source| {
+        let epochs: BTreeMap<String, Value> =
+            source.maps.iter().map(|(y, m)| (y.to_string(), map(m))).collect();
+        json!({ "id": source.id, "section": source.section, "country": source.country, "epochs": epochs })
+    };
+    json!({
+        "name": job.name, "output": job.output, "language": job.languages, "legend": job.target.id,
+        "source": job.sources.iter().map(source).collect::<Vec<_>>(),
+        "pairs": plan.pairs, "unchanged": job.unchanged, "tie": job.tie, "outside_grid": job.outside_grid,
+        "compute": job.compute,
+    })
+}
+
+fn inputs(plan: &Plan, hashes: &InputHashes) -> Vec<Value> {
+    let scene = |year: i32, scene: &crate::plan::Scene| {
+        let header = &scene.header;
+        let operation = match &scene.alignment {
+            crate::plan::scene::Alignment::Nearest { operation, .. } => operation.as_ref().map(|o| &o.text),
+            crate::plan::scene::Alignment::Copy { .. } => None,
+        };
+        json!({
+            "path": header.path, "sha256": hashes.get(&header.path), "year": year,
+            "source": plan.job.sources[usize::from(scene.source)].id,
+            "rows": header.grid.rows, "cols": header.grid.cols, "type": header.sample.word(),
+            "crs": header.grid.crs.as_ref().map(|c| &c.name), "nodata": scene.tag.words(),
+            "alignment": scene.alignment.words(), "proj": operation,
+        })
+    };
+    plan.epochs.iter().flat_map(|e| e.scenes.iter().map(|s| scene(e.year, s))).collect()
+}
+
+fn layers(plan: &Plan, hashes: &InputHashes) -> Vec<Value> {
+    let layers = plan.job.zones.iter().chain(plan.job.strata.values());
+    layers
+        .map(|l| json!({ "id": l.id, "path": l.path, "key": l.key, "sha256": hashes.get(&l.path) }))
+        .collect()
+}
+
+fn rests_on(plan: &Plan, totals: &Totals) -> Vec<Value> {
+    let epoch = |(position, epoch): (usize, &crate::plan::EpochPlan)| {
+        let standing = standing(totals, position);
+        json!({
+            "year": epoch.year, "mapped_pixels": standing.mapped,
+            "proposed_pixels": standing.proposed, "proposed_area_m2": plan.area.of(standing.proposed),
+            "default_pixels": standing.defaulted, "default_area_m2": plan.area.of(standing.defaulted),
+        })
+    };
+    plan.epochs.iter().enumerate().map(epoch).collect()
+}
+
+fn rules(plan: &Plan, totals: &Totals) -> Vec<Value> {
+    let rows = totals
+        .rules
+        .iter()
+        .zip(&plan.epochs)
+        .flat_map(|(rules, epoch)| rules.iter().map(move |r| (epoch.year, r)));
+    rows.map(|(year, (rule, pixels))| {
+        json!({
+            "year": year, "source": plan.job.sources[usize::from(rule.source)].id, "from": rule.from,
+            "stratum": rule.stratum, "to": rule.to, "proposed": rule.proposed, "default": rule.default_taken,
+            "pixels": pixels,
+        })
+    })
+    .collect()
+}

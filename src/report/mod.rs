@@ -1,0 +1,8 @@
+//! From integers to what people read: tables, attribute tables of rasters, provenance. Computes no figure itself:
+//! counts come from the parts, statistics from [`crate::statistic`].
+
+pub mod attributes;
+pub mod manifest;
+pub mod table;
+pub mod totals;
+pub mod zones;

@@ -1,0 +1,107 @@
+//! `change_matrix.csv`: the long change matrix, the source of truth.
+
+use super::{Context, area_columns, percent, zone_columns};
+use crate::io::table::{Column, Table};
+use crate::report::zones::{ZoneCounts, by_zone};
+
+/// A row per zone, pair, class at `from` and class at `to`; cells valid in both years.
+pub fn table(context: &Context) -> Table {
+    let mut rows = Vec::new();
+    for (pair, joints) in context.plan.pairs.iter().zip(&context.totals.pairs) {
+        for (zone, totals) in by_zone(context.plan, joints) {
+            let matrix = Valid::of(&totals.counts);
+            let (date_from, date_to) = totals.dates(context.plan, pair.from, pair.to);
+            for &from in &context.codes {
+                for &to in &context.codes {
+                    let pixels = totals.counts.get(&(Some(from), Some(to))).copied().unwrap_or(0);
+                    if pixels == 0 && !zone.is_all() {
+                        continue;
+                    }
+                    let mut row = vec![
+                        zone.layer.clone(),
+                        zone.id.clone(),
+                        zone.name.clone(),
+                        pair.from.to_string(),
+                        pair.to.to_string(),
+                        date_from.clone(),
+                        date_to.clone(),
+                        from.to_string(),
+                        context.name(from),
+                        to.to_string(),
+                        context.name(to),
+                        pixels.to_string(),
+                    ];
+                    row.extend(context.areas(pixels));
+                    row.extend([
+                        percent(pixels, matrix.from_total(from)),
+                        percent(pixels, matrix.to_total(to)),
+                        percent(pixels, matrix.total),
+                        "unknown".into(),
+                    ]);
+                    rows.push(row);
+                }
+            }
+        }
+    }
+    let mut columns = zone_columns();
+    columns.extend([
+        Column::new("year_from", "mapped year that change is measured from"),
+        Column::new("year_to", "mapped year that change is measured to"),
+        Column::new("date_from", "true date of the map; earliest/latest where several meet"),
+        Column::new("date_to", "true date of the map; earliest/latest where several meet"),
+        Column::new("from_code", "class at year_from"),
+        Column::new("from_name", "its name in the job's first language"),
+        Column::new("to_code", "class at year_to"),
+        Column::new("to_name", "its name in the job's first language"),
+        Column::with_unit("pixels", "cells", "cells that went from the one class to the other"),
+    ]);
+    columns.extend(area_columns());
+    columns.extend([
+        Column::with_unit(
+            "pct_of_from",
+            "%",
+            "share of the class at year_from (of cells valid in both years)",
+        ),
+        Column::with_unit("pct_of_to", "%", "share of the class at year_to (of cells valid in both years)"),
+        Column::with_unit("pct_of_total", "%", "share of all cells of the zone that are valid in both years"),
+        Column::new(
+            "comparable",
+            "whether the makers of the maps let them be compared: yes, official, partial, no, unknown",
+        ),
+    ]);
+    Table {
+        name: "change_matrix".into(),
+        description:
+            "cells valid in both years, by zone, pair of years, class at the first and class at the second; \
+                      every combination for the whole area, those that occur for other zones"
+                .into(),
+        columns,
+        rows,
+        notes: vec![
+            context.area_note(),
+            ("estimate".into(), "mapped areas (pixel counts), not unbiased estimates of area".into()),
+        ],
+    }
+}
+
+/// Marginals over the cells valid in both years.
+struct Valid<'a> {
+    counts: &'a ZoneCounts,
+    total: u64,
+}
+
+impl<'a> Valid<'a> {
+    fn of(counts: &'a ZoneCounts) -> Self {
+        let total =
+            counts.iter().filter(|((from, to), _)| from.is_some() && to.is_some()).map(|(_, n)| n).sum();
+        Self { counts, total }
+    }
+
+    fn from_total(&self, code: i32) -> u64 {
+        self.counts.iter().filter(|((from, to), _)| *from == Some(code) && to.is_some()).map(|(_, n)| n).sum()
+    }
+
+    fn to_total(&self, code: i32) -> u64 {
+        self.counts.iter().filter(|((from, to), _)| *to == Some(code) && from.is_some()).map(|(_, n)| n).sum()
+    }
+}

@@ -1,0 +1,46 @@
+//! `class_area.csv`: how much of each class each map holds.
+
+use super::{Context, area_columns, percent, zone_columns};
+use crate::io::table::{Column, Table};
+use crate::report::zones::by_zone;
+
+/// A row per zone, year and class.
+pub fn table(context: &Context) -> Table {
+    let mut rows = Vec::new();
+    for (epoch, joints) in context.plan.epochs.iter().zip(&context.totals.areas) {
+        for (zone, totals) in by_zone(context.plan, joints) {
+            let whole: u64 = totals.counts.values().sum();
+            for &code in &context.codes {
+                let pixels = totals.counts.get(&(Some(code), Some(code))).copied().unwrap_or(0);
+                if pixels == 0 && !zone.is_all() {
+                    continue;
+                }
+                let mut row =
+                    vec![zone.layer.clone(), zone.id.clone(), zone.name.clone(), epoch.year.to_string()];
+                row.extend([code.to_string(), context.name(code), pixels.to_string()]);
+                row.extend(context.areas(pixels));
+                row.push(percent(pixels, whole));
+                rows.push(row);
+            }
+        }
+    }
+    let mut columns = zone_columns();
+    columns.extend([
+        Column::new("year", "mapped year"),
+        Column::new("code", "class"),
+        Column::new("name", "its name in the job's first language"),
+        Column::with_unit("pixels", "cells", "cells of the class"),
+    ]);
+    columns.extend(area_columns());
+    columns.push(Column::with_unit("pct", "%", "share of all cells of the zone that have a class"));
+    Table {
+        name: "class_area".into(),
+        description: "cells of each class, by zone and year".into(),
+        columns,
+        rows,
+        notes: vec![
+            context.area_note(),
+            ("estimate".into(), "mapped areas (pixel counts), not unbiased estimates of area".into()),
+        ],
+    }
+}

@@ -1,0 +1,106 @@
+//! `net_change.csv`: the statistics of every change matrix, a row each.
+
+use super::{Context, number, zone_columns};
+use crate::io::table::{Column, Table};
+use crate::model::matrix::ChangeMatrix;
+use crate::report::zones::{ZoneCounts, by_zone};
+use crate::statistic::{ALL, Statistic, Subject, Value};
+
+/// A row per zone, pair, class (and `total`) and statistic.
+pub fn table(context: &Context) -> Table {
+    let mut rows = Vec::new();
+    for (pair, joints) in context.plan.pairs.iter().zip(&context.totals.pairs) {
+        for (zone, totals) in by_zone(context.plan, joints) {
+            let matrix = matrix(&context.codes, &totals.counts);
+            let (date_from, date_to) = totals.dates(context.plan, pair.from, pair.to);
+            let years = interval_years(&date_from, &date_to).unwrap_or(f64::from(pair.to - pair.from));
+            let classes = context.codes.iter().enumerate();
+            let classes = classes.map(|(i, &code)| (Subject::Class(i), code.to_string(), context.name(code)));
+            for (subject, code, name) in classes.chain([(Subject::Total, "total".to_string(), String::new())])
+            {
+                let untouched =
+                    matches!(subject, Subject::Class(i) if matrix.from_total(i) + matrix.to_total(i) == 0);
+                if untouched && !zone.is_all() {
+                    continue;
+                }
+                for statistic in ALL {
+                    let mut row = vec![zone.layer.clone(), zone.id.clone(), zone.name.clone()];
+                    row.extend([
+                        pair.from.to_string(),
+                        pair.to.to_string(),
+                        date_from.clone(),
+                        date_to.clone(),
+                    ]);
+                    row.extend([code.clone(), name.clone(), statistic.name.to_string()]);
+                    row.extend(values(context, statistic, &matrix, subject, years));
+                    rows.push(row);
+                }
+            }
+        }
+    }
+    let mut columns = zone_columns();
+    columns.extend([
+        Column::new("year_from", "mapped year that change is measured from"),
+        Column::new("year_to", "mapped year that change is measured to"),
+        Column::new("date_from", "true date of the map; earliest/latest where several meet"),
+        Column::new("date_to", "true date of the map; earliest/latest where several meet"),
+        Column::new("code", "class, or total"),
+        Column::new("name", "its name in the job's first language"),
+        Column::new("statistic", "name of the statistic; formulas and sources stand in the notes"),
+        Column::with_unit("pixels", "cells", "value of statistics that count cells"),
+        Column::with_unit("area_ha", "ha", "the same as an area"),
+        Column::with_unit("pct_per_year", "%/yr", "value of statistics that are rates"),
+    ]);
+    let formula = |s: &&Statistic| (s.name.to_string(), format!("{} — {}", s.formula, s.source));
+    let mut notes: Vec<(String, String)> = ALL.iter().map(formula).collect();
+    notes.push(context.area_note());
+    notes.push((
+        "interval".into(),
+        "length from the true dates where each year has a single one that is a year, else from the mapped years".into(),
+    ));
+    Table {
+        name: "net_change".into(),
+        description:
+            "statistics of the change matrix by zone, pair of years and class, over cells valid in both years"
+                .into(),
+        columns,
+        rows,
+        notes,
+    }
+}
+
+/// Cells, hectares and per cent a year: the one or two that the statistic has.
+fn values(
+    context: &Context,
+    statistic: &Statistic,
+    matrix: &ChangeMatrix,
+    subject: Subject,
+    years: f64,
+) -> [String; 3] {
+    match (statistic.compute)(matrix, subject, years) {
+        Some(Value::Pixels(pixels)) => {
+            let sign = if pixels < 0 { -1.0 } else { 1.0 };
+            let hectares = context.plan.area.of(pixels.unsigned_abs()).map(|m2| number(sign * m2 / 1e4));
+            [pixels.to_string(), hectares.unwrap_or_default(), String::new()]
+        }
+        Some(Value::PercentPerYear(rate)) => [String::new(), String::new(), number(rate)],
+        None => [String::new(), String::new(), String::new()],
+    }
+}
+
+/// The change matrix of a zone: cells valid in both years.
+pub fn matrix(codes: &[i32], counts: &ZoneCounts) -> ChangeMatrix {
+    let mut matrix = ChangeMatrix::new(codes.to_vec());
+    for (&(from, to), &pixels) in counts {
+        let index = |code: Option<i32>| code.and_then(|c| codes.iter().position(|&known| known == c));
+        if let (Some(from), Some(to)) = (index(from), index(to)) {
+            matrix.add(from, to, pixels);
+        }
+    }
+    matrix
+}
+
+/// Years between two dates that both are plain years.
+fn interval_years(from: &str, to: &str) -> Option<f64> {
+    Some(to.parse::<f64>().ok()? - from.parse::<f64>().ok()?)
+}

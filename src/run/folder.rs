@@ -1,0 +1,75 @@
+//! The output folder: one job at a time, one job for good.
+
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::work_folder;
+use crate::error::{Error, ErrorKind, Result};
+use crate::io::atomic::{io_error, make_folder, write_bytes};
+
+/// An output folder, locked while in use.
+#[derive(Debug)]
+pub struct OutputFolder {
+    /// The folder.
+    pub path: PathBuf,
+    /// Held until the end; the lock goes with the process, however it ends.
+    _lock: File,
+}
+
+/// Whose folder it is.
+#[derive(Debug, Serialize, Deserialize)]
+struct Owner {
+    job: String,
+}
+
+impl OutputFolder {
+    /// Takes a folder for a job; makes it when it is not there.
+    ///
+    /// # Errors
+    /// Io: it cannot be made, or another process works in it. Usage: it belongs to another job, or holds files of
+    /// somebody else, and `overwrite` was not said.
+    pub fn take(path: &Path, job: &str, overwrite: bool) -> Result<Self> {
+        let work = work_folder(path);
+        let foreign = !work.exists() && path.read_dir().is_ok_and(|mut entries| entries.next().is_some());
+        if foreign && !overwrite {
+            return Err(Error::usage("the output folder holds files that are not of this program")
+                .at(path.display())
+                .help("choose another folder, or say --overwrite to write into this one"));
+        }
+        make_folder(&work.join("parts"))?;
+        let lock_path = work.join("lock");
+        let lock = File::options().create(true).truncate(false).write(true).open(&lock_path);
+        let lock = lock.map_err(|e| io_error("a lock cannot be made", &lock_path, &e))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(Error::new(ErrorKind::Io, "another process is working in the output folder")
+                    .at(path.display())
+                    .help("wait for it, or choose another folder"));
+            }
+            // A file system without locks: parts are safe all the same, they are named when whole.
+            Err(TryLockError::Error(_)) => {}
+        }
+        let owner_path = work.join("job.json");
+        let owner =
+            std::fs::read(&owner_path).ok().and_then(|bytes| serde_json::from_slice::<Owner>(&bytes).ok());
+        match owner {
+            Some(owner) if owner.job != job && !overwrite => {
+                return Err(Error::usage("the output folder belongs to another job")
+                    .at(path.display())
+                    .found(format!("job `{}`", owner.job))
+                    .expected(format!("job `{job}`"))
+                    .help("choose another folder, or say --overwrite to take this one over"));
+            }
+            Some(owner) if owner.job == job => {}
+            _ => {
+                let owner =
+                    serde_json::to_vec(&Owner { job: job.into() }).map_err(|e| Error::bug(e.to_string()))?;
+                write_bytes(&owner_path, &owner)?;
+            }
+        }
+        Ok(Self { path: path.to_path_buf(), _lock: lock })
+    }
+}

@@ -1,0 +1,502 @@
+//! Merge: parts become mosaics and tables. Blocks are copied; only overview blocks larger than a task are encoded.
+//!
+//! Everything is made in a staging folder and put in place when all of it is there. SHA256SUMS goes last: a folder
+//! without it is not finished.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::path::Path;
+
+use ndarray::{Array2, s};
+use rayon::prelude::*;
+
+use super::encode::CellStore;
+use super::ledger::{Ledger, TaskState};
+use super::work_folder;
+use crate::error::{Error, ErrorKind, Result};
+use crate::io::atomic::{AtomicFile, io_error, make_folder, publish, write_bytes};
+use crate::io::cog::{BlockDecoder, BlockEncoder, BlockStore, CogSpec, LevelShape, SampleType, assemble};
+use crate::io::digest::{sha256, sha256_file};
+use crate::io::gdal::{ProductTags, template_tags};
+use crate::io::pam::pam_xml;
+use crate::io::part::{Part, PartReader};
+use crate::io::quicklook::write_quicklook;
+use crate::io::table::write_table;
+use crate::kernel::change::CHANGE_NODATA;
+use crate::kernel::pyramid::{BLOCK_LEVELS, mode};
+use crate::model::window::{BLOCK, Window};
+use crate::plan::{Plan, Product};
+use crate::report::attributes::{attributes, palette};
+use crate::report::table;
+use crate::report::totals::Totals;
+
+/// File that lists the checksums of all others.
+pub const CHECKSUMS: &str = "SHA256SUMS";
+
+/// Overview blocks that are encoded at a time, a bound on memory.
+const SPOOL_CHUNK: usize = 64;
+
+/// What merge has put in place.
+#[derive(Debug)]
+pub struct Merged {
+    /// Files below the output folder, sorted, with their SHA-256.
+    pub files: BTreeMap<String, String>,
+    /// Sums over all tasks.
+    pub totals: Totals,
+    /// Whether everything was in place already.
+    pub unchanged: bool,
+}
+
+/// Assembles all parts of a plan into its outputs.
+///
+/// # Errors
+/// Input: parts are missing or stale; they are named. Io: the disk refuses; then outputs are as they were.
+pub fn merge(plan: &Plan, ledger: &Ledger, output: &Path) -> Result<Merged> {
+    refuse_gaps(plan, ledger)?;
+    let parts = open_parts(plan, ledger)?;
+    let mut totals = Totals::new(plan.epochs.len(), plan.pairs.len());
+    for part in &parts {
+        totals.add(&part.footer.tables);
+    }
+    let work = work_folder(output);
+    let record_path = work.join("merged.json");
+    let identity = identity(plan, ledger);
+    if let Some(files) = in_place(&record_path, &identity, output) {
+        return Ok(Merged { files, totals, unchanged: true });
+    }
+    let staging = work.join("staging");
+    remove_folder(&staging)?;
+    make_folder(&staging)?;
+    let mut names = Vec::new();
+    for (position, &product) in plan.products.iter().enumerate() {
+        names.extend(write_raster(plan, &parts, &totals, position, product, &staging)?);
+    }
+    if plan.job.products.tables {
+        for table in table::all(plan, &totals) {
+            let written = write_table(&staging.join("tables"), &table)?;
+            names.extend(written.into_iter().map(|name| format!("tables/{name}")));
+        }
+    }
+    let files = put_in_place(&names, &staging, output, &record_path)?;
+    let record = serde_json::json!({ "identity": identity, "files": files });
+    write_bytes(&record_path, record.to_string().as_bytes())?;
+    remove_folder(&staging)?;
+    Ok(Merged { files, totals, unchanged: false })
+}
+
+fn refuse_gaps(plan: &Plan, ledger: &Ledger) -> Result<()> {
+    let gaps: Vec<String> = plan
+        .tasks
+        .iter()
+        .filter(|task| ledger.states[task.index] != TaskState::Done)
+        .map(|task| format!("task at {}: {}", task.window, ledger.states[task.index].reason()))
+        .collect();
+    if gaps.is_empty() {
+        return Ok(());
+    }
+    Err(Error::input(format!("{} of {} tasks are not done", gaps.len(), plan.tasks.len()))
+        .found_all(gaps)
+        .help("run the job first; nothing was published"))
+}
+
+fn open_parts(plan: &Plan, ledger: &Ledger) -> Result<Vec<Part>> {
+    let open = |task| {
+        let path = ledger.part_path(task);
+        Part::open(&path, false).map_err(|_| {
+            Error::new(ErrorKind::Io, "a part vanished").at(path.display()).help("run the job again")
+        })
+    };
+    plan.tasks.iter().map(open).collect()
+}
+
+/// Hash of everything that can change a byte of the outputs.
+fn identity(plan: &Plan, ledger: &Ledger) -> String {
+    let job = &plan.job;
+    let layer = plan.zones.as_ref().map(|z| &z.keys);
+    let sources: Vec<_> = job
+        .sources
+        .iter()
+        .map(|s| {
+            (&s.id, &s.section, &s.country, s.maps.iter().map(|(y, m)| (y, &m.date)).collect::<Vec<_>>())
+        })
+        .collect();
+    let stamp = crate::config::environment::source_date_epoch();
+    sha256(
+        serde_json::json!([ledger.ids, job.name, job.languages, sources, layer, plan.area, stamp])
+            .to_string(),
+    )
+}
+
+/// The files of an earlier merge of just this, when they all are still as they were left.
+fn in_place(record: &Path, identity: &str, output: &Path) -> Option<BTreeMap<String, String>> {
+    let record: serde_json::Value = serde_json::from_slice(&std::fs::read(record).ok()?).ok()?;
+    let files: BTreeMap<String, String> = serde_json::from_value(record.get("files")?.clone()).ok()?;
+    let same = record.get("identity")? == identity && output.join(CHECKSUMS).exists();
+    let intact = |(name, hash): (&String, &String)| sha256_file(&output.join(name)).is_ok_and(|h| h == *hash);
+    (same && files.iter().all(intact)).then_some(files)
+}
+
+fn put_in_place(
+    names: &[String],
+    staging: &Path,
+    output: &Path,
+    record: &Path,
+) -> Result<BTreeMap<String, String>> {
+    let hash = |name: &String| Ok((name.clone(), sha256_file(&staging.join(name))?));
+    let files: BTreeMap<String, String> = names.par_iter().map(hash).collect::<Result<_>>()?;
+    let sums: String = files.iter().map(|(name, hash)| format!("{hash}  {name}\n")).collect();
+    let earlier =
+        std::fs::read(record).ok().and_then(|b| serde_json::from_slice::<serde_json::Value>(&b).ok());
+    let earlier =
+        earlier.and_then(|r| r.get("files").and_then(|f| f.as_object().cloned())).unwrap_or_default();
+    // From here until SHA256SUMS is back the folder is visibly unfinished.
+    for stale in
+        [CHECKSUMS].into_iter().chain(earlier.keys().map(String::as_str).filter(|k| !files.contains_key(*k)))
+    {
+        remove_file(&output.join(stale))?;
+    }
+    for name in files.keys() {
+        publish(&staging.join(name), &output.join(name))?;
+    }
+    write_bytes(&output.join(CHECKSUMS), sums.as_bytes())?;
+    Ok(files)
+}
+
+fn remove_file(path: &Path) -> Result<()> {
+    match std::fs::remove_file(path) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => {
+            Err(io_error("an old file cannot be removed", path, &e))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn remove_folder(path: &Path) -> Result<()> {
+    match std::fs::remove_dir_all(path) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => {
+            Err(io_error("an old folder cannot be removed", path, &e))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Writes one raster with its sidecars into the staging folder; their names.
+fn write_raster(
+    plan: &Plan,
+    parts: &[Part],
+    totals: &Totals,
+    position: usize,
+    product: Product,
+    staging: &Path,
+) -> Result<Vec<String>> {
+    let name = plan.path_of(product);
+    let path = staging.join(&name);
+    let colours = palette(plan, product);
+    let (sample, stored_nodata) = plan.sample_of(product);
+    let tags = ProductTags {
+        sample,
+        nodata: stored_nodata,
+        palette: colours.clone(),
+        band_name: band_name(plan, product),
+        metadata: metadata(plan, product),
+    };
+    let tags = template_tags(&plan.grid, &tags)?;
+    let spec = CogSpec::new(
+        plan.grid.rows as u64,
+        plan.grid.cols as u64,
+        sample,
+        plan.job.compute.compression,
+        tags,
+    );
+    let spool = Spool::build(plan, parts, position, product, &spec, &staging.join(".spool"))?;
+    let mut store = PartBlocks { plan, parts, position, shapes: spec.levels.clone(), spool, open: None };
+    let mut file = AtomicFile::create(&path)?;
+    assemble(&mut file, &spec, &mut store).map_err(|e| io_error("a raster cannot be written", &path, &e))?;
+    file.commit()?;
+    let mut names = vec![name.clone()];
+    if let Some(rat) = attributes(plan, totals, product) {
+        write_bytes(&staging.join(format!("{name}.aux.xml")), pam_xml(&rat).as_bytes())?;
+        names.push(format!("{name}.aux.xml"));
+    }
+    if !colours.is_empty() && sample == SampleType::U8 {
+        let picture = name.replace("landcover/", "quicklook/").replace(".tif", ".png");
+        quicklook(&mut store, &spec, &staging.join(&picture), &colours, stored_nodata)?;
+        names.push(picture);
+    }
+    Ok(names)
+}
+
+/// A picture of the coarsest level, which is always one block.
+fn quicklook(
+    store: &mut PartBlocks,
+    spec: &CogSpec,
+    path: &Path,
+    colours: &[[u8; 3]],
+    nodata: Option<i64>,
+) -> Result<()> {
+    let level = spec.levels.len() as u32 - 1;
+    let shape = spec.levels[level as usize];
+    let (mut bytes, mut cells) = (Vec::new(), Vec::new());
+    let bug = |e: io::Error| Error::bug(format!("our own block cannot be read back: {e}"));
+    store.copy_block(level, 0, &mut bytes).map_err(bug)?;
+    let mut decoder = BlockDecoder::new(spec.compression.tiff_code()).map_err(bug)?;
+    decoder.decode(&bytes, spec.sample.block_bytes(), &mut cells).map_err(bug)?;
+    let nodata = nodata.and_then(|n| u8::try_from(n).ok());
+    write_quicklook(path, &cells, BLOCK, (shape.rows as u32, shape.cols as u32), colours, nodata)
+}
+
+fn band_name(plan: &Plan, product: Product) -> String {
+    match product {
+        Product::Landcover(epoch) if plan.epochs[epoch].year == 0 => "land_cover".into(),
+        Product::Landcover(epoch) => format!("land_cover_{}", plan.epochs[epoch].year),
+        Product::Change(pair) => {
+            format!("land_cover_change_{}_{}", plan.pairs[pair].from, plan.pairs[pair].to)
+        }
+    }
+}
+
+fn metadata(plan: &Plan, product: Product) -> Vec<(String, String)> {
+    let what = match product {
+        Product::Landcover(epoch) => band_name(plan, Product::Landcover(epoch)).replace('_', " "),
+        Product::Change(pair) => format!("land cover change {}, from*100+to", plan.pairs[pair]),
+    };
+    let mut items = vec![
+        ("TIFFTAG_SOFTWARE".to_string(), format!("nalcms {}", env!("CARGO_PKG_VERSION"))),
+        ("TIFFTAG_IMAGEDESCRIPTION".to_string(), format!("{}: {what}", plan.job.name)),
+        ("NALCMS_LEGEND".to_string(), plan.job.target.id.clone()),
+        ("OVERVIEW_RESAMPLING".to_string(), "MODE".to_string()),
+    ];
+    if let Some(seconds) = crate::config::environment::source_date_epoch()
+        && let Some(date) = chrono::DateTime::from_timestamp(seconds, 0)
+    {
+        items.push(("TIFFTAG_DATETIME".into(), date.format("%Y:%m:%d %H:%M:%S").to_string()));
+    }
+    items
+}
+
+/// Blocks of one raster: those of tasks from their parts, those above from a spool file.
+struct PartBlocks<'a> {
+    plan: &'a Plan,
+    parts: &'a [Part],
+    position: usize,
+    shapes: Vec<LevelShape>,
+    spool: Spool,
+    open: Option<(usize, PartReader)>,
+}
+
+impl PartBlocks<'_> {
+    /// The part that holds a block, and the block's place in it.
+    fn locate(&self, level: u32, index: u64) -> (usize, usize) {
+        let columns = self.shapes[level as usize].block_cols();
+        let (row, col) = ((index / columns) as usize, (index % columns) as usize);
+        // Blocks of this level along one side of a task.
+        let side = (self.plan.job.compute.task_cells / BLOCK) >> level;
+        let tasks_across = self.plan.grid.cols.div_ceil(self.plan.job.compute.task_cells);
+        let task = (row / side) * tasks_across + col / side;
+        let width = self.parts[task].footer.window.cols.div_ceil(1 << level).div_ceil(BLOCK);
+        (task, (row % side) * width + col % side)
+    }
+
+    fn place(&self, level: u32, index: u64) -> io::Result<(usize, u64, u32)> {
+        let (task, block) = self.locate(level, index);
+        let product = &self.parts[task].footer.products[self.position];
+        let found = product.blocks.get(level as usize).and_then(|blocks| blocks.get(block));
+        let (offset, length) =
+            found.ok_or_else(|| io::Error::other(format!("block {index} of level {level} is missing")))?;
+        Ok((task, *offset, *length))
+    }
+}
+
+impl BlockStore for PartBlocks<'_> {
+    fn block_len(&self, level: u32, index: u64) -> io::Result<u32> {
+        if level > self.plan.levels_in_task() {
+            return self.spool.block_len(level, index);
+        }
+        Ok(self.place(level, index)?.2)
+    }
+
+    fn copy_block(&mut self, level: u32, index: u64, out: &mut Vec<u8>) -> io::Result<()> {
+        if level > self.plan.levels_in_task() {
+            return self.spool.copy_block(level, index, out);
+        }
+        let (task, offset, length) = self.place(level, index)?;
+        let other = |e: Error| io::Error::other(e.to_string());
+        let reader = match self.open.take() {
+            Some((open, reader)) if open == task => reader,
+            _ => self.parts[task].reader().map_err(other)?,
+        };
+        out.extend(reader.read(offset, length as usize).map_err(other)?);
+        self.open = Some((task, reader));
+        Ok(())
+    }
+}
+
+/// Encoded overview blocks of the levels above a task's top.
+struct Spool {
+    file: std::fs::File,
+    first_level: u32,
+    /// Offset and length by level and place.
+    blocks: Vec<Vec<(u64, u32)>>,
+}
+
+impl Spool {
+    fn build(
+        plan: &Plan,
+        parts: &[Part],
+        position: usize,
+        product: Product,
+        spec: &CogSpec,
+        path: &Path,
+    ) -> Result<Self> {
+        let failed = |e: &io::Error| io_error("overviews cannot be written", path, e);
+        make_folder(path.parent().unwrap_or(Path::new(".")))?;
+        // A scratch file of this process alone; nobody takes it for an output.
+        let options = std::fs::File::options().create(true).truncate(true).read(true).write(true).open(path);
+        let mut file = options.map_err(|e| failed(&e))?;
+        let first_level = plan.levels_in_task() + 1;
+        let (mut blocks, mut end) = (Vec::new(), 0u64);
+        let joiner = Joiner { plan, parts, position, product };
+        for level in first_level..=plan.levels {
+            let shape = spec.levels[level as usize];
+            let mut places = Vec::with_capacity(shape.blocks() as usize);
+            let indices: Vec<u64> = (0..shape.blocks()).collect();
+            for chunk in indices.chunks(SPOOL_CHUNK) {
+                let encode = |encoder: &mut Result<BlockEncoder>, index: &u64| {
+                    let encoder = encoder.as_mut().map_err(|e| e.clone())?;
+                    joiner.encoded_block(level, shape, *index, encoder)
+                };
+                let new_encoder =
+                    || BlockEncoder::new(spec.compression).map_err(|e| Error::bug(e.to_string()));
+                let encoded: Vec<Vec<u8>> =
+                    chunk.par_iter().map_init(new_encoder, encode).collect::<Result<_>>()?;
+                for bytes in encoded {
+                    file.write_all(&bytes).map_err(|e| failed(&e))?;
+                    places.push((end, bytes.len() as u32));
+                    end += bytes.len() as u64;
+                }
+            }
+            blocks.push(places);
+        }
+        Ok(Self { file, first_level, blocks })
+    }
+
+    fn place(&self, level: u32, index: u64) -> io::Result<(u64, u32)> {
+        let level = level.checked_sub(self.first_level).and_then(|l| self.blocks.get(l as usize));
+        let place = level.and_then(|blocks| blocks.get(index as usize));
+        place.copied().ok_or_else(|| io::Error::other("an overview block is missing"))
+    }
+}
+
+impl BlockStore for Spool {
+    fn block_len(&self, level: u32, index: u64) -> io::Result<u32> {
+        Ok(self.place(level, index)?.1)
+    }
+
+    fn copy_block(&mut self, level: u32, index: u64, out: &mut Vec<u8>) -> io::Result<()> {
+        use std::os::unix::fs::FileExt;
+        let (offset, length) = self.place(level, index)?;
+        out.resize(length as usize, 0);
+        self.file.read_exact_at(out, offset)
+    }
+}
+
+/// Joins the overview cells of many tasks.
+struct Joiner<'a> {
+    plan: &'a Plan,
+    parts: &'a [Part],
+    position: usize,
+    product: Product,
+}
+
+impl Joiner<'_> {
+    fn nodata(&self) -> i32 {
+        match self.product {
+            Product::Landcover(_) => self.plan.storage.nodata,
+            Product::Change(_) => CHANGE_NODATA.into(),
+        }
+    }
+
+    fn encoded_block(
+        &self,
+        level: u32,
+        shape: LevelShape,
+        index: u64,
+        encoder: &mut BlockEncoder,
+    ) -> Result<Vec<u8>> {
+        let (row, col) = (index / shape.block_cols(), index % shape.block_cols());
+        let block = Window {
+            row: row as i64 * BLOCK as i64,
+            col: col as i64 * BLOCK as i64,
+            rows: BLOCK,
+            cols: BLOCK,
+        }
+        .intersect(&Window::whole(shape.rows as usize, shape.cols as usize));
+        let cells =
+            if level <= BLOCK_LEVELS { self.joined(level, &block)? } else { self.from_counts(level, &block) };
+        let (sample, stored_nodata) = self.plan.sample_of(self.product);
+        let store = CellStore { nodata: self.nodata(), sample, stored_nodata };
+        let mut encoded = Vec::new();
+        encoder
+            .encode(&store.block_bytes(cells.view())?, &mut encoded)
+            .map_err(|e| Error::bug(format!("a block cannot be encoded: {e}")))?;
+        Ok(encoded)
+    }
+
+    /// Cells that tasks have worked out.
+    fn joined(&self, level: u32, block: &Window) -> Result<Array2<i32>> {
+        let mut joined = Array2::from_elem((block.rows, block.cols), self.nodata());
+        for part in self.parts {
+            let window = part.footer.window;
+            let place = Window {
+                row: window.row >> level,
+                col: window.col >> level,
+                rows: window.rows.div_ceil(1 << level),
+                cols: window.cols.div_ceil(1 << level),
+            };
+            let shared = place.intersect(block);
+            if shared.is_empty() {
+                continue;
+            }
+            let product = &part.footer.products[self.position];
+            let Some(cells) = product.cells.iter().find(|c| c.level == level) else {
+                return Err(Error::bug(format!("a part lacks its cells of level {level}")));
+            };
+            let bytes = part.reader()?.read(cells.offset, cells.rows * cells.cols * 4)?;
+            let codes = bytes.chunks_exact(4).map(|b| i32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
+            let codes = Array2::from_shape_vec((cells.rows, cells.cols), codes)
+                .map_err(|_| Error::bug("a part holds cells of another shape"))?;
+            let within = |origin: &Window| {
+                let (row, col) = ((shared.row - origin.row) as usize, (shared.col - origin.col) as usize);
+                s![row..row + shared.rows, col..col + shared.cols]
+            };
+            joined.slice_mut(within(block)).assign(&codes.slice(within(&place)));
+        }
+        Ok(joined)
+    }
+
+    /// Cells larger than a block, from the counts of the native blocks under them.
+    fn from_counts(&self, level: u32, block: &Window) -> Array2<i32> {
+        let grid = &self.plan.grid;
+        let native = grid.window();
+        let side = self.plan.job.compute.task_cells;
+        let tasks_across = grid.cols.div_ceil(side);
+        Array2::from_shape_fn((block.rows, block.cols), |(row, col)| {
+            let (row, col) = ((block.row + row as i64) << level, (block.col + col as i64) << level);
+            let cell = Window { row, col, rows: 1 << level, cols: 1 << level }.intersect(&native);
+            let mut counts: BTreeMap<i32, u64> = BTreeMap::new();
+            for square in cell.squares(BLOCK) {
+                let task = (square.row as usize / side) * tasks_across + square.col as usize / side;
+                let part = &self.parts[task].footer;
+                let (r, c) =
+                    ((square.row - part.window.row) as usize, (square.col - part.window.col) as usize);
+                let block = (r / BLOCK) * part.window.cols.div_ceil(BLOCK) + c / BLOCK;
+                for &(code, n) in part.products[self.position].block_counts.get(block).into_iter().flatten() {
+                    *counts.entry(code).or_default() += n;
+                }
+            }
+            let counts: Vec<(i32, u64)> = counts.into_iter().collect();
+            let place = (level, grid.lattice.0 + row, grid.lattice.1 + col);
+            mode(&counts, cell.cells(), self.nodata(), place, self.plan.job.tie)
+        })
+    }
+}

@@ -1,0 +1,171 @@
+//! Runs plans: tasks on a pool of threads, each leaving a part; then merge.
+
+pub mod encode;
+pub mod folder;
+pub mod ledger;
+pub mod merge;
+pub mod outside;
+pub mod progress;
+pub mod stop;
+pub mod task;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use rayon::prelude::*;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::plan::{Plan, Task};
+use ledger::{Ledger, TaskState};
+use progress::Progress;
+use task::Unexplained;
+
+/// What one invocation did.
+#[derive(Debug, Clone, Default)]
+pub struct RunSummary {
+    /// Tasks worked on now.
+    pub computed: usize,
+    /// Tasks whose parts were there already.
+    pub kept: usize,
+    /// Cells of the tasks worked on, times epochs.
+    pub cells: u64,
+    /// Seconds of wall time spent on tasks.
+    pub seconds: f64,
+    /// Valid source cells that fall outside the grid, by file; only those dropped on purpose.
+    pub outside: BTreeMap<PathBuf, u64>,
+}
+
+/// Works on every task that has no valid part yet.
+///
+/// # Determinism
+/// Parts depend on inputs, settings and version only: not on threads, order or interruption.
+/// # Errors
+/// Unmapped: values that nothing explains, all of them. Incomplete: tasks that failed; the others are done. Io,
+/// Limit: the disk or the memory does not suffice. Terminated, Interrupted: stopped, resumable.
+pub fn run_tasks(plan: &Plan, ledger: &Ledger, progress: &Progress) -> Result<RunSummary> {
+    let pool = thread_pool(plan)?;
+    let outside = pool.install(|| outside::count(plan))?;
+    let todo: Vec<&Task> = plan.tasks.iter().filter(|t| ledger.states[t.index] != TaskState::Done).collect();
+    let cells = |task: &Task| task.window.cells() * plan.epochs.len() as u64;
+    progress.start(todo.len(), todo.iter().map(|t| cells(t)).sum());
+    let started = Instant::now();
+    let failures: Mutex<Vec<(usize, Error)>> = Mutex::new(Vec::new());
+    let unexplained: Mutex<Vec<Unexplained>> = Mutex::new(Vec::new());
+    let disk_refused = AtomicBool::new(false);
+    let work = |task: &&Task| {
+        if stop::requested().is_some() || disk_refused.load(Ordering::Relaxed) {
+            return;
+        }
+        let id = ledger.ids[task.index].clone();
+        let path = ledger.part_path(task);
+        let outcome = if plan.storage.bytes {
+            task::process::<u8>(task, plan, id, &path)
+        } else {
+            task::process::<i32>(task, plan, id, &path)
+        };
+        match outcome {
+            Ok(found) => lock(&unexplained).extend(found),
+            Err(error) => {
+                // A disk that refuses one part refuses the next one too.
+                let writing = error.kind() == ErrorKind::Io && error.what().contains("written");
+                disk_refused.fetch_or(writing, Ordering::Relaxed);
+                lock(&failures).push((task.index, error));
+            }
+        }
+        progress.done(cells(task));
+    };
+    pool.install(|| todo.par_iter().with_max_len(1).for_each(work));
+    progress.finish();
+    if let Some(kind) = stop::requested() {
+        return Err(Error::new(kind, "stopped; run again to resume: finished parts are kept"));
+    }
+    refuse_unexplained(plan, unexplained.into_inner().unwrap_or_default())?;
+    refuse_failures(plan, failures.into_inner().unwrap_or_default())?;
+    Ok(RunSummary {
+        computed: todo.len(),
+        kept: plan.tasks.len() - todo.len(),
+        cells: todo.iter().map(|t| cells(t)).sum(),
+        seconds: started.elapsed().as_secs_f64(),
+        outside,
+    })
+}
+
+/// A pool no larger than threads and memory allow.
+fn thread_pool(plan: &Plan) -> Result<rayon::ThreadPool> {
+    let threads = workers(plan);
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build()
+        .map_err(|e| Error::new(ErrorKind::Limit, "threads cannot be started").found(e.to_string()))
+}
+
+/// Tasks that run at once: the threads asked for, less where the memory setting does not hold so many tasks.
+pub fn workers(plan: &Plan) -> usize {
+    let available = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let asked = match plan.job.compute.threads {
+        0 => available,
+        n => n,
+    };
+    let memory = (plan.job.compute.memory_mib as u64) << 20;
+    asked.min((memory / plan.task_bytes()).max(1) as usize)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+fn refuse_unexplained(plan: &Plan, found: Vec<Unexplained>) -> Result<()> {
+    if found.is_empty() {
+        return Ok(());
+    }
+    let mut sums: BTreeMap<(PathBuf, bool, i32), u64> = BTreeMap::new();
+    for entry in found {
+        *sums.entry((entry.file, entry.no_stratum, entry.value)).or_default() += entry.pixels;
+    }
+    let describe = |((file, no_stratum, value), pixels): (&(PathBuf, bool, i32), &u64)| {
+        let why = if *no_stratum {
+            "its conditional row finds no stratum there"
+        } else {
+            "no crosswalk row, no nodata"
+        };
+        format!("{}: {value} ({pixels} px): {why}", file.display())
+    };
+    let codes: std::collections::BTreeSet<i32> = sums.keys().map(|(_, _, value)| *value).collect();
+    let legends: std::collections::BTreeSet<&str> =
+        plan.job.sources.iter().flat_map(|s| s.maps.values()).map(|m| m.legend.id.as_str()).collect();
+    Err(Error::new(ErrorKind::Unmapped, format!("{} class codes cannot be mapped to legend `{}`", codes.len(), plan.job.target.id))
+        .found_all(sums.iter().map(describe))
+        .expected(format!("codes of legend {}, each with a crosswalk row", legends.into_iter().collect::<Vec<_>>().join(", ")))
+        .help("add the codes to a legend and crosswalk of your own (nalcms legend export, nalcms crosswalk show --toml), \
+               or map them to nodata there with  to = \"nodata\"; for a missing stratum extend the layer or set \
+               missing_stratum = \"default\""))
+}
+
+fn refuse_failures(plan: &Plan, mut failures: Vec<(usize, Error)>) -> Result<()> {
+    failures.sort_by_key(|(index, _)| *index);
+    let Some((_, first)) = failures.first() else { return Ok(()) };
+    if let Some((_, error)) =
+        failures.iter().find(|(_, e)| matches!(e.kind(), ErrorKind::Bug | ErrorKind::Input))
+    {
+        return Err(error.clone());
+    }
+    if first.kind() == ErrorKind::Io && first.what().contains("written") {
+        return Err(first.clone());
+    }
+    let describe =
+        |(index, error): &(usize, Error)| format!("task at {}: {error}", plan.tasks[*index].window);
+    Err(Error::new(
+        ErrorKind::Incomplete,
+        format!("{} of {} tasks failed; the others are done", failures.len(), plan.tasks.len()),
+    )
+    .found_all(failures.iter().map(describe))
+    .help("mend or replace the files, then run again: only these tasks are redone"))
+}
+
+/// Where a run keeps its parts.
+pub fn work_folder(output: &Path) -> PathBuf {
+    output.join(".nalcms")
+}
