@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::work_folder;
 use crate::error::{Error, ErrorKind, Result};
-use crate::io::atomic::{io_error, make_folder, write_bytes};
+use crate::io::atomic::{TEMPORARY_PREFIX, io_error, make_folder, write_bytes};
 
 /// An output folder, locked while in use.
 #[derive(Debug)]
@@ -52,6 +52,7 @@ impl OutputFolder {
             // A file system without locks: parts are safe all the same, they are named when whole.
             Err(TryLockError::Error(_)) => {}
         }
+        remove_leftovers(&work.join("parts"))?;
         let owner_path = work.join("job.json");
         let owner =
             std::fs::read(&owner_path).ok().and_then(|bytes| serde_json::from_slice::<Owner>(&bytes).ok());
@@ -72,4 +73,16 @@ impl OutputFolder {
         }
         Ok(Self { path: path.to_path_buf(), _lock: lock })
     }
+}
+
+/// Removes what a killed run left half-written; the lock says that nobody is writing now.
+fn remove_leftovers(parts: &Path) -> Result<()> {
+    let failed = |e: &std::io::Error| io_error("a folder cannot be read", parts, e);
+    for entry in std::fs::read_dir(parts).map_err(|e| failed(&e))? {
+        let path = entry.map_err(|e| failed(&e))?.path();
+        if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(TEMPORARY_PREFIX)) {
+            std::fs::remove_file(&path).map_err(|e| io_error("a leftover cannot be removed", &path, &e))?;
+        }
+    }
+    Ok(())
 }

@@ -1,0 +1,305 @@
+//! The main job on maps small enough to check by eye, and the promises that hold for any map.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods, reason = "tests fail loudly")]
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use support::{Drawing, Scratch, cells, patchy};
+
+/// A grid of 4 x 3 cells of 30 m and two sources, one over the other.
+const SMALL_JOB: &str = r#"
+name = "small"
+output = "out"
+language = ["es", "en"]
+[grid]
+crs = "+proj=laea +lat_0=45 +lon_0=-100 +datum=WGS84 +units=m"
+origin = [0, 0]
+cell_size_m = 30
+shape = [3, 4]
+extent = "full"
+[[source]]
+id = "north"
+country = "CA"
+legend = "nrcan"
+priority = 5
+[source.epochs]
+2010 = "north_2010.tif"
+2015 = "north_2015.tif"
+[[source]]
+id = "south"
+country = "US"
+legend = "nalcms"
+[source.epochs]
+2010 = "south_2010.tif"
+2015 = { files = "south_2015.tif", date = "2016" }
+"#;
+
+fn small() -> Scratch {
+    let scratch = Scratch::new();
+    let north = Drawing::default();
+    let south = Drawing { origin: (0.0, -30.0), ..Drawing::default() };
+    north.draw::<u8>(&scratch.path("north_2010.tif"), &[&[1, 1, 2, 0], &[1, 5, 5, 0]]);
+    north.draw::<u8>(&scratch.path("north_2015.tif"), &[&[1, 17, 2, 0], &[1, 5, 0, 0]]);
+    south.draw::<u8>(&scratch.path("south_2010.tif"), &[&[1, 3, 9, 9], &[15, 15, 0, 18]]);
+    south.draw::<u8>(&scratch.path("south_2015.tif"), &[&[1, 3, 9, 9], &[17, 15, 15, 18]]);
+    scratch.write("job.toml", SMALL_JOB);
+    scratch
+}
+
+#[test]
+fn twelve_cells_by_hand() {
+    let scratch = small();
+    scratch.ok(&["run", "job.toml"]);
+    // The north decides where it maps anything; 0 lets the south through.
+    assert_eq!(
+        cells(&scratch.path("out/landcover/small_landcover_2010_30m.tif")),
+        [1, 1, 2, 0, 1, 5, 5, 9, 15, 15, 0, 18]
+    );
+    assert_eq!(
+        cells(&scratch.path("out/landcover/small_landcover_2015_30m.tif")),
+        [1, 17, 2, 0, 1, 5, 9, 9, 17, 15, 15, 18]
+    );
+    let n = 65535;
+    assert_eq!(
+        cells(&scratch.path("out/change/small_change_2010_2015_30m.tif")),
+        [0, 117, 0, n, 0, 0, 509, 0, 1517, 0, n, 0]
+    );
+    let matrix = scratch.csv("out/tables/change_matrix.csv");
+    let all = [("zone_layer", "all"), ("zone_id", "all")];
+    assert_eq!(matrix.select(&all).len(), 19 * 19);
+    assert_eq!(matrix.sum("pixels", &all), 10);
+    let entry = |from, to| matrix.value("pixels", &[all[0], all[1], ("from_code", from), ("to_code", to)]);
+    assert_eq!(
+        (entry("1", "1"), entry("1", "17"), entry("5", "9"), entry("15", "17")),
+        ("2".into(), "1".into(), "1".into(), "1".into())
+    );
+    let row = &matrix.select(&[all[0], ("from_code", "1"), ("to_code", "17")])[0];
+    assert_eq!(
+        (row["area_m2"].as_str(), row["area_ha"].as_str(), row["area_km2"].as_str()),
+        ("900", "0.09", "0.0009")
+    );
+    assert_eq!((row["to_name"].as_str(), row["pct_of_total"].as_str()), ("Asentamiento humano", "10"));
+    assert_eq!((row["date_from"].as_str(), row["date_to"].as_str()), ("2010", "2015/2016"));
+    // 5 to 9 changed hands: it belongs to neither section.
+    let mixed = matrix.select(&[("zone_layer", "section"), ("zone_id", "mixed")]);
+    assert_eq!((mixed.len(), mixed[0]["from_code"].as_str(), mixed[0]["to_code"].as_str()), (1, "5", "9"));
+    assert_eq!(matrix.sum("pixels", &[("zone_layer", "country"), ("zone_id", "CA")]), 5);
+    // Cell (2, 2) is nodata in 2010 and cropland in 2015.
+    let excluded = scratch.csv("out/tables/excluded.csv").select(&all);
+    assert_eq!(excluded.len(), 1);
+    assert_eq!(
+        (
+            excluded[0]["code"].as_str(),
+            excluded[0]["side"].as_str(),
+            excluded[0]["reason"].as_str(),
+            excluded[0]["pixels"].as_str()
+        ),
+        ("15", "to", "nodata_from", "1")
+    );
+    let area = scratch.csv("out/tables/class_area.csv");
+    assert_eq!(area.sum("pixels", &[all[0], ("year", "2010")]), 10);
+    assert_eq!(area.sum("pixels", &[all[0], ("year", "2015")]), 11);
+    // South gives 3 where north says 5 (both years), and 9 where north says 5 in 2010; 1 and 1 agree.
+    let overlap = scratch.csv("out/tables/overlap_disagreement.csv");
+    let lost = |year, loser_code| {
+        overlap.value("pixels", &[("year", year), ("winner", "north"), ("loser_code", loser_code)])
+    };
+    assert_eq!(
+        (lost("2010", "3"), lost("2010", "9"), lost("2015", "3")),
+        ("1".into(), "1".into(), "1".into())
+    );
+    assert_eq!(overlap.value("overlap_pixels", &[("year", "2010"), ("loser_code", "3")]), "3");
+}
+
+#[test]
+fn every_published_file_is_listed_with_its_checksum_and_names_no_place_or_time() {
+    let scratch = small();
+    scratch.ok(&["run", "job.toml"]);
+    let sums = std::fs::read_to_string(scratch.path("out/SHA256SUMS")).unwrap();
+    let listed: Vec<&str> = sums.lines().map(|line| &line[66..]).collect();
+    for folder in ["landcover", "change", "tables", "quicklook"] {
+        for entry in std::fs::read_dir(scratch.path("out").join(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            let name = format!("{folder}/{}", path.file_name().unwrap().to_string_lossy());
+            assert!(listed.contains(&name.as_str()), "{name} is not listed");
+            let bytes = std::fs::read(&path).unwrap();
+            let text = String::from_utf8_lossy(&bytes);
+            assert!(!text.contains(&*scratch.path("").to_string_lossy()), "{name} holds a path");
+        }
+    }
+    assert_eq!(listed.len(), 2 * 2 + 2 + 2 + 2 * 8);
+}
+
+/// A bigger job: unaligned source in another CRS, zones, three years. Everything listed in SHA256SUMS.
+fn sums_of(scratch: &Scratch, name: &str, job: &str, flags: &[&str]) -> BTreeMap<String, String> {
+    let path = scratch.write(&format!("{name}.toml"), &job.replace("OUTPUT", name));
+    let mut arguments = vec!["run", path.to_str().unwrap()];
+    arguments.extend(flags);
+    scratch.ok(&arguments);
+    checksums(&scratch.path(name))
+}
+
+fn checksums(output: &Path) -> BTreeMap<String, String> {
+    let sums = std::fs::read_to_string(output.join("SHA256SUMS")).unwrap();
+    sums.lines().map(|line| (line[66..].to_string(), line[..64].to_string())).collect()
+}
+
+const BIG_JOB: &str = r#"
+name = "big"
+output = "OUTPUT"
+[grid]
+crs = "+proj=laea +lat_0=45 +lon_0=-100 +datum=WGS84 +units=m"
+origin = [-30000, 30000]
+cell_size_m = 30
+shape = [2100, 2300]
+outside_grid = "drop"
+[[source]]
+id = "copied"
+legend = "nalcms"
+priority = 1
+epochs = { 2000 = "copied_2000.tif", 2005 = "copied_2005.tif", 2010 = "copied_2010.tif" }
+[[source]]
+id = "warped"
+legend = "nlcd"
+missing_stratum = "default"
+epochs = { 2000 = "warped_2000.tif", 2005 = "warped_2005.tif", 2010 = "warped_2010.tif" }
+[change]
+pairs = "all"
+[[zones]]
+id = "parks"
+path = "parks.geojson"
+key = "code"
+[compute]
+task_cells = TASK
+"#;
+
+const PARKS: &str = r#"{"type": "FeatureCollection", "features": [
+{"type": "Feature", "properties": {"code": "09"}, "geometry": {"type": "Polygon", "coordinates": [[[-100.2, 45.1], [-99.9, 45.12], [-100.0, 44.9], [-100.2, 45.1]]]}},
+{"type": "Feature", "properties": {"code": "8.10"}, "geometry": {"type": "Polygon", "coordinates": [[[-100.1, 45.15], [-99.8, 45.15], [-99.8, 44.95], [-100.1, 44.98], [-100.1, 45.15]]]}},
+{"type": "Feature", "properties": {"code": "09"}, "geometry": {"type": "Polygon", "coordinates": [[[-99.9, 44.9], [-99.7, 44.9], [-99.7, 44.85], [-99.9, 44.9]]]}}
+]}"#;
+
+fn big() -> Scratch {
+    let scratch = Scratch::new();
+    let copied = Drawing { origin: (-30000.0, 30000.0), ..Drawing::default() };
+    let warped = Drawing {
+        srs: Some("EPSG:5070"),
+        origin: (-345_000.0, 2_482_000.0),
+        cell: 37.3,
+        ..Drawing::default()
+    };
+    for (seed, year) in [(1, 2000), (2, 2005), (3, 2010)] {
+        // The first two thirds of the columns; a diagonal band is unmapped.
+        copied.plot(&scratch.path(&format!("copied_{year}.tif")), 1900, 1500, |r, c| {
+            if (r + c) % 701 < 90 {
+                0
+            } else {
+                patchy(r, c, if (r / 64 + c / 64) % 5 == 0 { seed } else { 9 }, &[1, 2, 5, 8, 10, 14, 18])
+            }
+        });
+        warped.plot(&scratch.path(&format!("warped_{year}.tif")), 2000, 2000, |r, c| {
+            patchy(r, c, if r % 200 < 20 { seed } else { 77 }, &[11, 21, 41, 42, 43, 52, 71, 82, 90])
+        });
+    }
+    scratch.write("parks.geojson", PARKS);
+    scratch
+}
+
+#[test]
+fn outputs_do_not_depend_on_threads_or_task_size() {
+    let scratch = big();
+    let job = |task: &str| BIG_JOB.replace("TASK", task);
+    let reference = sums_of(&scratch, "one", &job("4096"), &["--threads", "1"]);
+    assert_eq!(reference.len(), 3 * 3 + 3 * 2 + 2 * (5 + 1 + 3 * 2));
+    for (name, task, threads) in [("two", "512", "1"), ("three", "512", "2"), ("four", "1024", "2")] {
+        let sums = sums_of(&scratch, name, &job(task), &["--threads", threads]);
+        let differing: Vec<_> = reference.iter().filter(|(file, sum)| sums.get(*file) != Some(sum)).collect();
+        assert!(differing.is_empty() && sums.len() == reference.len(), "{name}: {differing:?}");
+    }
+}
+
+#[test]
+fn a_job_runs_once_and_again_after_any_change_of_its_inputs() {
+    let scratch = small();
+    assert!(scratch.ok(&["run", "job.toml"]).stdout.contains("1 of 1 tasks computed"));
+    let before = checksums(&scratch.path("out"));
+    assert!(scratch.ok(&["run", "job.toml"]).stdout.contains("0 of 1 tasks computed, 1 kept"));
+    let south = Drawing { origin: (0.0, -30.0), ..Drawing::default() };
+    south.draw::<u8>(&scratch.path("south_2015.tif"), &[&[1, 3, 9, 9], &[17, 17, 15, 18]]);
+    assert!(scratch.ok(&["status", "job.toml"]).stdout.contains("stale"));
+    assert!(scratch.ok(&["run", "job.toml"]).stdout.contains("1 of 1 tasks computed"));
+    let after = checksums(&scratch.path("out"));
+    assert_ne!(before["tables/change_matrix.csv"], after["tables/change_matrix.csv"]);
+    assert_eq!(
+        before["landcover/small_landcover_2010_30m.tif"],
+        after["landcover/small_landcover_2010_30m.tif"]
+    );
+}
+
+#[test]
+fn a_damaged_part_is_recognised_and_redone() {
+    let scratch = small();
+    scratch.ok(&["run", "job.toml"]);
+    let before = checksums(&scratch.path("out"));
+    let part = scratch.path("out/.nalcms/parts/000000_000000.part");
+    let mut bytes = std::fs::read(&part).unwrap();
+    bytes[10] ^= 4;
+    std::fs::write(&part, bytes).unwrap();
+    assert!(scratch.ok(&["status", "job.toml"]).stdout.contains("torn"));
+    scratch.nalcms(&["merge", "job.toml"]).refused(3, &["1 of 1 tasks are not done", "torn"]);
+    scratch.ok(&["run", "job.toml"]);
+    assert_eq!(checksums(&scratch.path("out")), before);
+}
+
+#[test]
+fn a_vanished_output_is_put_back() {
+    let scratch = small();
+    scratch.ok(&["run", "job.toml"]);
+    let before = checksums(&scratch.path("out"));
+    std::fs::remove_file(scratch.path("out/tables/excluded.csv")).unwrap();
+    scratch.ok(&["run", "job.toml"]);
+    assert_eq!(checksums(&scratch.path("out")), before);
+    assert!(scratch.path("out/tables/excluded.csv").exists());
+}
+
+#[test]
+fn a_folder_of_another_job_is_not_taken_unasked() {
+    let scratch = small();
+    scratch.ok(&["run", "job.toml"]);
+    scratch.write("other.toml", &SMALL_JOB.replace("name = \"small\"", "name = \"other\""));
+    scratch.nalcms(&["run", "other.toml"]).refused(2, &["belongs to another job", "`small`", "--overwrite"]);
+    scratch.ok(&["run", "other.toml", "--overwrite"]);
+    assert!(!scratch.path("out/landcover/small_landcover_2010_30m.tif").exists());
+    scratch.write("full/mine.txt", "precious");
+    scratch.write("third.toml", &SMALL_JOB.replace("\"out\"", "\"full\""));
+    scratch.nalcms(&["run", "third.toml"]).refused(2, &["holds files that are not of this program"]);
+}
+
+#[test]
+fn killed_at_any_moment_a_run_ends_in_the_same_bytes() {
+    let scratch = big();
+    let job = BIG_JOB.replace("TASK", "512");
+    let reference = sums_of(&scratch, "whole", &job, &[]);
+    let path = scratch.write("killed.toml", &job.replace("OUTPUT", "killed"));
+    for milliseconds in [5, 60, 150, 300, 500, 800] {
+        let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_nalcms"))
+            .args(["run", path.to_str().unwrap(), "--quiet"])
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(milliseconds));
+        let _ = child.kill();
+        child.wait().unwrap();
+    }
+    scratch.ok(&["run", path.to_str().unwrap()]);
+    assert_eq!(checksums(&scratch.path("killed")), reference);
+    for folder in ["killed", "killed/.nalcms", "killed/.nalcms/parts", "killed/landcover", "killed/tables"] {
+        for entry in std::fs::read_dir(scratch.path(folder)).unwrap() {
+            let name = entry.unwrap().file_name().to_string_lossy().into_owned();
+            assert!(!name.ends_with(".tmp") && name != "staging", "{folder}/{name} is left over");
+        }
+    }
+}
