@@ -42,6 +42,9 @@ pub struct RasterOptions {
     /// Languages of names, the first is the default: en, es, fr
     #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "en", value_parser = word::<Language>)]
     pub language: Vec<Language>,
+    /// What to do with valid cells outside the grid: error, drop
+    #[arg(long, value_name = "WORD", default_value = "error", value_parser = word::<OutsideGrid>)]
+    pub outside_grid: OutsideGrid,
     /// Replace an output that is there already
     #[arg(long)]
     pub overwrite: bool,
@@ -148,7 +151,7 @@ impl Stage {
             languages: options.language.clone(),
             target: self.target,
             grid: self.grid,
-            outside_grid: OutsideGrid::Error,
+            outside_grid: options.outside_grid,
             sources: vec![source],
             epochs: self.files.keys().copied().collect(),
             pairs: self.pair.into_iter().collect(),

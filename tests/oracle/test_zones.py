@@ -1,0 +1,70 @@
+"""Zones against rasterio.features: by cell centre, the first polygon in file order wins."""
+
+import json
+import unittest
+
+from support import Case, crosstab, needs_rasterio, np, rasterio, real
+
+try:
+    from rasterio.features import rasterize
+    from rasterio.warp import transform_geom
+except ImportError:
+    rasterize = transform_geom = None
+
+# Keys are text: leading zeros and points must survive. The third overlaps the first two.
+ZONES = {
+    "type": "FeatureCollection",
+    "features": [
+        {"type": "Feature", "properties": {"code": code, "label": label}, "geometry": {"type": "Polygon", "coordinates": [ring]}}
+        for code, label, ring in [
+            ("0402", "west", [[-72.76, 42.30], [-72.67, 42.40], [-72.70, 42.26], [-72.76, 42.30]]),
+            ("09", "east", [[-72.66, 42.30], [-72.58, 42.38], [-72.60, 42.27], [-72.66, 42.30]]),
+            ("8.10", "across", [[-72.72, 42.32], [-72.60, 42.34], [-72.60, 42.31], [-72.72, 42.29], [-72.72, 42.32]]),
+        ]
+    ],
+}
+
+
+@needs_rasterio
+class ZonesInAnotherCrs(Case):
+    def test_tables_by_zone_equal_rasterio_to_the_cell(self):
+        years = (2001, 2006)
+        maps = [real(f"nlcd/northampton_ma/NLCD_{y}_*.tiff") for y in years]
+        (self.folder / "zones.geojson").write_text(json.dumps(ZONES))
+        self.nalcms("change", *maps, "--years", *years, "--legend", "nlcd", "-o", "out", "--zones", "zones.geojson",
+                    "--zone-key", "code", "--zone-name", "label", "--task-cells", "512")
+        with rasterio.open(maps[0]) as raster:
+            a, crs, transform = raster.read(1), raster.crs, raster.transform
+        b = rasterio.open(maps[1]).read(1)
+        polygons = [transform_geom("EPSG:4326", crs, f["geometry"]) for f in ZONES["features"]]
+        # rasterio burns later shapes over earlier ones, so the last goes first.
+        order = list(zip(polygons, range(1, len(polygons) + 1)))[::-1]
+        zones = rasterize(order, out_shape=a.shape, transform=transform)
+        valid = (a != 0) & (b != 0)
+        names = [f["properties"]["code"] for f in ZONES["features"]]
+        for number, name in [(0, "outside"), *enumerate(names, 1)]:
+            expected = crosstab(a, b, valid & (zones == number))
+            self.assertGreater(len(expected), 10)
+            self.assertEqual(self.matrix("out/tables/change_matrix.csv", zone_layer="zones", zone_id=name), expected)
+        coverage = sum(rasterize([p], out_shape=a.shape, transform=transform) for p in polygons)
+        self.assertEqual(self.run_json("out")["zone_overlap_pixels"], int((coverage > 1).sum()))
+        self.assertGreater(int((coverage > 1).sum()), 0)
+        labels = {r["zone_id"]: r["zone_name"] for r in self.table("out/tables/class_area.csv") if r["zone_layer"] == "zones"}
+        self.assertEqual(labels, {"0402": "west", "09": "east", "8.10": "across", "outside": ""})
+
+    def test_real_ecoregions(self):
+        maps = [real(f"other_multiyear/esa_cci_newguinea*/landcover{y}s.tif") for y in (2001, 2015)]
+        layer = real("other_multiyear/esa_cci_newguinea*/ecoregionss.gpkg")
+        self.nalcms("change", *maps, "--years", 2001, 2015, "--legend", "raw", "--tables-only", "-o", "out",
+                    "--zones", layer, "--zone-key", "ECO_NAME")
+        a, b = (rasterio.open(m).read(1, masked=True) for m in maps)
+        valid = ~(np.ma.getmaskarray(a) | np.ma.getmaskarray(b))
+        valid &= ~(np.isnan(a.data.astype(float)) | np.isnan(b.data.astype(float)))
+        total = crosstab(a.data, b.data, valid)
+        self.assertEqual(self.matrix("out/tables/change_matrix.csv", zone_layer="all"), total)
+        rows = [r for r in self.table("out/tables/change_matrix.csv") if r["zone_layer"] == "zones"]
+        self.assertEqual(sum(int(r["pixels"]) for r in rows), sum(total.values()))
+
+
+if __name__ == "__main__":
+    unittest.main()
