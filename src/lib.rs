@@ -1,4 +1,4 @@
-//! Land cover change engine.
+#![doc = include_str!("../ARCHITECTURE.md")]
 
 pub mod cli;
 pub mod config;

@@ -68,7 +68,7 @@ pub struct PartTables {
     /// Joint counts of each pair, in the plan's order.
     pub pairs: Vec<Vec<JointRow>>,
     /// Overlaps of each epoch: winner, loser, winner's code, loser's code, cells.
-    pub overlaps: Vec<Vec<(u8, u8, i32, i32, u64)>>,
+    pub overlaps: Vec<Vec<OverlapRow>>,
     /// Cells decided by each rule, by epoch.
     pub rules: Vec<Vec<RuleCount>>,
     /// Cells whose centre lies in more than one zone.
@@ -93,6 +93,9 @@ pub struct RuleCount {
     /// Cells.
     pub pixels: u64,
 }
+
+/// An overlap count: winner, loser, winner's code, loser's code, cells.
+pub type OverlapRow = (u8, u8, i32, i32, u64);
 
 /// A part in the making.
 #[derive(Debug)]

@@ -432,7 +432,7 @@ impl Joiner<'_> {
         }
         .intersect(&Window::whole(shape.rows as usize, shape.cols as usize));
         let cells =
-            if level <= BLOCK_LEVELS { self.joined(level, &block)? } else { self.from_counts(level, &block) };
+            if level <= BLOCK_LEVELS { self.joined(level, &block)? } else { self.counted(level, &block) };
         let (sample, stored_nodata) = self.plan.sample_of(self.product);
         let store = CellStore { nodata: self.nodata(), sample, stored_nodata };
         let mut encoded = Vec::new();
@@ -475,7 +475,7 @@ impl Joiner<'_> {
     }
 
     /// Cells larger than a block, from the counts of the native blocks under them.
-    fn from_counts(&self, level: u32, block: &Window) -> Array2<i32> {
+    fn counted(&self, level: u32, block: &Window) -> Array2<i32> {
         let grid = &self.plan.grid;
         let native = grid.window();
         let side = self.plan.job.compute.task_cells;

@@ -33,8 +33,8 @@ pub fn table(context: &Context) -> Table {
                     ];
                     row.extend(context.areas(pixels));
                     row.extend([
-                        percent(pixels, matrix.from_total(from)),
-                        percent(pixels, matrix.to_total(to)),
+                        percent(pixels, matrix.row_total(from)),
+                        percent(pixels, matrix.column_total(to)),
                         percent(pixels, matrix.total),
                         "unknown".into(),
                     ]);
@@ -97,11 +97,11 @@ impl<'a> Valid<'a> {
         Self { counts, total }
     }
 
-    fn from_total(&self, code: i32) -> u64 {
+    fn row_total(&self, code: i32) -> u64 {
         self.counts.iter().filter(|((from, to), _)| *from == Some(code) && to.is_some()).map(|(_, n)| n).sum()
     }
 
-    fn to_total(&self, code: i32) -> u64 {
+    fn column_total(&self, code: i32) -> u64 {
         self.counts.iter().filter(|((from, to), _)| *to == Some(code) && from.is_some()).map(|(_, n)| n).sum()
     }
 }
