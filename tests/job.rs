@@ -303,3 +303,44 @@ fn killed_at_any_moment_a_run_ends_in_the_same_bytes() {
         }
     }
 }
+
+#[test]
+fn a_damaged_input_fails_its_own_tasks_and_the_rest_is_kept() {
+    let scratch = Scratch::new();
+    let tiles = [("a", 0.0), ("b", 15_360.0)];
+    for (name, x) in tiles {
+        let tile = Drawing { origin: (x, 0.0), options: &["TILED=YES", "COMPRESS=DEFLATE"], ..Drawing::default() };
+        tile.plot(&scratch.path(&format!("{name}.tif")), 512, 512, |r, c| patchy(r, c, 4, &[1, 5, 6]));
+    }
+    let whole = std::fs::read(scratch.path("b.tif")).unwrap();
+    std::fs::write(scratch.path("b.tif"), [&whole[..600], &vec![0xAA; whole.len() - 600]].concat()).unwrap();
+    scratch.write(
+        "job.toml",
+        "name = \"tiles\"\noutput = \"out\"\n[grid]\ncrs = \"+proj=laea +lat_0=45 +lon_0=-100 +datum=WGS84\"\n\
+         origin = [0, 0]\ncell_size_m = 30\nshape = [512, 1024]\n[compute]\ntask_cells = 512\n\
+         [[source]]\nid = \"s\"\nlegend = \"nalcms\"\nepochs = { 2010 = [\"a.tif\", \"b.tif\"] }\n",
+    );
+    scratch.nalcms(&["run", "job.toml"]).refused(1, &["1 of 2 tasks failed", "columns 512..1024", "cells cannot be read", "b.tif"]);
+    assert!(!scratch.path("out/landcover").exists() && !scratch.path("out/SHA256SUMS").exists());
+    std::fs::write(scratch.path("b.tif"), whole).unwrap();
+    assert!(scratch.ok(&["run", "job.toml"]).stdout.contains("1 of 2 tasks computed, 1 kept"));
+}
+
+#[test]
+fn sigterm_ends_a_run_resumably_with_exit_75() {
+    let scratch = big();
+    let path = scratch.write("job.toml", &BIG_JOB.replace("TASK", "512").replace("OUTPUT", "out"));
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_nalcms"))
+        .args(["run", path.to_str().unwrap(), "--threads", "1"])
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    // The lock is there once the run has begun; the job then takes seconds.
+    while !scratch.path("out/.nalcms/inputs.json").exists() {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let killed = std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+    assert!(killed.success());
+    assert_eq!(child.wait().unwrap().code(), Some(75));
+    scratch.ok(&["run", path.to_str().unwrap()]);
+}

@@ -14,7 +14,7 @@ use crate::plan::Plan;
 use crate::plan::fingerprint::InputHashes;
 use crate::report::manifest::{self, standing};
 use crate::run::folder::OutputFolder;
-use crate::run::ledger::{Ledger, TaskState};
+use crate::run::ledger::Ledger;
 use crate::run::merge::{Merged, merge};
 use crate::run::progress::Progress;
 use crate::run::{RunSummary, run_tasks, work_folder};
@@ -74,10 +74,8 @@ pub fn execute(plan: &Plan, progress: &Progress, overwrite: bool, quiet: bool) -
         plan.warnings.iter().for_each(|warning| talk(&format!("warning: {warning}")));
     }
     let hashes = InputHashes::of(plan, &work_folder(&folder.path).join("inputs.json"))?;
-    let ledger = Ledger::read(plan, &hashes, &folder.path);
-    let summary = run_tasks(plan, &ledger, progress)?;
-    let ledger = if summary.computed > 0 { Ledger::read(plan, &hashes, &folder.path) } else { ledger };
-    debug_assert_eq!(ledger.count(TaskState::Done), plan.tasks.len());
+    let mut ledger = Ledger::read(plan, &hashes, &folder.path);
+    let summary = run_tasks(plan, &mut ledger, progress)?;
     let merged = merge(plan, &ledger, &folder.path)?;
     if !merged.unchanged || summary.computed > 0 || !folder.path.join("run.json").exists() {
         let outside: BTreeMap<String, u64> =

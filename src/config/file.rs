@@ -37,6 +37,9 @@ pub struct JobFile {
     /// Ancillary layers that conditional crosswalk rows name.
     #[serde(default)]
     pub strata: BTreeMap<String, StratumFile>,
+    /// Who wins a tie in overviews.
+    #[serde(default)]
+    pub tie: Tie,
     /// Which changes to compute.
     #[serde(default)]
     pub change: ChangeFile,
@@ -316,9 +319,6 @@ pub struct ChangeFile {
     /// How unchanged cells are written.
     #[serde(default)]
     pub unchanged: Unchanged,
-    /// Who wins a tie in overviews.
-    #[serde(default)]
-    pub tie: Tie,
 }
 
 /// Which pairs of epochs to compare.

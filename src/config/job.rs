@@ -202,7 +202,7 @@ impl Job {
             epochs,
             pairs,
             unchanged: file.change.unchanged,
-            tie: file.change.tie,
+            tie: file.tie,
             strata: file
                 .strata
                 .iter()

@@ -38,14 +38,14 @@ pub struct RunSummary {
     pub outside: BTreeMap<PathBuf, u64>,
 }
 
-/// Works on every task that has no valid part yet.
+/// Works on every task that has no valid part yet; afterwards the ledger says that all are done.
 ///
 /// # Determinism
 /// Parts depend on inputs, settings and version only: not on threads, order or interruption.
 /// # Errors
 /// Unmapped: values that nothing explains, all of them. Incomplete: tasks that failed; the others are done. Io,
 /// Limit: the disk or the memory does not suffice. Terminated, Interrupted: stopped, resumable.
-pub fn run_tasks(plan: &Plan, ledger: &Ledger, progress: &Progress) -> Result<RunSummary> {
+pub fn run_tasks(plan: &Plan, ledger: &mut Ledger, progress: &Progress) -> Result<RunSummary> {
     let pool = thread_pool(plan)?;
     let outside = pool.install(|| outside::count(plan))?;
     let todo: Vec<&Task> = plan.tasks.iter().filter(|t| ledger.states[t.index] != TaskState::Done).collect();
@@ -69,9 +69,7 @@ pub fn run_tasks(plan: &Plan, ledger: &Ledger, progress: &Progress) -> Result<Ru
         match outcome {
             Ok(found) => lock(&unexplained).extend(found),
             Err(error) => {
-                // A disk that refuses one part refuses the next one too.
-                let writing = error.kind() == ErrorKind::Io && error.what().contains("written");
-                disk_refused.fetch_or(writing, Ordering::Relaxed);
+                disk_refused.fetch_or(is_about_writing(&error), Ordering::Relaxed);
                 lock(&failures).push((task.index, error));
             }
         }
@@ -84,13 +82,15 @@ pub fn run_tasks(plan: &Plan, ledger: &Ledger, progress: &Progress) -> Result<Ru
     }
     refuse_unexplained(plan, unexplained.into_inner().unwrap_or_default())?;
     refuse_failures(plan, failures.into_inner().unwrap_or_default())?;
-    Ok(RunSummary {
+    let summary = RunSummary {
         computed: todo.len(),
         kept: plan.tasks.len() - todo.len(),
         cells: todo.iter().map(|t| cells(t)).sum(),
         seconds: started.elapsed().as_secs_f64(),
         outside,
-    })
+    };
+    ledger.states.fill(TaskState::Done);
+    Ok(summary)
 }
 
 /// A pool no larger than threads and memory allow.
@@ -144,25 +144,36 @@ fn refuse_unexplained(plan: &Plan, found: Vec<Unexplained>) -> Result<()> {
                missing_stratum = \"default\""))
 }
 
+/// The worst kind of failure decides; every failure of that kind is told.
 fn refuse_failures(plan: &Plan, mut failures: Vec<(usize, Error)>) -> Result<()> {
     failures.sort_by_key(|(index, _)| *index);
-    let Some((_, first)) = failures.first() else { return Ok(()) };
-    if let Some((_, error)) =
-        failures.iter().find(|(_, e)| matches!(e.kind(), ErrorKind::Bug | ErrorKind::Input))
-    {
-        return Err(error.clone());
+    for kind in [ErrorKind::Bug, ErrorKind::Input, ErrorKind::Limit] {
+        let of_kind: Vec<&Error> = failures.iter().map(|(_, e)| e).filter(|e| e.kind() == kind).collect();
+        match of_kind[..] {
+            [] => {}
+            [only] => return Err(only.clone()),
+            [first, ..] => {
+                let all = of_kind.iter().map(ToString::to_string);
+                return Err(Error::new(kind, format!("{} ({} tasks met such)", first.what(), of_kind.len())).found_all(all));
+            }
+        }
     }
-    if first.kind() == ErrorKind::Io && first.what().contains("written") {
-        return Err(first.clone());
+    if let Some((_, refused)) = failures.iter().find(|(_, e)| is_about_writing(e)) {
+        return Err(refused.clone());
     }
-    let describe =
-        |(index, error): &(usize, Error)| format!("task at {}: {error}", plan.tasks[*index].window);
-    Err(Error::new(
-        ErrorKind::Incomplete,
-        format!("{} of {} tasks failed; the others are done", failures.len(), plan.tasks.len()),
-    )
-    .found_all(failures.iter().map(describe))
-    .help("mend or replace the files, then run again: only these tasks are redone"))
+    if failures.is_empty() {
+        return Ok(());
+    }
+    let describe = |(index, error): &(usize, Error)| format!("task at {}: {error}", plan.tasks[*index].window);
+    let what = format!("{} of {} tasks failed; the others are done", failures.len(), plan.tasks.len());
+    Err(Error::new(ErrorKind::Incomplete, what)
+        .found_all(failures.iter().map(describe))
+        .help("mend or replace the files, then run again: only these tasks are redone"))
+}
+
+/// A disk that refuses one part refuses the next one too; a file that cannot be read spoils its own tasks only.
+fn is_about_writing(error: &Error) -> bool {
+    error.kind() == ErrorKind::Io && error.what().contains("written")
 }
 
 /// Where a run keeps its parts.
