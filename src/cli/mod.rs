@@ -5,6 +5,7 @@
 
 mod align;
 mod change;
+mod columns;
 mod crosswalk;
 mod info;
 mod legend;

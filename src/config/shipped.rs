@@ -108,6 +108,22 @@ pub fn legend(name: &str, folder: &Path) -> Result<Legend> {
     Legend::from_toml(&text, &place)
 }
 
+/// The text of a legend file, shipped or on disk, as its author wrote it.
+///
+/// # Errors
+/// Usage: no such legend; `raw` has no file.
+pub fn legend_text(name: &str, folder: &Path) -> Result<String> {
+    find("legend", name, LEGENDS, folder).map(|(text, _)| text)
+}
+
+/// The text of a crosswalk file, shipped or on disk, as its author wrote it.
+///
+/// # Errors
+/// Usage: no such crosswalk.
+pub fn crosswalk_text(name: &str, folder: &Path) -> Result<String> {
+    find("crosswalk", name, CROSSWALKS, folder).map(|(text, _)| text)
+}
+
 /// The crosswalk of an identifier or file.
 ///
 /// # Errors
