@@ -15,14 +15,15 @@ use crate::model::window::{BLOCK, Window};
 
 /// Writes a tiled, DEFLATE-compressed uint8 GeoTIFF row of blocks by row of blocks.
 ///
-/// `rows_of` yields the cells of a window as wide as the grid and at most one block high.
+/// `rows_of` yields the cells of a window as wide as the grid and at most one block high. `nodata` is what the file
+/// declares, true or not: tags that no cell can hold are met in the field.
 ///
 /// # Errors
 /// Io: the disk refuses. Whatever `rows_of` returns.
 pub fn write_tiled(
     path: &Path,
     grid: &Grid,
-    nodata: Option<u8>,
+    nodata: Option<f64>,
     palette: &[[u8; 3]],
     mut rows_of: impl FnMut(&Window) -> Result<Array2<u8>>,
 ) -> Result<()> {
@@ -45,8 +46,8 @@ pub fn write_tiled(
     }
     dataset.set_geo_transform(&grid.affine.0).map_err(failed)?;
     let mut band = dataset.rasterband(1).map_err(failed)?;
-    if let Some(nodata) = nodata {
-        band.set_no_data_value(Some(nodata.into())).map_err(failed)?;
+    if nodata.is_some() {
+        band.set_no_data_value(nodata).map_err(failed)?;
     }
     if !palette.is_empty() {
         let mut table = ColorTable::new(PaletteInterpretation::Rgba);
