@@ -105,3 +105,23 @@ fn the_national_cut_outs_lie_on_the_continental_lattice() {
         assert!(matches!(grid.fit(&part), Fit::Lattice { .. }), "{name}");
     }
 }
+
+#[test]
+fn the_sphere_is_recognised_under_any_name_and_never_taken_for_another() {
+    let grid = grid("nalcms-250m");
+    let crs = grid.crs.as_ref().unwrap();
+    let esri = r#"PROJCS["Sphere_ARC_INFO_Lambert_Azimuthal_Equal_Area",GEOGCS["GCS_Sphere_ARC_INFO",DATUM["D_Sphere_ARC_INFO",SPHEROID["Sphere_ARC_INFO",6370997.0,0.0]],PRIMEM["Greenwich",0.0],UNIT["Degree",0.0174532925199433]],PROJECTION["Lambert_Azimuthal_Equal_Area"],PARAMETER["False_Easting",0.0],PARAMETER["False_Northing",0.0],PARAMETER["Central_Meridian",-100.0],PARAMETER["Latitude_Of_Origin",45.0],UNIT["Meter",1.0]]"#;
+    for same in [esri, "+proj=laea +lat_0=45 +lon_0=-100 +R=6370997 +units=m"] {
+        assert!(same_crs(crs, &crs_from_wkt(same).unwrap()).unwrap(), "{same}");
+    }
+    for other in [
+        "+proj=laea +lat_0=45 +lon_0=-100 +R=6371007 +units=m",
+        "+proj=laea +lat_0=45 +lon_0=-96 +R=6370997 +units=m",
+        "+proj=laea +lat_0=45 +lon_0=-100 +x_0=1 +R=6370997 +units=m",
+        "+proj=laea +lat_0=45 +lon_0=-100 +R=6370997 +units=us-ft",
+        "+proj=laea +lat_0=45 +lon_0=-100 +datum=WGS84 +units=m",
+        "EPSG:9311",
+    ] {
+        assert!(!same_crs(crs, &crs_from_wkt(other).unwrap()).unwrap(), "{other}");
+    }
+}

@@ -154,7 +154,7 @@ output = "OUTPUT"
 crs = "+proj=laea +lat_0=45 +lon_0=-100 +datum=WGS84 +units=m"
 origin = [-30000, 30000]
 cell_size_m = 30
-shape = [2100, 2300]
+shape = [1300, 1500]
 outside_grid = "drop"
 [[source]]
 id = "copied"
@@ -193,14 +193,14 @@ fn big() -> Scratch {
     };
     for (seed, year) in [(1, 2000), (2, 2005), (3, 2010)] {
         // The first two thirds of the columns; a diagonal band is unmapped.
-        copied.plot(&scratch.path(&format!("copied_{year}.tif")), 1900, 1500, |r, c| {
+        copied.plot(&scratch.path(&format!("copied_{year}.tif")), 1200, 1000, |r, c| {
             if (r + c) % 701 < 90 {
                 0
             } else {
                 patchy(r, c, if (r / 64 + c / 64) % 5 == 0 { seed } else { 9 }, &[1, 2, 5, 8, 10, 14, 18])
             }
         });
-        warped.plot(&scratch.path(&format!("warped_{year}.tif")), 2000, 2000, |r, c| {
+        warped.plot(&scratch.path(&format!("warped_{year}.tif")), 1200, 1300, |r, c| {
             patchy(r, c, if r % 200 < 20 { seed } else { 77 }, &[11, 21, 41, 42, 43, 52, 71, 82, 90])
         });
     }
@@ -309,7 +309,8 @@ fn a_damaged_input_fails_its_own_tasks_and_the_rest_is_kept() {
     let scratch = Scratch::new();
     let tiles = [("a", 0.0), ("b", 15_360.0)];
     for (name, x) in tiles {
-        let tile = Drawing { origin: (x, 0.0), options: &["TILED=YES", "COMPRESS=DEFLATE"], ..Drawing::default() };
+        let tile =
+            Drawing { origin: (x, 0.0), options: &["TILED=YES", "COMPRESS=DEFLATE"], ..Drawing::default() };
         tile.plot(&scratch.path(&format!("{name}.tif")), 512, 512, |r, c| patchy(r, c, 4, &[1, 5, 6]));
     }
     let whole = std::fs::read(scratch.path("b.tif")).unwrap();
@@ -320,7 +321,9 @@ fn a_damaged_input_fails_its_own_tasks_and_the_rest_is_kept() {
          origin = [0, 0]\ncell_size_m = 30\nshape = [512, 1024]\n[compute]\ntask_cells = 512\n\
          [[source]]\nid = \"s\"\nlegend = \"nalcms\"\nepochs = { 2010 = [\"a.tif\", \"b.tif\"] }\n",
     );
-    scratch.nalcms(&["run", "job.toml"]).refused(1, &["1 of 2 tasks failed", "columns 512..1024", "cells cannot be read", "b.tif"]);
+    scratch
+        .nalcms(&["run", "job.toml"])
+        .refused(1, &["1 of 2 tasks failed", "columns 512..1024", "cells cannot be read", "b.tif"]);
     assert!(!scratch.path("out/landcover").exists() && !scratch.path("out/SHA256SUMS").exists());
     std::fs::write(scratch.path("b.tif"), whole).unwrap();
     assert!(scratch.ok(&["run", "job.toml"]).stdout.contains("1 of 2 tasks computed, 1 kept"));
@@ -339,7 +342,8 @@ fn sigterm_ends_a_run_resumably_with_exit_75() {
     while !scratch.path("out/.nalcms/inputs.json").exists() {
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
-    let killed = std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+    let killed =
+        std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
     assert!(killed.success());
     assert_eq!(child.wait().unwrap().code(), Some(75));
     scratch.ok(&["run", path.to_str().unwrap()]);

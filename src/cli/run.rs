@@ -94,7 +94,7 @@ impl Finished {
         let summary = &self.summary;
         let mut text = format!(
             "{}: {} of {} tasks computed, {} kept; {} files\n",
-            plan.job.output.display(),
+            shown(&plan.job.output).display(),
             summary.computed,
             plan.tasks.len(),
             summary.kept,
@@ -123,6 +123,15 @@ impl Finished {
             "kept": summary.kept, "seconds": summary.seconds, "files": self.merged.files,
         });
         Answer { text, json, finding: false }
+    }
+}
+
+/// A folder as one would name it from here.
+fn shown(path: &Path) -> PathBuf {
+    let whole = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+    match std::env::current_dir() {
+        Ok(here) => whole.strip_prefix(here).map(Path::to_path_buf).unwrap_or(whole),
+        Err(_) => whole,
     }
 }
 

@@ -8,6 +8,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ffi::{CStr, CString, c_char, c_double, c_int, c_void};
 use std::ptr;
+use std::rc::Rc;
 
 use serde::Serialize;
 
@@ -136,7 +137,7 @@ impl Operation {
             Error::input("PROJ knows no way between two CRSs").found(format!("{} to {}", from.name, to.name))
         };
         let (longitude, latitude) = geographic_point(from, x, y).unwrap_or((0.0, 0.0));
-        let session = Session::new(&from.wkt, &to.wkt).ok_or_else(none)?;
+        let session = Session::of(&from.wkt, &to.wkt).ok_or_else(none)?;
         let holds = |candidate: &c_int| session.area_holds(*candidate, longitude, latitude);
         let candidate =
             (0..session.count()).find(holds).or((session.count() > 0).then_some(0)).ok_or_else(none)?;
@@ -155,8 +156,8 @@ impl Operation {
         OPEN.with_borrow_mut(|open| {
             let key = (self.from.clone(), self.to.clone(), self.candidate);
             if !open.contains_key(&key) {
-                let session = Session::new(&self.from, &self.to);
-                let transformer = session.and_then(|s| s.into_transformer(self.candidate));
+                let session = Session::of(&self.from, &self.to);
+                let transformer = session.and_then(|session| Transformer::new(session, self.candidate));
                 open.insert(
                     key.clone(),
                     transformer.ok_or_else(|| Error::bug(format!("PROJ lost {}", self.name)))?,
@@ -175,14 +176,13 @@ fn geographic_point(crs: &Crs, x: f64, y: f64) -> Option<(f64, f64)> {
     if crs.geographic {
         return Some((x, y));
     }
-    let session = Session::new(&crs.wkt, "OGC:CRS84")?;
-    let mut transformer = session.into_transformer(0)?;
+    let mut transformer = Transformer::new(Session::of(&crs.wkt, "OGC:CRS84")?, 0)?;
     let (mut xs, mut ys) = ([x], [y]);
     transformer.apply(Direction::Forward, &mut xs, &mut ys);
     (xs[0].is_finite() && ys[0].is_finite()).then_some((xs[0], ys[0]))
 }
 
-/// PROJ's candidates for a pair of CRSs.
+/// PROJ's candidates for a pair of CRSs. Belongs to one thread.
 struct Session {
     context: *mut c_void,
     list: *mut c_void,
@@ -190,6 +190,23 @@ struct Session {
 
 #[expect(unsafe_code, reason = "PROJ is a C library")]
 impl Session {
+    /// The candidates for a pair, looked up in PROJ's database once per thread: a look-up takes milliseconds, and
+    /// thousands of tiles share a few CRSs.
+    fn of(from: &str, to: &str) -> Option<Rc<Self>> {
+        thread_local! {
+            static KNOWN: RefCell<BTreeMap<(String, String), Rc<Session>>> = const { RefCell::new(BTreeMap::new()) };
+        }
+        KNOWN.with_borrow_mut(|known| {
+            let key = (from.to_string(), to.to_string());
+            if let Some(session) = known.get(&key) {
+                return Some(session.clone());
+            }
+            let session = Rc::new(Self::new(from, to)?);
+            known.insert(key, session.clone());
+            Some(session)
+        })
+    }
+
     fn new(from: &str, to: &str) -> Option<Self> {
         let (from, to) = (CString::new(from).ok()?, CString::new(to).ok()?);
         // SAFETY: every pointer handed to PROJ is either a live NUL-terminated string or came from PROJ; objects are
@@ -285,30 +302,12 @@ impl Session {
             Some((name, text))
         }
     }
-
-    fn into_transformer(mut self, candidate: c_int) -> Option<Transformer> {
-        // SAFETY: the raw candidate is destroyed after the normalised copy was made; the context moves on.
-        unsafe {
-            let raw = ffi::proj_list_get(self.context, self.list, candidate);
-            if raw.is_null() {
-                return None;
-            }
-            let pj = ffi::proj_normalize_for_visualization(self.context, raw);
-            ffi::proj_destroy(raw);
-            if pj.is_null() {
-                return None;
-            }
-            let context = std::mem::replace(&mut self.context, ptr::null_mut());
-            ffi::proj_list_destroy(std::mem::replace(&mut self.list, ptr::null_mut()));
-            Some(Transformer { context, pj })
-        }
-    }
 }
 
 #[expect(unsafe_code, reason = "PROJ is a C library")]
 impl Drop for Session {
     fn drop(&mut self) {
-        // SAFETY: null after `into_transformer` took them, else owned by this session alone.
+        // SAFETY: both are owned by this session alone; transformers that use its context keep it alive.
         unsafe {
             if !self.list.is_null() {
                 ffi::proj_list_destroy(self.list);
@@ -322,12 +321,26 @@ impl Drop for Session {
 
 /// An operation ready for points, x before y. Belongs to one thread.
 struct Transformer {
-    context: *mut c_void,
     pj: *mut ffi::Pj,
+    /// Owns the context that `pj` lives in.
+    _session: Rc<Session>,
 }
 
 #[expect(unsafe_code, reason = "PROJ is a C library")]
 impl Transformer {
+    fn new(session: Rc<Session>, candidate: c_int) -> Option<Self> {
+        // SAFETY: the raw candidate is destroyed after the normalised copy was made; the session outlives both.
+        unsafe {
+            let raw = ffi::proj_list_get(session.context, session.list, candidate);
+            if raw.is_null() {
+                return None;
+            }
+            let pj = ffi::proj_normalize_for_visualization(session.context, raw);
+            ffi::proj_destroy(raw);
+            (!pj.is_null()).then_some(Self { pj, _session: session })
+        }
+    }
+
     fn apply(&mut self, direction: Direction, xs: &mut [f64], ys: &mut [f64]) {
         let n = xs.len().min(ys.len());
         let step = size_of::<f64>();
@@ -357,10 +370,9 @@ impl Transformer {
 #[expect(unsafe_code, reason = "PROJ is a C library")]
 impl Drop for Transformer {
     fn drop(&mut self) {
-        // SAFETY: both belong to this transformer alone; the operation goes before its context.
+        // SAFETY: the operation belongs to this transformer alone and goes before its context.
         unsafe {
             ffi::proj_destroy(self.pj);
-            ffi::proj_context_destroy(self.context);
         }
     }
 }

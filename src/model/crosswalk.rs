@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::legend::{ClassCode, Legend, Status};
+use super::legend::{ClassCode, Legend, Status, check_ranges};
 use crate::error::{Error, Result};
 
 /// Where a class goes.
@@ -117,6 +117,7 @@ impl Crosswalk {
         let mut crosswalk: Self = toml::from_str(text).map_err(|e| {
             Error::usage("a crosswalk file cannot be read").at(place).found(e.to_string().trim_end())
         })?;
+        check_ranges(crosswalk.rows.iter().map(|row| (row.from, row.through))).map_err(|e| e.at(place))?;
         crosswalk.rows = crosswalk
             .rows
             .into_iter()

@@ -203,6 +203,9 @@ pub struct Legend {
     pub rollups: Vec<RollUp>,
 }
 
+/// The largest code of a class in a legend.
+const LARGEST_CLASS: ClassCode = 255;
+
 /// Identifier of the legend of rasters whose codes have no names.
 pub const RAW: &str = "raw";
 
@@ -215,6 +218,8 @@ impl Legend {
         let mut legend: Self = toml::from_str(text).map_err(|e| {
             Error::usage("a legend file cannot be read").at(place).found(e.to_string().trim_end())
         })?;
+        check_ranges(legend.classes.iter().map(|class| (class.code, class.through)))
+            .map_err(|e| e.at(place))?;
         legend.classes = legend.classes.into_iter().flat_map(expand).collect();
         let violations = legend.violations();
         if violations.is_empty() {
@@ -285,17 +290,31 @@ impl Legend {
             if class.source.is_empty() {
                 found.push(format!("code {} has no source", class.code));
             }
-            if !(0..=255).contains(&class.code) {
-                found.push(format!("code {} does not fit 0..=255", class.code));
+            if !(0..=LARGEST_CLASS).contains(&class.code) {
+                found.push(format!("code {} does not fit 0..={LARGEST_CLASS}", class.code));
             }
         }
-        if seen.contains(&self.fill) || !(0..=255).contains(&self.fill) {
-            found.push(format!("fill {} is a class, or not in 0..=255", self.fill));
+        if seen.contains(&self.fill) || !(0..=LARGEST_CLASS).contains(&self.fill) {
+            found.push(format!("fill {} is a class, or not in 0..={LARGEST_CLASS}", self.fill));
+        }
+        let mut listed = BTreeSet::new();
+        for row in &self.nodata {
+            if !listed.insert(row.value) {
+                found.push(format!("nodata {} stands twice", row.value));
+            }
         }
         for rollup in &self.rollups {
             let mut parents: BTreeMap<ClassCode, usize> = BTreeMap::new();
             for member in rollup.groups.iter().flat_map(|group| &group.members) {
                 *parents.entry(*member).or_default() += 1;
+            }
+            for group in &rollup.groups {
+                for member in group.proposed_members.iter().filter(|m| !group.members.contains(m)) {
+                    found.push(format!(
+                        "roll-up {}: {member} is proposed for {} but no member",
+                        rollup.id, group.id
+                    ));
+                }
             }
             for (member, count) in &parents {
                 if *count > 1 {
@@ -311,6 +330,23 @@ impl Legend {
         }
         found
     }
+}
+
+/// Ranges of rows run upward within the codes a class can have.
+pub(super) fn check_ranges(ranges: impl Iterator<Item = (ClassCode, Option<ClassCode>)>) -> Result<()> {
+    let wrong = |(code, through): &(ClassCode, Option<ClassCode>)| {
+        through.is_some_and(|last| last < *code || last > LARGEST_CLASS || *code < 0)
+    };
+    let told: Vec<String> = ranges
+        .filter(wrong)
+        .map(|(code, last)| format!("code {code} through {}", last.unwrap_or(code)))
+        .collect();
+    if told.is_empty() {
+        return Ok(());
+    }
+    Err(Error::usage("a range of codes runs backwards or too far")
+        .found_all(told)
+        .expected(format!("upward, within 0..={LARGEST_CLASS}")))
 }
 
 fn expand(class: LegendClass) -> Vec<LegendClass> {

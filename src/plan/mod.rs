@@ -186,7 +186,8 @@ impl Plan {
         // Raw cells, rules, class and winner of a strip; coordinates of one block while warping.
         let strips =
             strip * (cell + 4 + 2) + strip * (cell + 1) * self.epochs.len().min(3) as u64 + strip * 8;
-        let coordinates = 512 * 512 * 40;
+        // Centres of one block on their way between CRSs; what was located for the strip, 12 bytes a cell.
+        let coordinates = 512 * 512 * 40 + if self.epochs.len() > 1 { strip * 12 } else { 0 };
         let overviews = side * side / 3 * (cell * self.epochs.len() as u64 + 2 * self.pairs.len() as u64);
         strips + coordinates + overviews
     }

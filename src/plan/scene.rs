@@ -30,6 +30,8 @@ pub struct Scene {
     pub rules: Arc<RuleTable>,
     /// How its cells reach the target grid.
     pub alignment: Alignment,
+    /// Scenes with the same number have the same cells and alignment: what was located for one holds for all.
+    pub geometry: usize,
     /// Cells of the target grid that it may cover.
     pub footprint: Window,
     /// Larger wins.
@@ -87,12 +89,13 @@ pub struct Surveyor<'a> {
     grid: &'a Grid,
     strata: &'a BTreeMap<String, StratumValues>,
     layers: BTreeMap<(String, String), Arc<FeatureLayer>>,
+    geometries: Vec<(Grid, Alignment)>,
 }
 
 impl<'a> Surveyor<'a> {
     /// A surveyor for one job.
     pub fn new(job: &'a Job, grid: &'a Grid, strata: &'a BTreeMap<String, StratumValues>) -> Self {
-        Self { job, grid, strata, layers: BTreeMap::new() }
+        Self { job, grid, strata, layers: BTreeMap::new(), geometries: Vec::new() }
     }
 
     /// Places one scene.
@@ -127,11 +130,20 @@ impl<'a> Surveyor<'a> {
             source: input.source as SourceIndex,
             tag,
             rules: Arc::new(rules),
+            geometry: self.geometry(&header.grid, &alignment),
             alignment,
             footprint: footprint.intersect(&self.grid.window()),
             priority: map.priority,
             strata,
             header,
+        })
+    }
+
+    fn geometry(&mut self, grid: &Grid, alignment: &Alignment) -> usize {
+        let same = |known: &(Grid, Alignment)| known.0 == *grid && known.1 == *alignment;
+        self.geometries.iter().position(same).unwrap_or_else(|| {
+            self.geometries.push((grid.clone(), alignment.clone()));
+            self.geometries.len() - 1
         })
     }
 

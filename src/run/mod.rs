@@ -154,7 +154,8 @@ fn refuse_failures(plan: &Plan, mut failures: Vec<(usize, Error)>) -> Result<()>
             [only] => return Err(only.clone()),
             [first, ..] => {
                 let all = of_kind.iter().map(ToString::to_string);
-                return Err(Error::new(kind, format!("{} ({} tasks met such)", first.what(), of_kind.len())).found_all(all));
+                return Err(Error::new(kind, format!("{} ({} tasks met such)", first.what(), of_kind.len()))
+                    .found_all(all));
             }
         }
     }
@@ -164,7 +165,8 @@ fn refuse_failures(plan: &Plan, mut failures: Vec<(usize, Error)>) -> Result<()>
     if failures.is_empty() {
         return Ok(());
     }
-    let describe = |(index, error): &(usize, Error)| format!("task at {}: {error}", plan.tasks[*index].window);
+    let describe =
+        |(index, error): &(usize, Error)| format!("task at {}: {error}", plan.tasks[*index].window);
     let what = format!("{} of {} tasks failed; the others are done", failures.len(), plan.tasks.len());
     Err(Error::new(ErrorKind::Incomplete, what)
         .found_all(failures.iter().map(describe))

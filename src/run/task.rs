@@ -9,6 +9,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use ndarray::{Array2, s};
 
@@ -18,14 +19,13 @@ use crate::io::cog::BlockEncoder;
 use crate::io::gdal::{Pixels, RasterFile, open_raster};
 use crate::io::part::{JointRow, PartFooter, PartTables, PartWriter, RuleCount};
 use crate::io::proj::Direction;
-use crate::kernel::align::{cell_centres, nearest, source_cells};
+use crate::kernel::align::{SourceCells, cell_centres, nearest, source_cells};
 use crate::kernel::change::{CHANGE_NODATA, change};
 use crate::kernel::mosaic::{Mosaic, Overlap};
 use crate::kernel::reclass::{UnknownValues, reclass};
 use crate::kernel::tabulate::{JointCounts, ZoneIndex, tabulate};
 use crate::kernel::{ClassValue, mosaic};
 use crate::model::epoch::Epoch;
-use crate::model::grid::Affine;
 use crate::model::legend::ClassCode;
 use crate::model::rule::{NOT_COVERED, Outcome, RuleIndex};
 use crate::model::window::{BLOCK, Window};
@@ -71,8 +71,10 @@ pub fn process<T: ClassValue>(
         let (zones, overlaps) = burn_zones(plan, &strip)?;
         tables.zone_overlaps += overlaps;
         let mut maps: BTreeMap<Epoch, Mosaic<T>> = BTreeMap::new();
+        let mut located = Located::new(plan);
         for (position, epoch) in plan.epochs.iter().enumerate() {
-            let map = compose(plan, &mut scenes[position], &strip, nodata, position, &mut tables)?;
+            let map =
+                compose(plan, &mut scenes[position], &strip, nodata, position, &mut located, &mut tables)?;
             maps.insert(epoch.year, map);
             account(plan, position, &maps, &zones, &strip, nodata, &mut tables, &mut rasters, &mut part)?;
             maps.retain(|year, _| is_still_needed(plan, *year, position));
@@ -118,6 +120,7 @@ fn compose<T: ClassValue>(
     strip: &Window,
     nodata: T,
     epoch: usize,
+    located: &mut Located,
     tables: &mut TaskTables,
 ) -> Result<Mosaic<T>> {
     let mut map = Mosaic::new(strip.rows, strip.cols, nodata);
@@ -126,7 +129,7 @@ fn compose<T: ClassValue>(
         if window.is_empty() {
             continue;
         }
-        let layer = aligned(plan, open, &window)?;
+        let layer = aligned(located, open, &window)?;
         let rules = open.unknown.rule_count(&open.scene.rules);
         let rule = |index: usize| open.unknown.rule(&open.scene.rules, index as RuleIndex);
         let outcomes: Vec<Outcome> = (0..rules).map(|index| rule(index).outcome).collect();
@@ -147,14 +150,13 @@ fn compose<T: ClassValue>(
 }
 
 /// The rules of a scene's cells under a window of the target grid.
-fn aligned(plan: &Plan, open: &mut OpenScene, window: &Window) -> Result<Array2<RuleIndex>> {
-    let scene = open.scene;
-    match &scene.alignment {
+fn aligned(located: &mut Located, open: &mut OpenScene, window: &Window) -> Result<Array2<RuleIndex>> {
+    match open.scene.alignment {
         Alignment::Copy { row, col } => reclassed(open, &window.shift(-row, -col)),
-        Alignment::Nearest { to_cell, .. } => {
+        Alignment::Nearest { .. } => {
             let mut layer = Array2::from_elem((window.rows, window.cols), NOT_COVERED);
             for block in window.squares(BLOCK) {
-                warp(plan, open, to_cell, &block, window, &mut layer)?;
+                warp(located, open, &block, window, &mut layer)?;
             }
             Ok(layer)
         }
@@ -163,26 +165,20 @@ fn aligned(plan: &Plan, open: &mut OpenScene, window: &Window) -> Result<Array2<
 
 /// Fills a block of a layer by nearest neighbour; a block over too many source cells is quartered.
 fn warp(
-    plan: &Plan,
+    located: &mut Located,
     open: &mut OpenScene,
-    to_cell: &Affine,
     block: &Window,
     window: &Window,
     layer: &mut Array2<RuleIndex>,
 ) -> Result<()> {
-    let (mut xs, mut ys) = cell_centres(&plan.grid, block);
-    if let Alignment::Nearest { operation: Some(operation), .. } = &open.scene.alignment {
-        operation.transform(Direction::Inverse, &mut xs, &mut ys)?;
-    }
-    let source = &open.scene.header.grid;
-    let cells = source_cells(block, &xs, &ys, to_cell, source.rows, source.cols);
+    let cells = located.cells(open.scene, block)?;
     if cells.bounds.is_empty() {
         return Ok(());
     }
     let side = block.rows.max(block.cols);
     if cells.bounds.cells() > WARP_CELLS && side > 1 {
         for quarter in block.squares(side.div_ceil(2)) {
-            warp(plan, open, to_cell, &quarter, window, layer)?;
+            warp(located, open, &quarter, window, layer)?;
         }
         return Ok(());
     }
@@ -190,6 +186,40 @@ fn warp(
     let (row, col) = ((block.row - window.row) as usize, (block.col - window.col) as usize);
     layer.slice_mut(s![row..row + block.rows, col..col + block.cols]).assign(&nearest(rules.view(), &cells));
     Ok(())
+}
+
+/// Source cells located for one strip: maps of several years usually share their cells, and carrying every centre
+/// from one CRS to another is the dearest step of all.
+struct Located<'a> {
+    plan: &'a Plan,
+    known: BTreeMap<(usize, Window), Rc<SourceCells>>,
+}
+
+impl<'a> Located<'a> {
+    fn new(plan: &'a Plan) -> Self {
+        Self { plan, known: BTreeMap::new() }
+    }
+
+    /// The source cells under a block of the target grid.
+    fn cells(&mut self, scene: &Scene, block: &Window) -> Result<Rc<SourceCells>> {
+        let key = (scene.geometry, *block);
+        if let Some(cells) = self.known.get(&key) {
+            return Ok(cells.clone());
+        }
+        let (mut xs, mut ys) = cell_centres(&self.plan.grid, block);
+        let Alignment::Nearest { operation, to_cell } = &scene.alignment else {
+            return Err(Error::bug("a scene on the lattice needs no locating"));
+        };
+        if let Some(operation) = operation {
+            operation.transform(Direction::Inverse, &mut xs, &mut ys)?;
+        }
+        let source = &scene.header.grid;
+        let cells = Rc::new(source_cells(block, &xs, &ys, to_cell, source.rows, source.cols));
+        if self.plan.epochs.len() > 1 {
+            self.known.insert(key, cells.clone());
+        }
+        Ok(cells)
+    }
 }
 
 /// Reads a window of a scene and finds the rule of each cell.

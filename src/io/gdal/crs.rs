@@ -19,6 +19,9 @@ const EQUAL_AREA: [&str; 8] = [
     "Equal_Earth",
 ];
 
+/// How the words for a spherical ellipsoid begin.
+const SPHERE: &str = "sphere";
+
 /// Reads a CRS from WKT, an EPSG code such as `EPSG:3978`, or a PROJ string.
 ///
 /// # Errors
@@ -30,6 +33,9 @@ pub fn crs_from_wkt(definition: &str) -> Result<Crs> {
 
 /// Whether two CRSs are the same place for place, whatever their names.
 ///
+/// GDAL tells datums apart by name. A sphere has no datum to shift to, and every program names the one of the
+/// 250 m grid differently, so spheres are compared by their parameters.
+///
 /// # Errors
 /// Input: GDAL does not understand one of them.
 #[expect(unsafe_code, reason = "the comparison with options has no safe wrapper")]
@@ -37,7 +43,11 @@ pub fn same_crs(a: &Crs, b: &Crs) -> Result<bool> {
     if a.wkt == b.wkt {
         return Ok(true);
     }
+    let spheres = a.ellipsoid.starts_with(SPHERE) && a.ellipsoid == b.ellipsoid;
     let (a, b) = (spatial_ref(&a.wkt)?, spatial_ref(&b.wkt)?);
+    if spheres && let (Ok(a), Ok(b)) = (a.to_proj4(), b.to_proj4()) {
+        return Ok(a == b);
+    }
     let criterion = c"CRITERION=EQUIVALENT";
     let options = [criterion.as_ptr(), std::ptr::null()];
     // SAFETY: both handles live until the end of this function; the option list ends with a null pointer.
@@ -62,7 +72,7 @@ pub(super) fn describe(reference: &SpatialRef) -> Result<Crs> {
     let (major, minor) = (axis(reference.semi_major())?, axis(reference.semi_minor())?);
     let name = reference.get_attr_value("SPHEROID", 0).ok().flatten().unwrap_or_default();
     let ellipsoid =
-        if major == minor { format!("sphere, R = {major} m") } else { format!("ellipsoid {name}") };
+        if major == minor { format!("{SPHERE}, R = {major} m") } else { format!("ellipsoid {name}") };
     Ok(Crs {
         wkt: wkt2(reference)?,
         name: reference.name().unwrap_or_else(|| "unnamed".into()),

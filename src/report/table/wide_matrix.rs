@@ -13,7 +13,8 @@ pub fn tables(context: &Context) -> Vec<Table> {
     pairs
         .flat_map(|(pair, joints)| {
             let zones = by_zone(context.plan, joints);
-            let counts = zones.iter().find(|(zone, _)| zone.is_all()).map(|(_, totals)| totals.counts.clone());
+            let counts =
+                zones.iter().find(|(zone, _)| zone.is_all()).map(|(_, totals)| totals.counts.clone());
             let matrix = matrix(&context.codes, &counts.unwrap_or_default());
             [Measure::Pixels, Measure::Hectares].map(|measure| table(context, *pair, &matrix, measure))
         })
@@ -94,7 +95,8 @@ fn columns(context: &Context, unit: &'static str) -> Vec<Column> {
         Column::new("from", "class at the first year (rows)"),
         Column::new("from_name", "its name in the job's first language"),
     ];
-    let class = |code: &i32| Column::with_unit(&code.to_string(), unit, &format!("to {}", context.name(*code)));
+    let class =
+        |code: &i32| Column::with_unit(&code.to_string(), unit, &format!("to {}", context.name(*code)));
     columns.extend(context.codes.iter().map(class));
     columns.extend([
         Column::with_unit("total", unit, "row total"),
