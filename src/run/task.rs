@@ -4,7 +4,7 @@
 //! its height nor with the number of epochs. Reclass stands before align because a majority vote must count
 //! classes of the target legend; for nearest neighbour the two commute.
 //!
-//! Between [`compose`] and [`account`] the maps of a strip exist as planes and nothing has been counted yet: this is
+//! Between `compose` and `account` the maps of a strip exist as planes and nothing has been counted yet: this is
 //! where a filter that looks across task borders would make its second pass.
 
 use std::collections::BTreeMap;
