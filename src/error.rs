@@ -17,6 +17,8 @@ pub enum ErrorKind {
     Usage,
     /// An input file is broken, contradictory or not what the job says.
     Input,
+    /// An input's cells cannot be read or decoded.
+    Unreadable,
     /// Class codes that no crosswalk row and no legend explains.
     Unmapped,
     /// Grids that do not fit each other without resampling.
@@ -45,7 +47,7 @@ impl ErrorKind {
         match self {
             Self::Incomplete | Self::Difference => 1,
             Self::Usage => 2,
-            Self::Input | Self::Unmapped | Self::Misaligned | Self::Unsupported => 3,
+            Self::Input | Self::Unreadable | Self::Unmapped | Self::Misaligned | Self::Unsupported => 3,
             Self::Limit | Self::Io => 4,
             Self::Bug => 70,
             Self::Terminated => 75,
@@ -58,6 +60,7 @@ impl ErrorKind {
         match self {
             Self::Usage => "usage",
             Self::Input => "input",
+            Self::Unreadable => "unreadable",
             Self::Unmapped => "unmapped",
             Self::Misaligned => "misaligned",
             Self::Unsupported => "unsupported",

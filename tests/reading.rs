@@ -156,3 +156,37 @@ fn overviews_go_on_until_one_block_holds_the_map_whatever_the_task() {
     let read = |name| std::fs::read(scratch.path(name)).unwrap();
     assert_eq!(read("out512.tif"), read("out4096.tif"));
 }
+
+#[test]
+fn a_change_raster_of_codes_beyond_99_is_refused_even_without_a_legend() {
+    let scratch = Scratch::new();
+    Drawing::default().draw::<u16>(&scratch.path("a.tif"), &[&[700, 5]]);
+    Drawing::default().draw::<u16>(&scratch.path("b.tif"), &[&[100, 5]]);
+    let change = ["change", "a.tif", "b.tif", "--years", "1", "2", "--legend", "raw", "-o", "out"];
+    scratch.nalcms(&change).refused(3, &["class code 700", "--tables-only"]);
+    scratch.ok(&[&change[..], &["--tables-only"]].concat());
+    assert_eq!(
+        scratch
+            .csv("out/tables/change_matrix.csv")
+            .value("pixels", &[("zone_layer", "all"), ("from_code", "700")]),
+        "1"
+    );
+    let dynamic = ["change", "a.tif", "b.tif", "--years", "1", "2", "--legend", "dynamic-world", "-o", "o"];
+    scratch.nalcms(&[&dynamic[..], &["--unchanged", "class"]].concat()).refused(2, &["ambiguous", "class 0"]);
+}
+
+#[test]
+fn nodata_tags_at_the_ends_of_their_types_are_true() {
+    let far = |nodata| Drawing { nodata: Some(nodata), ..Drawing::default() };
+    let plain = |drawing: &Drawing, rows: &[&[i32]]| {
+        let scratch = Scratch::new();
+        drawing.draw(&scratch.path("in.tif"), rows);
+        let run = scratch.ok(&["mosaic", "in.tif", "-o", "out.tif", "--legend", "nalcms"]);
+        assert!(!run.stderr.contains("impossible"), "{}", run.stderr);
+        cells(&scratch.path("out.tif"))
+    };
+    assert_eq!(plain(&far(2_147_483_647.0), &[&[1, i32::MAX]]), [1, 0]);
+    assert_eq!(plain(&far(-2_147_483_648.0), &[&[1, i32::MIN]]), [1, 0]);
+    assert_eq!(read_as_nalcms::<u32>(&far(4_294_967_295.0), &[&[1, u32::MAX]]), [1, 0]);
+    assert_eq!(read_as_nalcms::<f32>(&far(f64::from(f32::MIN)), &[&[1.0, f32::MIN]]), [1, 0]);
+}

@@ -242,12 +242,7 @@ fn valid_cells_outside_the_grid_are_counted_and_refused() {
     let run: serde_json::Value =
         serde_json::from_slice(&std::fs::read(scratch.path("out/run.json")).unwrap()).unwrap();
     assert_eq!(
-        run["run"]["outside_grid_pixels"]
-            .as_object()
-            .unwrap()
-            .values()
-            .map(|v| v.as_u64().unwrap())
-            .sum::<u64>(),
+        run["outside_grid_pixels"].as_object().unwrap().values().map(|v| v.as_u64().unwrap()).sum::<u64>(),
         2
     );
 }
@@ -277,4 +272,34 @@ fn an_error_is_one_json_document_when_json_was_asked_for() {
     let run = scratch.nalcms(&["run", "job.toml", "--json"]);
     let error: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
     assert_eq!((error["kind"].as_str(), error["exit_code"].as_i64()), (Some("input"), Some(3)));
+}
+
+#[test]
+fn a_raster_with_a_crs_but_no_place_is_refused() {
+    let scratch = sound();
+    let driver = gdal::DriverManager::get_driver_by_name("GTiff").unwrap();
+    let mut nowhere = driver.create_with_band_type::<u8, _>(scratch.path("b.tif"), 2, 2, 1).unwrap();
+    nowhere.set_spatial_ref(&gdal::spatial_ref::SpatialRef::from_definition(support::LAEA).unwrap()).unwrap();
+    nowhere.close().unwrap();
+    scratch.nalcms(&["run", "job.toml"]).refused(3, &["b.tif", "no geotransform", "-a_ullr"]);
+}
+
+#[test]
+fn an_origin_beyond_the_world_is_refused() {
+    let scratch = sound();
+    Drawing { origin: (3e20, 20.0), ..Drawing::default() }.draw::<u8>(&scratch.path("b.tif"), &[&[11, 21]]);
+    let run = scratch.nalcms(&["run", "job.toml"]);
+    assert_eq!(run.code, 3, "{}", run.stderr);
+    let like =
+        ["mosaic", "b.tif", "-o", "o.tif", "--legend", "nlcd", "--grid", "nalcms-30m", "--extent", "full"];
+    assert_eq!(scratch.nalcms(&like).code, 3);
+}
+
+#[test]
+fn a_task_larger_than_the_memory_is_refused_with_the_remedy() {
+    let scratch = sound();
+    scratch.write("job.toml", &format!("{JOB}[compute]\nmemory_mib = 64\ntask_cells = 8192\n"));
+    scratch
+        .nalcms(&["run", "job.toml"])
+        .refused(4, &["more memory than the job allows", "halve compute.task_cells"]);
 }

@@ -96,6 +96,12 @@ fn change(args: &ChangeArgs) -> Result<Answer> {
             .found(format!("code {code}, which from*100+to cannot carry"))
             .help("say --tables-only: the tables hold every code"));
     }
+    if args.unchanged == Unchanged::Class && legend.class(0).is_some() {
+        return Err(Error::usage(format!(
+            "--unchanged class is ambiguous: legend `{}` has a class 0",
+            legend.id
+        )));
+    }
     let files = BTreeMap::from([(from, vec![args.from.clone()]), (to, vec![args.to.clone()])]);
     let mut stage = Stage::keeping(legend, files);
     stage.pair = Some(Interval { from, to });

@@ -5,16 +5,18 @@ use std::path::PathBuf;
 use clap::{Args, FromArgMatches};
 use serde_json::json;
 
-use super::options::TalkOptions;
-use super::run::plan_of;
+use super::options::{ComputeOptions, TalkOptions};
+use super::run::merged_facts;
 use super::{Answer, Verb};
+use crate::config::job::Job;
 use crate::error::{Error, Result};
+use crate::plan::Plan;
 use crate::plan::fingerprint::InputHashes;
 use crate::report::manifest;
 use crate::run::folder::OutputFolder;
 use crate::run::ledger::Ledger;
 use crate::run::merge::merge;
-use crate::run::work_folder;
+use crate::run::{thread_pool, work_folder};
 
 pub static VERB: Verb = Verb {
     name: "merge",
@@ -37,19 +39,24 @@ struct MergeArgs {
     #[arg(long)]
     overwrite: bool,
     #[command(flatten)]
+    compute: ComputeOptions,
+    #[command(flatten)]
     talk: TalkOptions,
 }
 
 fn assemble(args: &MergeArgs) -> Result<Answer> {
-    let plan = plan_of(&args.job)?;
+    let mut job = Job::read(&args.job)?;
+    args.compute.overlay(&mut job.compute);
+    let plan = Plan::of(job)?;
     let folder = OutputFolder::take(&plan.job.output, &plan.job.name, args.overwrite)?;
-    let hashes = InputHashes::of(&plan, &work_folder(&folder.path).join("inputs.json"))?;
-    let ledger = Ledger::read(&plan, &hashes, &folder.path);
-    let merged = merge(&plan, &ledger, &folder.path)?;
-    if !merged.unchanged {
+    let merged = thread_pool(&plan)?.install(|| {
+        let hashes = InputHashes::of(&plan, &work_folder(&folder.path).join("inputs.json"))?;
+        let ledger = Ledger::read(&plan, &hashes, &folder.path);
         let run = json!({ "tasks": plan.tasks.len(), "computed": 0, "kept": plan.tasks.len() });
-        manifest::write(&folder.path, &plan, &hashes, &merged.totals, &merged.files, run)?;
-    }
+        merge(&plan, &ledger, &folder.path, None, |merged| {
+            manifest::write(&folder.path, &plan, &hashes, merged_facts(merged), run)
+        })
+    })?;
     let text = format!("{}: {} files in place\n", folder.path.display(), merged.files.len() + 2);
     let json = json!({ "output": folder.path, "complete": true, "files": merged.files });
     Ok(Answer { text, json, finding: false })

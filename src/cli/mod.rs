@@ -103,7 +103,7 @@ pub fn dispatch(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let Some(verb) = VERBS.iter().find(|verb| verb.name == name) else { return ExitCode::from(70) };
     let as_json = options::wants_json(matches);
     let answer =
-        crate::io::gdal::init().and_then(|()| crate::run::stop::listen()).and_then(|()| (verb.run)(matches));
+        crate::io::gdal::init().and_then(|()| crate::io::stop::listen()).and_then(|()| caught(verb, matches));
     match answer {
         Ok(answer) => {
             let text = if as_json { pretty(&answer.json) } else { answer.text };
@@ -122,6 +122,13 @@ pub fn dispatch(arguments: impl Iterator<Item = OsString>) -> ExitCode {
             ExitCode::from(error.kind().exit_code())
         }
     }
+}
+
+/// Runs a verb; a panic is a bug and ends with its exit code, not with the runtime's.
+fn caught(verb: &Verb, matches: &ArgMatches) -> Result<Answer> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| (verb.run)(matches))).unwrap_or_else(|_| {
+        Err(Error::bug("the program stopped at a place it should never reach (see the message above)"))
+    })
 }
 
 fn pretty(json: &Value) -> String {

@@ -1,6 +1,5 @@
 //! `nalcms run JOB.toml`: the main job, end to end.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, FromArgMatches};
@@ -17,7 +16,7 @@ use crate::run::folder::OutputFolder;
 use crate::run::ledger::Ledger;
 use crate::run::merge::{Merged, merge};
 use crate::run::progress::Progress;
-use crate::run::{RunSummary, run_tasks, work_folder};
+use crate::run::{RunSummary, run_tasks, thread_pool, work_folder};
 
 pub static VERB: Verb = Verb {
     name: "run",
@@ -73,20 +72,29 @@ pub fn execute(plan: &Plan, progress: &Progress, overwrite: bool, quiet: bool) -
     if !quiet {
         plan.warnings.iter().for_each(|warning| talk(&format!("warning: {warning}")));
     }
-    let hashes = InputHashes::of(plan, &work_folder(&folder.path).join("inputs.json"))?;
-    let mut ledger = Ledger::read(plan, &hashes, &folder.path);
+    thread_pool(plan)?.install(|| work_through(plan, &folder.path, progress))
+}
+
+/// Tasks, merge and provenance, on the pool it is called in.
+fn work_through(plan: &Plan, output: &Path, progress: &Progress) -> Result<Finished> {
+    let hashes = InputHashes::of(plan, &work_folder(output).join("inputs.json"))?;
+    let mut ledger = Ledger::read(plan, &hashes, output);
     let summary = run_tasks(plan, &mut ledger, progress)?;
-    let merged = merge(plan, &ledger, &folder.path)?;
-    if !merged.unchanged || summary.computed > 0 || !folder.path.join("run.json").exists() {
-        let outside: BTreeMap<String, u64> =
-            summary.outside.iter().map(|(path, cells)| (path.display().to_string(), *cells)).collect();
-        let run = json!({
-            "tasks": plan.tasks.len(), "computed": summary.computed, "kept": summary.kept,
-            "seconds": summary.seconds, "outside_grid_pixels": outside,
-        });
-        manifest::write(&folder.path, plan, &hashes, &merged.totals, &merged.files, run)?;
+    let run = json!({
+        "tasks": plan.tasks.len(), "computed": summary.computed, "kept": summary.kept, "seconds": summary.seconds,
+    });
+    let provenance =
+        |merged: &Merged| manifest::write(output, plan, &hashes, merged_facts(merged), run.clone());
+    let merged = merge(plan, &ledger, output, summary.outside.clone(), provenance)?;
+    if merged.unchanged {
+        manifest::refresh(output, plan, &hashes, merged_facts(&merged), run.clone())?;
     }
     Ok(Finished { summary, merged })
+}
+
+/// What run.json says of a merge.
+pub fn merged_facts(merged: &Merged) -> manifest::Facts<'_> {
+    manifest::Facts { totals: &merged.totals, files: &merged.files, outside: &merged.outside }
 }
 
 impl Finished {

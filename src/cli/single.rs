@@ -11,7 +11,7 @@ use super::run::execute;
 use crate::config::file::{ComputeFile, Extent, MissingStratum, OutsideGrid, Resampling};
 use crate::config::job::{GridChoice, Job, Layer, Products, Source, SourceMap};
 use crate::config::shipped;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::io::atomic::publish;
 use crate::io::cog::Compression;
 use crate::kernel::change::Unchanged;
@@ -183,7 +183,12 @@ pub fn write_raster(stage: Stage, output: &Path, options: &RasterOptions) -> Res
     let folder = PathBuf::from(folder);
     let plan = Plan::of(stage.job(folder.clone(), options)?)?;
     let progress = options.compute.progress(&options.talk);
-    let finished = execute(&plan, &progress, false, options.talk.quiet)?;
+    let finished = execute(&plan, &progress, options.overwrite, options.talk.quiet).inspect_err(|error| {
+        // What was refused leaves nothing; what was stopped or found no room goes on from its parts.
+        if !matches!(error.kind(), ErrorKind::Terminated | ErrorKind::Interrupted | ErrorKind::Io) {
+            let _ = std::fs::remove_dir_all(&folder);
+        }
+    })?;
     let mut files = Vec::new();
     for name in finished.merged.files.keys() {
         let target = match name.strip_prefix("landcover/") {

@@ -46,7 +46,11 @@ fn status(args: &StatusArgs) -> Result<Answer> {
         text += &format!("  {:>6} {}\n", ledger.count(state), state.reason());
     }
     let published = output.join(CHECKSUMS).exists();
-    text += if published { "outputs are in place\n" } else { "outputs are not in place yet\n" };
+    text += match (published, ledger.count(TaskState::Done) == plan.tasks.len()) {
+        (true, true) => "outputs are in place\n",
+        (true, false) => "outputs of an earlier state are in place\n",
+        (false, _) => "outputs are not in place yet\n",
+    };
     let open: Vec<_> = plan
         .tasks
         .iter()

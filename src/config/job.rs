@@ -186,6 +186,9 @@ impl Job {
                 target.id
             )
         });
+        check.that(file.change.unchanged != Unchanged::Class || target.class(0).is_none(), || {
+            format!("change.unchanged = \"class\" is ambiguous: legend `{}` has a class 0", target.id)
+        });
         check.finish()?;
         let layer = |id: &str, path: &Path, key: &str, name: Option<&String>| Layer {
             id: id.to_string(),
@@ -232,7 +235,9 @@ pub fn expand_patterns(patterns: &[String], folder: &Path) -> Result<Vec<PathBuf
         }
         let matches = glob::glob(&full.to_string_lossy())
             .map_err(|e| Error::usage("a file pattern is malformed").found(pattern).help(e))?;
-        let mut found: Vec<PathBuf> = matches.filter_map(std::result::Result::ok).collect();
+        let mut found = matches
+            .collect::<std::result::Result<Vec<PathBuf>, _>>()
+            .map_err(|e| Error::input("a folder cannot be read").at(e.path().display()).found(e.error()))?;
         found.sort_by(|a, b| a.as_os_str().as_encoded_bytes().cmp(b.as_os_str().as_encoded_bytes()));
         if found.is_empty() {
             empty.push(full.display().to_string());

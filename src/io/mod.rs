@@ -8,4 +8,5 @@ pub mod pam;
 pub mod part;
 pub mod proj;
 pub mod quicklook;
+pub mod stop;
 pub mod table;

@@ -174,7 +174,7 @@ impl Operation {
 /// Longitude and latitude of a projected point, in degrees of its own datum.
 fn geographic_point(crs: &Crs, x: f64, y: f64) -> Option<(f64, f64)> {
     if crs.geographic {
-        return Some((x, y));
+        return Some((x - ((x + 180.0) / 360.0).floor() * 360.0, y));
     }
     let mut transformer = Transformer::new(Session::of(&crs.wkt, "OGC:CRS84")?, 0)?;
     let (mut xs, mut ys) = ([x], [y]);

@@ -37,6 +37,15 @@ pub fn cell_centres(target: &Grid, window: &Window) -> (Vec<f64>, Vec<f64>) {
     (xs, ys)
 }
 
+/// Takes longitudes to the turn of a geographic source that begins at `west`: 190 and -170 are one meridian.
+pub fn wrap_longitudes(xs: &mut [f64], west: f64) {
+    for x in xs.iter_mut().filter(|x| x.is_finite()) {
+        if *x < west || *x >= west + 360.0 {
+            *x -= ((*x - west) / 360.0).floor() * 360.0;
+        }
+    }
+}
+
 /// Finds the source cell under each point; points are the centres of `window`, already in the source's CRS.
 ///
 /// Points that the transform could not carry are infinite or NaN and lie outside.
@@ -130,5 +139,12 @@ mod tests {
         let cells =
             source_cells(&window, &[f64::INFINITY, f64::NAN, -0.1], &[0.5, 0.5, 0.5], &identity, 9, 9);
         assert!(cells.bounds.is_empty());
+    }
+
+    #[test]
+    fn longitudes_are_taken_to_the_turn_of_the_source() {
+        let mut xs = [-170.0, 190.0, 175.0, 240.0, -180.0, f64::INFINITY];
+        wrap_longitudes(&mut xs, 170.0);
+        assert_eq!(xs, [190.0, 190.0, 175.0, 240.0, 180.0, f64::INFINITY]);
     }
 }

@@ -41,23 +41,33 @@ pub fn change_code(from: ClassCode, to: ClassCode, unchanged: Unchanged) -> u16 
     }
 }
 
+/// A class code that from*100 + to cannot carry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CodeBeyond99(pub ClassCode);
+
 /// Codes every cell; nodata in either map gives [`CHANGE_NODATA`].
 ///
 /// # Shape
-/// Both maps and the result share one shape. Class codes are 0..=99 (the planner sees to it).
+/// Both maps and the result share one shape.
+/// # Errors
+/// [`CodeBeyond99`]: a class outside 0..=99. Legends are refused before; rasters without one are met here.
 pub fn change<T: ClassValue>(
     from: ArrayView2<T>,
     to: ArrayView2<T>,
     nodata: T,
     unchanged: Unchanged,
-) -> Array2<u16> {
-    Zip::from(from).and(to).map_collect(|&from, &to| {
+) -> Result<Array2<u16>, CodeBeyond99> {
+    let beyond = |&&class: &&T| class != nodata && !(0..=LARGEST_CODE).contains(&class.code());
+    if let Some(class) = from.iter().chain(to.iter()).find(beyond) {
+        return Err(CodeBeyond99(class.code()));
+    }
+    Ok(Zip::from(from).and(to).map_collect(|&from, &to| {
         if from == nodata || to == nodata {
             CHANGE_NODATA
         } else {
             change_code(from.code(), to.code(), unchanged)
         }
-    })
+    }))
 }
 
 #[cfg(test)]
@@ -73,7 +83,17 @@ mod tests {
         for (unchanged, kept) in
             [(Unchanged::Zero, 0), (Unchanged::Identity, 303), (Unchanged::Class, 3), (Unchanged::Nodata, n)]
         {
-            assert_eq!(change(from.view(), to.view(), 0, unchanged), array![[105, 1913, kept, n, n]]);
+            assert_eq!(
+                change(from.view(), to.view(), 0, unchanged).unwrap(),
+                array![[105, 1913, kept, n, n]]
+            );
         }
+    }
+
+    #[test]
+    fn a_code_that_needs_three_digits_is_no_change_code() {
+        let (from, to) = (array![[1i32, 700]], array![[5i32, 100]]);
+        assert_eq!(change(from.view(), to.view(), i32::MIN, Unchanged::Zero), Err(CodeBeyond99(700)));
+        assert_eq!(change(to.view(), array![[5, -1]].view(), 100, Unchanged::Zero), Err(CodeBeyond99(-1)));
     }
 }

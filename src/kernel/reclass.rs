@@ -1,5 +1,7 @@
 //! Reclass: which rule of its source each cell falls under.
 
+use std::collections::BTreeMap;
+
 use ndarray::{Array2, ArrayView2};
 
 use super::ClassValue;
@@ -8,7 +10,10 @@ use crate::model::rule::{NOT_COVERED, Rule, RuleIndex, RuleTable};
 
 /// Values met that no rule explains, in order of first sight; the n-th has rule index `table length + n`.
 #[derive(Debug, Clone, Default)]
-pub struct UnknownValues(Vec<ClassCode>);
+pub struct UnknownValues {
+    values: Vec<ClassCode>,
+    positions: BTreeMap<ClassCode, usize>,
+}
 
 impl UnknownValues {
     /// The rule behind an index, known or not.
@@ -17,19 +22,19 @@ impl UnknownValues {
         let known = table.rules();
         match known.get(index) {
             Some(rule) => rule.clone(),
-            None => table.unknown_rule(self.0[index - known.len()]),
+            None => table.unknown_rule(self.values[index - known.len()]),
         }
     }
 
     /// Number of rules, the unknown values' among them.
     pub fn rule_count(&self, table: &RuleTable) -> usize {
-        table.rules().len() + self.0.len()
+        table.rules().len() + self.values.len()
     }
 
     fn index_of(&mut self, value: ClassCode, table: &RuleTable) -> Option<RuleIndex> {
-        let position = self.0.iter().position(|&v| v == value).unwrap_or_else(|| {
-            self.0.push(value);
-            self.0.len() - 1
+        let position = *self.positions.entry(value).or_insert_with(|| {
+            self.values.push(value);
+            self.values.len() - 1
         });
         RuleIndex::try_from(table.rules().len() + position).ok().filter(|&index| index != NOT_COVERED)
     }

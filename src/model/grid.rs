@@ -9,6 +9,14 @@ use super::window::Window;
 /// Published origins carry noise of 1e-9 m; the smallest real shift met is several per cent of a cell.
 pub const LATTICE_TOLERANCE_CELLS: f64 = 1e-3;
 
+/// An offset in cells that no raster reaches.
+const FAR: f64 = 1e12;
+
+/// The cell index of a coordinate counted in cells; what is beyond any raster stays beyond it.
+pub fn cell_index(at: f64) -> i64 {
+    at.clamp(-FAR, FAR) as i64
+}
+
 /// A coordinate reference system, as far as this program needs to know it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Crs {
@@ -120,16 +128,31 @@ impl Grid {
         ((g[1] * g[1] + g[4] * g[4]).sqrt(), (g[2] * g[2] + g[5] * g[5]).sqrt())
     }
 
+    /// The shorter side of a cell on the ground, in metres; on a geographic grid along a meridian.
+    pub fn cell_m(&self) -> f64 {
+        const METRES_PER_DEGREE: f64 = 111_195.0;
+        let (width, height) = self.cell();
+        let unit = match &self.crs {
+            Some(crs) if crs.geographic => METRES_PER_DEGREE,
+            Some(crs) => crs.unit_m,
+            None => 1.0,
+        };
+        width.min(height) * unit
+    }
+
     /// The window of all its cells.
     pub fn window(&self) -> Window {
         Window::whole(self.rows, self.cols)
     }
 
-    /// xmin, ymin, xmax, ymax of a north-up grid.
+    /// xmin, ymin, xmax, ymax of its corners.
     pub fn bounds(&self) -> [f64; 4] {
-        let (x0, y0) = self.affine.apply(0.0, 0.0);
-        let (x1, y1) = self.affine.apply(self.cols as f64, self.rows as f64);
-        [x0.min(x1), y0.min(y1), x0.max(x1), y0.max(y1)]
+        let (rows, cols) = (self.rows as f64, self.cols as f64);
+        let corners =
+            [(0.0, 0.0), (cols, 0.0), (0.0, rows), (cols, rows)].map(|(c, r)| self.affine.apply(c, r));
+        let least = |pick: fn(&(f64, f64)) -> f64| corners.iter().map(pick).fold(f64::INFINITY, f64::min);
+        let most = |pick: fn(&(f64, f64)) -> f64| corners.iter().map(pick).fold(f64::NEG_INFINITY, f64::max);
+        [least(|c| c.0), least(|c| c.1), most(|c| c.0), most(|c| c.1)]
     }
 
     /// The part of it that a window holds, on the same lattice.
@@ -172,7 +195,8 @@ impl Grid {
         if (rows - row).abs() > LATTICE_TOLERANCE_CELLS || (cols - col).abs() > LATTICE_TOLERANCE_CELLS {
             return Fit::Shifted { rows, cols };
         }
-        Fit::Lattice { row: row as i64, col: col as i64 }
+        // Far beyond any grid is far enough; sums with such offsets stay in range.
+        Fit::Lattice { row: row.clamp(-FAR, FAR) as i64, col: col.clamp(-FAR, FAR) as i64 }
     }
 
     /// The word for the cell size in file names: `30m`, `250m`, `0.0003deg`.

@@ -25,6 +25,11 @@ pub enum TagVerdict {
     },
     /// It is NaN, which a float raster can hold; NaN always counts as nodata.
     NotANumber,
+    /// The data type can hold it, but no class code is so large: it counts as nodata, as NaN does.
+    BeyondClasses {
+        /// The tag.
+        declared: f64,
+    },
     /// It is a class of the legend; the class is kept.
     Class {
         /// The tag.
@@ -49,7 +54,11 @@ impl TagVerdict {
             return Self::NotANumber;
         }
         let fits = tag.fract() == 0.0 && tag >= range.0 && tag <= range.1;
-        if !fits || tag.abs() > f64::from(i32::MAX) {
+        let holds = tag >= range.0 && tag <= range.1;
+        if holds && (tag > f64::from(i32::MAX) || tag <= f64::from(i32::MIN)) {
+            return Self::BeyondClasses { declared: tag };
+        }
+        if !fits {
             let twin = (signed_byte && (128.0..=255.0).contains(&tag)).then_some(tag as ClassCode - 256);
             return Self::Impossible {
                 declared: tag,
@@ -98,6 +107,7 @@ impl TagVerdict {
             Self::Listed { value } => format!("tag {value}, which the legend lists"),
             Self::Added { value } => format!("tag {value}, taken beside what the legend lists"),
             Self::NotANumber => "tag NaN".into(),
+            Self::BeyondClasses { declared } => format!("tag {declared}"),
             Self::Class { value } => format!("tag {value} is a class: not taken"),
             Self::Impossible { declared, meant: Some(meant) } => {
                 format!("tag {declared} is impossible; taken as {meant}")
@@ -137,5 +147,10 @@ mod tests {
         assert_eq!(judge(Some(-9999.0), (0.0, 255.0)).adds(), None);
         assert_eq!(judge(Some(f64::NAN), (f64::MIN, f64::MAX)), TagVerdict::NotANumber);
         assert_eq!(judge(None, (0.0, 255.0)).adds(), None);
+        let float = (f64::from(f32::MIN), f64::from(f32::MAX));
+        assert_eq!(judge(Some(float.0), float), TagVerdict::BeyondClasses { declared: float.0 });
+        let whole = (f64::from(i32::MIN), f64::from(i32::MAX));
+        assert_eq!(judge(Some(whole.0), whole), TagVerdict::BeyondClasses { declared: whole.0 });
+        assert_eq!(judge(Some(whole.0), whole).warning("int32"), None);
     }
 }

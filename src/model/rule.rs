@@ -68,8 +68,13 @@ pub struct RuleTable {
     rules: Vec<Rule>,
     first: ClassCode,
     entries: Vec<Entry>,
+    /// Values far from all classes, such as a nodata value of 2147483647.
+    far: BTreeMap<ClassCode, Entry>,
     unknown: Unknown,
 }
+
+/// Values that are looked up by position; others go through a tree.
+const NEAR: std::ops::RangeInclusive<ClassCode> = -256..=65_535;
 
 /// The values of a stratum layer in use by a crosswalk.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -141,10 +146,8 @@ impl RuleTable {
     /// `None` for a value that no rule explains.
     #[inline]
     pub fn find(&self, value: ClassCode, stratum_at: impl Fn(usize) -> u8) -> Option<RuleIndex> {
-        let position = usize::try_from(i64::from(value) - i64::from(self.first)).ok();
-        let nan = value == NAN_VALUE;
-        match position.and_then(|p| self.entries.get(p)) {
-            _ if nan => Some(0),
+        match self.entry(value) {
+            _ if value == NAN_VALUE => Some(0),
             None | Some(Entry::Unknown) => None,
             Some(Entry::Always(rule)) => Some(*rule),
             Some(Entry::ByStratum { stratum, rules }) => {
@@ -156,8 +159,13 @@ impl RuleTable {
 
     /// Whether the rule of a value depends on a stratum.
     pub fn is_conditional(&self, value: ClassCode) -> bool {
+        matches!(self.entry(value), Some(Entry::ByStratum { .. }))
+    }
+
+    #[inline]
+    fn entry(&self, value: ClassCode) -> Option<&Entry> {
         let position = usize::try_from(i64::from(value) - i64::from(self.first)).ok();
-        matches!(position.and_then(|p| self.entries.get(p)), Some(Entry::ByStratum { .. }))
+        position.and_then(|p| self.entries.get(p)).or_else(|| self.far.get(&value))
     }
 
     /// The rule for a value that [`RuleTable::find`] does not explain.
@@ -223,12 +231,14 @@ impl Builder {
     fn finish(mut self, unknown: Unknown) -> RuleTable {
         // NaN's stand-in would stretch the dense table over the whole range of i32; it is rule 0 by construction.
         self.entries.remove(&NAN_VALUE);
-        let first = self.entries.keys().next().copied().unwrap_or(0);
-        let last = self.entries.keys().next_back().copied().unwrap_or(first);
-        let mut entries = vec![Entry::Unknown; (i64::from(last) - i64::from(first) + 1) as usize];
-        for (code, entry) in self.entries {
-            entries[(i64::from(code) - i64::from(first)) as usize] = entry;
+        let (near, far): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            self.entries.into_iter().partition(|(code, _)| NEAR.contains(code));
+        let first = near.keys().next().copied().unwrap_or(0);
+        let last = near.keys().next_back().copied().unwrap_or(first);
+        let mut entries = vec![Entry::Unknown; (last - first + 1) as usize];
+        for (code, entry) in near {
+            entries[(code - first) as usize] = entry;
         }
-        RuleTable { rules: self.rules, first, entries, unknown }
+        RuleTable { rules: self.rules, first, entries, far, unknown }
     }
 }

@@ -1,13 +1,13 @@
 //! Which cells the product covers.
 
 use super::InputHeader;
-use super::scene::outline;
+use super::scene::{covered_beyond, outline};
 use crate::config::file::Extent;
 use crate::config::job::{GridChoice, Job};
 use crate::error::{Error, ErrorKind, Result};
 use crate::io::gdal::{open_raster, same_crs};
-use crate::io::proj::Operation;
-use crate::model::grid::{Fit, Grid, LATTICE_TOLERANCE_CELLS};
+use crate::io::proj::{Direction, Operation};
+use crate::model::grid::{Fit, Grid, LATTICE_TOLERANCE_CELLS, cell_index};
 use crate::model::window::Window;
 
 /// The product's grid: a window of the chosen lattice.
@@ -99,6 +99,9 @@ pub fn misfit_words(lattice: &Grid, grid: &Grid, misfit: Fit) -> String {
 fn union_onto(full: &Grid, headers: &[InputHeader]) -> Result<Window> {
     let mut union = Window::whole(0, 0);
     for input in headers {
+        if input.header.grid.crs.is_some() && !input.header.georeferenced {
+            return Err(no_place().at(input.header.path.display()));
+        }
         let window = footprint(full, &input.header.grid).map_err(|e| e.at(input.header.path.display()))?;
         union = union.union(&window);
     }
@@ -116,20 +119,33 @@ fn footprint(target: &Grid, source: &Grid) -> Result<Window> {
         return Ok(Window { row, col, rows: source.rows, cols: source.cols });
     }
     let (mut xs, mut ys) = outline(source);
+    let mut crossing = None;
     if !same_crs(from, to)? {
         let (x, y) = source.affine.apply(source.cols as f64 / 2.0, source.rows as f64 / 2.0);
         let operation = Operation::choose(from, to, x, y)?;
-        operation.transform(crate::io::proj::Direction::Forward, &mut xs, &mut ys)?;
+        operation.transform(Direction::Forward, &mut xs, &mut ys)?;
+        crossing = Some(operation);
     }
     if xs.iter().chain(&ys).any(|v| !v.is_finite()) {
         return Err(Error::new(ErrorKind::Misaligned, "part of a raster's edge has no place on the grid")
             .help("name the extent: grid.extent = \"full\" or [xmin, ymin, xmax, ymax]"));
     }
     let extreme = |values: &[f64], pick: fn(f64, f64) -> f64| values.iter().copied().fold(values[0], pick);
-    Ok(snapped(
+    let window = snapped(
         target,
         [extreme(&xs, f64::min), extreme(&ys, f64::min), extreme(&xs, f64::max), extreme(&ys, f64::max)],
-    ))
+    );
+    match crossing {
+        Some(operation) => covered_beyond(target, source, &operation, &window),
+        None => Ok(window),
+    }
+}
+
+/// The error for a raster with a CRS and no place in it.
+pub fn no_place() -> Error {
+    Error::input("a raster has a CRS but no geotransform, so its place is unknown")
+        .expected("an origin and a cell size in the file")
+        .help("give it its corners: gdal_translate -a_ullr XMIN YMAX XMAX YMIN IN OUT")
 }
 
 /// The error for a raster that cannot be placed.
@@ -143,8 +159,8 @@ pub fn no_crs() -> Error {
 fn snapped(grid: &Grid, [xmin, ymin, xmax, ymax]: [f64; 4]) -> Window {
     let (width, height) = grid.cell();
     let (x0, y0) = (grid.affine.0[0], grid.affine.0[3]);
-    let down = |v: f64| (v + LATTICE_TOLERANCE_CELLS).floor() as i64;
-    let up = |v: f64| (v - LATTICE_TOLERANCE_CELLS).ceil() as i64;
+    let down = |v: f64| cell_index((v + LATTICE_TOLERANCE_CELLS).floor());
+    let up = |v: f64| cell_index((v - LATTICE_TOLERANCE_CELLS).ceil());
     Window::between(
         down((y0 - ymax) / height),
         down((xmin - x0) / width),

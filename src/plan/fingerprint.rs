@@ -5,11 +5,11 @@
 //! | this program | version |
 //! | target grid, task | CRS, affine transform, shape, window |
 //! | scenes that meet the task | SHA-256 of the file, header as understood, source, order, alignment with its PROJ text |
-//! | legends, crosswalks, nodata | the compiled rules of each scene |
-//! | strata, zones | SHA-256 of the file, fields |
+//! | legends, crosswalks, nodata | codes of the target; the compiled rules of each scene |
+//! | strata, zones | SHA-256 of their files; values and keys |
 //! | settings | pairs, unchanged, tie, compression, products |
 //!
-//! Threads, memory, paths and names of files are not in it.
+//! Threads, memory, paths, names and colours are not in it; names and colours are in the identity of the merge.
 
 use std::collections::BTreeMap;
 use std::fs::Metadata;
@@ -23,6 +23,7 @@ use super::{Plan, Scene, Task};
 use crate::error::Result;
 use crate::io::atomic::{io_error, write_bytes};
 use crate::io::digest::{sha256, sha256_file};
+use crate::io::stop;
 
 /// SHA-256 of every input file of a plan.
 #[derive(Debug, Clone, Default)]
@@ -38,13 +39,16 @@ impl InputHashes {
             .ok()
             .and_then(|bytes| serde_json::from_slice(&bytes).ok())
             .unwrap_or_default();
-        let scenes = plan.epochs.iter().flat_map(|e| &e.scenes).map(|s| s.header.path.clone());
-        let mut paths: Vec<PathBuf> = scenes.chain(super::scene::layer_paths(&plan.job)).collect();
+        let scenes = plan.epochs.iter().flat_map(|e| &e.scenes);
+        let strata = scenes.clone().flat_map(|s| &s.strata).map(|layer| &layer.polygons);
+        let layers = strata.chain(&plan.zones).flat_map(|polygons| polygons.files.clone());
+        let mut paths: Vec<PathBuf> = scenes.flat_map(|s| s.header.files.clone()).chain(layers).collect();
         paths.sort();
         paths.dedup();
         let hashed: Vec<(PathBuf, String, String)> = paths
             .into_par_iter()
             .map(|path| {
+                stop::check()?;
                 let metadata =
                     std::fs::metadata(&path).map_err(|e| io_error("an input cannot be read", &path, &e))?;
                 let stamp = stamp(&path, &metadata);
@@ -68,6 +72,11 @@ impl InputHashes {
     pub fn get(&self, path: &Path) -> &str {
         self.0.get(path).map_or("", String::as_str)
     }
+
+    /// The hashes of several files.
+    pub fn all<'a>(&'a self, paths: &'a [PathBuf]) -> Vec<&'a str> {
+        paths.iter().map(|path| self.get(path)).collect()
+    }
 }
 
 fn stamp(path: &Path, metadata: &Metadata) -> String {
@@ -78,13 +87,13 @@ fn stamp(path: &Path, metadata: &Metadata) -> String {
 /// What all tasks of a plan share.
 pub fn common(plan: &Plan, hashes: &InputHashes) -> String {
     let job = &plan.job;
-    let layer = |l: &crate::config::job::Layer| json!([l.id, hashes.get(&l.path), l.key, l.name]);
+    let zones = plan.zones.as_ref().map(|polygons| hashes.all(&polygons.files));
     let facts = json!({
         "version": env!("CARGO_PKG_VERSION"),
         "gdal": crate::io::gdal::version(),
         "grid": [plan.grid.crs.as_ref().map(|c| &c.wkt), plan.grid.affine, plan.grid.rows, plan.grid.cols, plan.grid.lattice],
         "task_cells": job.compute.task_cells,
-        "target": serde_json::to_value(&*job.target).unwrap_or_default(),
+        "target": [json!(job.target.codes()), json!(job.target.fill)],
         "storage": format!("{:?}", plan.storage),
         "epochs": job.epochs,
         "pairs": plan.pairs,
@@ -92,8 +101,7 @@ pub fn common(plan: &Plan, hashes: &InputHashes) -> String {
         "unchanged": job.unchanged,
         "tie": job.tie,
         "compression": job.compute.compression,
-        "zones": job.zones.as_ref().map(layer),
-        "strata": job.strata.values().map(layer).collect::<Vec<_>>(),
+        "zones": [json!(zones), json!(job.zones.as_ref().map(|layer| &layer.key))],
     });
     sha256(facts.to_string())
 }
@@ -103,7 +111,7 @@ pub fn task_id(plan: &Plan, task: &Task, common: &str, hashes: &InputHashes) -> 
     let scene = |scene: &Scene| {
         let header = &scene.header;
         json!([
-            hashes.get(&header.path),
+            hashes.all(&header.files),
             header.band,
             header.sample.word(),
             header.nodata_tag.map(|v| v.to_string()),
@@ -112,6 +120,7 @@ pub fn task_id(plan: &Plan, task: &Task, common: &str, hashes: &InputHashes) -> 
             scene.source,
             format!("{:?}", scene.alignment),
             sha256(format!("{:?}", scene.rules)),
+            scene.strata.iter().map(|s| hashes.all(&s.polygons.files)).collect::<Vec<_>>(),
         ])
     };
     let epochs: Vec<Vec<_>> = task

@@ -25,6 +25,9 @@ use scene::Surveyor;
 pub use scene::Scene;
 pub use task::Task;
 
+/// The identifier of what no zone covers.
+pub const OUTSIDE: &str = "outside";
+
 /// Everything that a run will do.
 #[derive(Debug)]
 pub struct Plan {
@@ -112,7 +115,14 @@ impl Plan {
         all_or_none(refused)?;
         let zones = match (&job.zones, &grid.crs) {
             (Some(layer), Some(crs)) => {
-                Some(Arc::new(open_features(&layer.path, &layer.key, layer.name.as_deref(), crs)?))
+                let name = layer.name.as_deref();
+                let polygons = open_features(&layer.path, &layer.key, name, crs, grid.cell_m())?;
+                if polygons.keys.iter().any(|(key, _)| key == OUTSIDE) {
+                    return Err(Error::input(format!("a zone has the key `{OUTSIDE}`"))
+                        .at(layer.path.display())
+                        .help("tables use this word for what no zone covers; give the zone another key"));
+                }
+                Some(Arc::new(polygons))
             }
             (Some(_), None) => return Err(Error::input("zones need a grid with a CRS")),
             (None, _) => None,
@@ -178,14 +188,25 @@ impl Plan {
         }
     }
 
+    /// Maps of a strip that are kept at the same time: those still to be compared with a later one.
+    fn maps_at_once(&self) -> usize {
+        let kept = |done: usize| {
+            let waits = |year: Epoch| {
+                let pairs = self.pairs.iter().filter(|p| p.from == year || p.to == year);
+                pairs.map(|p| p.from.max(p.to)).any(|last| self.epochs[done..].iter().any(|e| e.year == last))
+            };
+            1 + self.epochs[..done].iter().filter(|e| waits(e.year)).count()
+        };
+        (0..self.epochs.len()).map(kept).max().unwrap_or(1)
+    }
+
     /// Bytes that one task holds at its peak: strips of all epochs in use, overviews, buffers.
     pub fn task_bytes(&self) -> u64 {
         let side = self.job.compute.task_cells as u64;
         let cell: u64 = if self.storage.bytes { 1 } else { 4 };
         let strip = side * crate::model::window::BLOCK as u64;
         // Raw cells, rules, class and winner of a strip; coordinates of one block while warping.
-        let strips =
-            strip * (cell + 4 + 2) + strip * (cell + 1) * self.epochs.len().min(3) as u64 + strip * 8;
+        let strips = strip * (cell + 4 + 2) + strip * (cell + 1) * self.maps_at_once() as u64 + strip * 8;
         // Centres of one block on their way between CRSs; what was located for the strip, 12 bytes a cell.
         let coordinates = 512 * 512 * 40 + if self.epochs.len() > 1 { strip * 12 } else { 0 };
         let overviews = side * side / 3 * (cell * self.epochs.len() as u64 + 2 * self.pairs.len() as u64);
@@ -240,8 +261,14 @@ fn stratum_values(job: &Job) -> Result<BTreeMap<String, StratumValues>> {
     for (name, layer) in &job.strata {
         // The values are wanted here; the polygons are taken to each source's own CRS by the surveyor.
         let wgs84 = crate::io::gdal::crs_from_wkt("EPSG:4326")?;
-        let features = open_features(&layer.path, &layer.key, None, &wgs84)?;
+        let features = open_features(&layer.path, &layer.key, None, &wgs84, f64::INFINITY)?;
         let values: BTreeSet<String> = features.keys.into_iter().map(|(key, _)| key).collect();
+        if values.len() >= usize::from(u8::MAX) {
+            return Err(Error::input("a stratum layer has more values than a stratum can have")
+                .at(layer.path.display())
+                .found(format!("{} values of `{}`", values.len(), layer.key))
+                .help("name the field of the strata as `key`, not one that tells polygons apart"));
+        }
         strata
             .insert(name.clone(), StratumValues { name: name.clone(), values: values.into_iter().collect() });
     }

@@ -1,18 +1,18 @@
 //! Scenes: input rasters, with what their cells mean and where they lie on the target grid.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::InputHeader;
-use super::extent::{misfit_words, no_crs};
+use super::extent::{misfit_words, no_crs, no_place};
 use crate::config::file::Resampling;
 use crate::config::job::Job;
 use crate::error::{Error, ErrorKind, Result};
 use crate::io::gdal::{FeatureLayer, RasterHeader, SampleKind, open_features, same_crs};
 use crate::io::proj::{Direction, Operation};
+use crate::kernel::align::wrap_longitudes;
 use crate::kernel::mosaic::SourceIndex;
-use crate::model::grid::{Affine, Fit, Grid};
+use crate::model::grid::{Affine, Fit, Grid, cell_index};
 use crate::model::nodata::TagVerdict;
 use crate::model::rule::{RuleTable, StratumValues};
 use crate::model::window::Window;
@@ -119,7 +119,7 @@ impl<'a> Surveyor<'a> {
         let values: Vec<StratumValues> = strata.iter().map(|s| s.values.clone()).collect();
         let rules =
             RuleTable::compile(&map.legend, map.crosswalk.as_deref(), tag.adds(), &values, map.take_default);
-        let alignment = self.align(&header.grid, map.resampling)?;
+        let alignment = self.align(&header.grid, header.georeferenced, map.resampling)?;
         let footprint = match &alignment {
             Alignment::Copy { row, col } => {
                 Window { row: *row, col: *col, rows: header.grid.rows, cols: header.grid.cols }
@@ -147,7 +147,7 @@ impl<'a> Surveyor<'a> {
         })
     }
 
-    fn align(&self, source: &Grid, resampling: Option<Resampling>) -> Result<Alignment> {
+    fn align(&self, source: &Grid, georeferenced: bool, resampling: Option<Resampling>) -> Result<Alignment> {
         if resampling == Some(Resampling::Mode) {
             return Err(Error::new(
                 ErrorKind::Unsupported,
@@ -160,6 +160,9 @@ impl<'a> Surveyor<'a> {
             (None, None) => true,
             _ => return Err(no_crs()),
         };
+        if source.crs.is_some() && !georeferenced {
+            return Err(no_place());
+        }
         let to_cell =
             source.affine.inverse().ok_or_else(|| Error::input("the geotransform cannot be inverted"))?;
         if same {
@@ -201,7 +204,8 @@ impl<'a> Surveyor<'a> {
             let polygons = match self.layers.get(&key) {
                 Some(polygons) => polygons.clone(),
                 None => {
-                    let polygons = Arc::new(open_features(&layer.path, &layer.key, None, crs)?);
+                    let polygons =
+                        Arc::new(open_features(&layer.path, &layer.key, None, crs, source.cell_m())?);
                     self.layers.insert(key, polygons.clone());
                     polygons
                 }
@@ -231,17 +235,56 @@ impl<'a> Surveyor<'a> {
 /// Points per edge when an outline is transformed; with cells of 30 m the bow between them stays below one cell.
 const POINTS_PER_EDGE: usize = 512;
 
-/// Points along the edges of a grid, in its own CRS.
+/// Points per side of the lattices that look for what an outline does not tell: a source that goes round the globe
+/// or holds a pole.
+const POINTS_PER_SIDE: usize = 64;
+
+/// Points along the edges of a grid and a lattice of points inside, in its own CRS.
 pub fn outline(grid: &Grid) -> (Vec<f64>, Vec<f64>) {
     let (rows, cols) = (grid.rows as f64, grid.cols as f64);
-    let at = |i: usize| i as f64 / POINTS_PER_EDGE as f64;
-    (0..=POINTS_PER_EDGE)
-        .flat_map(|i| {
-            let (col, row) = (cols * at(i), rows * at(i));
-            [(col, 0.0), (col, rows), (0.0, row), (cols, row)]
-        })
-        .map(|(col, row)| grid.affine.apply(col, row))
-        .unzip()
+    let edge = (0..=POINTS_PER_EDGE).flat_map(|i| {
+        let at = i as f64 / POINTS_PER_EDGE as f64;
+        [(cols * at, 0.0), (cols * at, rows), (0.0, rows * at), (cols, rows * at)]
+    });
+    edge.chain(lattice_points(grid.rows, grid.cols)).map(|(col, row)| grid.affine.apply(col, row)).unzip()
+}
+
+/// (column, row) of a coarse lattice of points inside a raster.
+fn lattice_points(rows: usize, cols: usize) -> impl Iterator<Item = (f64, f64)> {
+    let at = |i: usize, size: usize| (i as f64 + 0.5) / POINTS_PER_SIDE as f64 * size as f64;
+    (0..POINTS_PER_SIDE).flat_map(move |r| (0..POINTS_PER_SIDE).map(move |c| (at(c, cols), at(r, rows))))
+}
+
+/// Cells of the target that a source in another CRS may cover, beyond the image of its outline.
+///
+/// The outline's image bounds an ordinary source. One that goes round the globe or holds a pole covers more; so a
+/// coarse lattice of the target is carried back, and where it meets the source outside `known`, its surroundings are
+/// added.
+pub fn covered_beyond(target: &Grid, source: &Grid, operation: &Operation, known: &Window) -> Result<Window> {
+    let Some(to_cell) = source.affine.inverse() else { return Ok(target.window()) };
+    let points: Vec<(f64, f64)> = lattice_points(target.rows, target.cols).collect();
+    let (mut xs, mut ys): (Vec<f64>, Vec<f64>) =
+        points.iter().map(|&(c, r)| target.affine.apply(c, r)).unzip();
+    operation.transform(Direction::Inverse, &mut xs, &mut ys)?;
+    if source.crs.as_ref().is_some_and(|crs| crs.geographic) {
+        wrap_longitudes(&mut xs, source.bounds()[0]);
+    }
+    let (step_rows, step_cols) = (target.rows / POINTS_PER_SIDE + 1, target.cols / POINTS_PER_SIDE + 1);
+    let mut beyond = *known;
+    for ((col, row), (x, y)) in points.into_iter().zip(xs.into_iter().zip(ys)) {
+        let (source_col, source_row) = to_cell.apply(x, y);
+        let inside = source_col >= 0.0
+            && source_row >= 0.0
+            && source_col <= source.cols as f64
+            && source_row <= source.rows as f64;
+        let (row, col) = (cell_index(row), cell_index(col));
+        let cell = Window { row, col, rows: 1, cols: 1 };
+        if inside && !known.contains(&cell) {
+            let (dr, dc) = (step_rows as i64, step_cols as i64);
+            beyond = beyond.union(&Window::between(row - dr, col - dc, row + dr + 1, col + dc + 1));
+        }
+    }
+    Ok(beyond)
 }
 
 /// Cells of the target that a warped source may cover; generous by two cells, whole where the outline has no image.
@@ -257,13 +300,11 @@ fn footprint(target: &Grid, source: &Grid, operation: Option<&Operation>) -> Res
         if !col.is_finite() || !row.is_finite() {
             return Ok(target.window());
         }
-        let (row, col) = (row.floor() as i64, col.floor() as i64);
+        let (row, col) = (cell_index(row.floor()), cell_index(col.floor()));
         cells = cells.union(&Window::between(row - 2, col - 2, row + 3, col + 3));
     }
-    Ok(cells)
-}
-
-/// Files that decide the meaning of scenes: polygons of zones and strata.
-pub fn layer_paths(job: &Job) -> Vec<PathBuf> {
-    job.zones.iter().chain(job.strata.values()).map(|layer| layer.path.clone()).collect()
+    match operation {
+        Some(operation) => covered_beyond(target, source, operation, &cells),
+        None => Ok(cells),
+    }
 }

@@ -1,13 +1,14 @@
 //! run.json: where every number comes from.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
 use super::totals::Totals;
 use crate::error::{Error, Result};
 use crate::io::atomic::write_bytes;
+use crate::io::digest::sha256;
 use crate::plan::Plan;
 use crate::plan::fingerprint::InputHashes;
 
@@ -33,21 +34,65 @@ pub fn standing(totals: &Totals, epoch: usize) -> Standing {
     standing
 }
 
-/// Writes run.json.
+/// What a finished merge knows.
+#[derive(Debug, Clone, Copy)]
+pub struct Facts<'a> {
+    /// Sums over all tasks.
+    pub totals: &'a Totals,
+    /// Published files and their SHA-256.
+    pub files: &'a BTreeMap<String, String>,
+    /// Valid source cells outside the grid, by file.
+    pub outside: &'a BTreeMap<PathBuf, u64>,
+}
+
+/// Writes run.json; `run` says what this invocation did.
 ///
 /// # Errors
 /// Io: the disk refuses.
-pub fn write(
-    output: &Path,
-    plan: &Plan,
-    hashes: &InputHashes,
-    totals: &Totals,
-    files: &BTreeMap<String, String>,
-    run: Value,
-) -> Result<()> {
+pub fn write(output: &Path, plan: &Plan, hashes: &InputHashes, facts: Facts, run: Value) -> Result<()> {
+    let content = content(plan, hashes, facts);
+    let outside: BTreeMap<String, u64> =
+        facts.outside.iter().map(|(path, cells)| (path.display().to_string(), *cells)).collect();
     let manifest = json!({
-        "program": { "name": "nalcms", "version": env!("CARGO_PKG_VERSION"), "gdal": crate::io::gdal::version() },
         "finished_utc": chrono::Utc::now().format("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        "content_sha256": sha256(content.to_string()),
+        "outside_grid_pixels": outside,
+        "run": run,
+        "content": content,
+    });
+    let text = serde_json::to_string_pretty(&flattened(manifest)).map_err(|e| Error::bug(e.to_string()))?;
+    write_bytes(&output.join("run.json"), format!("{text}\n").as_bytes())
+}
+
+/// Writes run.json anew where what it says of the outputs is no longer true, though they are in place: a job may get
+/// another edition or another path without changing a byte of them.
+///
+/// # Errors
+/// Io: the disk refuses.
+pub fn refresh(output: &Path, plan: &Plan, hashes: &InputHashes, facts: Facts, run: Value) -> Result<()> {
+    let before = std::fs::read(output.join("run.json")).ok();
+    let before = before.and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
+    let hash = sha256(content(plan, hashes, facts).to_string());
+    if before.is_some_and(|run| run.get("content_sha256") == Some(&json!(hash))) {
+        return Ok(());
+    }
+    write(output, plan, hashes, facts, run)
+}
+
+/// The keys of `content` beside those of this invocation.
+fn flattened(mut manifest: Value) -> Value {
+    if let Some(map) = manifest.as_object_mut()
+        && let Some(Value::Object(content)) = map.remove("content")
+    {
+        map.extend(content);
+    }
+    manifest
+}
+
+/// What run.json says of the outputs, whoever made them and when.
+fn content(plan: &Plan, hashes: &InputHashes, Facts { totals, files, .. }: Facts) -> Value {
+    json!({
+        "program": { "name": "nalcms", "version": env!("CARGO_PKG_VERSION"), "gdal": crate::io::gdal::version() },
         "complete": true,
         "job": job(plan),
         "grid": {
@@ -65,10 +110,7 @@ pub fn write(
         "zone_overlap_pixels": totals.zone_overlaps,
         "warnings": plan.warnings,
         "outputs": files,
-        "run": run,
-    });
-    let text = serde_json::to_string_pretty(&manifest).map_err(|e| Error::bug(e.to_string()))?;
-    write_bytes(&output.join("run.json"), format!("{text}\n").as_bytes())
+    })
 }
 
 /// The job as it was understood.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::kernel::mosaic::{NO_SOURCE, SourceIndex};
 use crate::kernel::tabulate::{Joint, JointCounts};
 use crate::model::epoch::Epoch;
-use crate::plan::Plan;
+use crate::plan::{OUTSIDE, Plan};
 
 /// One zone of one layer; ordered as tables are.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -88,7 +88,7 @@ fn zones_of(plan: &Plan, joint: &Joint) -> Vec<Zone> {
         zones.push(by_source(plan, joint, 2, "country", |source| source.country.as_ref()));
     }
     if let (Some(layer), Some(polygons)) = (&plan.job.zones, &plan.zones) {
-        let outside = (usize::MAX, "outside".to_string(), String::new());
+        let outside = (usize::MAX, OUTSIDE.to_string(), String::new());
         let (order, id, name) = match joint.zone.checked_sub(1).and_then(|z| polygons.keys.get(z as usize)) {
             Some((id, name)) => (joint.zone as usize, id.clone(), name.clone()),
             None => outside,

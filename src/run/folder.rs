@@ -42,6 +42,7 @@ impl OutputFolder {
         let lock_path = work.join("lock");
         let lock = File::options().create(true).truncate(false).write(true).open(&lock_path);
         let lock = lock.map_err(|e| io_error("a lock cannot be made", &lock_path, &e))?;
+        let mut locked = true;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
@@ -50,9 +51,13 @@ impl OutputFolder {
                     .help("wait for it, or choose another folder"));
             }
             // A file system without locks: parts are safe all the same, they are named when whole.
-            Err(TryLockError::Error(_)) => {}
+            Err(TryLockError::Error(_)) => locked = false,
         }
-        remove_leftovers(&work.join("parts"))?;
+        if locked {
+            for folder in [work.join("parts"), work.clone(), path.to_path_buf()] {
+                remove_leftovers(&folder)?;
+            }
+        }
         let owner_path = work.join("job.json");
         let owner =
             std::fs::read(&owner_path).ok().and_then(|bytes| serde_json::from_slice::<Owner>(&bytes).ok());
@@ -76,9 +81,9 @@ impl OutputFolder {
 }
 
 /// Removes what a killed run left half-written; the lock says that nobody is writing now.
-fn remove_leftovers(parts: &Path) -> Result<()> {
-    let failed = |e: &std::io::Error| io_error("a folder cannot be read", parts, e);
-    for entry in std::fs::read_dir(parts).map_err(|e| failed(&e))? {
+fn remove_leftovers(folder: &Path) -> Result<()> {
+    let failed = |e: &std::io::Error| io_error("a folder cannot be read", folder, e);
+    for entry in std::fs::read_dir(folder).map_err(|e| failed(&e))? {
         let path = entry.map_err(|e| failed(&e))?.path();
         if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(TEMPORARY_PREFIX)) {
             std::fs::remove_file(&path).map_err(|e| io_error("a leftover cannot be removed", &path, &e))?;

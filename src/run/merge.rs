@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ndarray::{Array2, s};
 use rayon::prelude::*;
@@ -21,6 +21,7 @@ use crate::io::gdal::{ProductTags, template_tags};
 use crate::io::pam::pam_xml;
 use crate::io::part::{Part, PartReader};
 use crate::io::quicklook::write_quicklook;
+use crate::io::stop;
 use crate::io::table::write_table;
 use crate::kernel::change::CHANGE_NODATA;
 use crate::kernel::pyramid::{BLOCK_LEVELS, mode};
@@ -45,13 +46,24 @@ pub struct Merged {
     pub totals: Totals,
     /// Whether everything was in place already.
     pub unchanged: bool,
+    /// Valid source cells that fall outside the grid, by file; only those dropped on purpose.
+    pub outside: BTreeMap<PathBuf, u64>,
 }
 
 /// Assembles all parts of a plan into its outputs.
 ///
+/// `outside` holds the cells outside the grid, where the caller has counted them; `provenance` writes run.json, before
+/// SHA256SUMS says that all is there.
+///
 /// # Errors
 /// Input: parts are missing or stale; they are named. Io: the disk refuses; then outputs are as they were.
-pub fn merge(plan: &Plan, ledger: &Ledger, output: &Path) -> Result<Merged> {
+pub fn merge(
+    plan: &Plan,
+    ledger: &Ledger,
+    output: &Path,
+    outside: Option<BTreeMap<PathBuf, u64>>,
+    provenance: impl FnOnce(&Merged) -> Result<()>,
+) -> Result<Merged> {
     refuse_gaps(plan, ledger)?;
     let parts = open_parts(plan, ledger)?;
     let mut totals = Totals::new(plan.epochs.len(), plan.pairs.len());
@@ -62,13 +74,15 @@ pub fn merge(plan: &Plan, ledger: &Ledger, output: &Path) -> Result<Merged> {
     let record_path = work.join("merged.json");
     let identity = identity(plan, ledger);
     if let Some(files) = in_place(&record_path, &identity, output) {
-        return Ok(Merged { files, totals, unchanged: true });
+        return Ok(Merged { files, totals, unchanged: true, outside: outside.unwrap_or_default() });
     }
+    let outside = outside.map_or_else(|| super::outside::count(plan), Ok)?;
     let staging = work.join("staging");
     remove_folder(&staging)?;
     make_folder(&staging)?;
     let mut names = Vec::new();
     for (position, &product) in plan.products.iter().enumerate() {
+        stop::check()?;
         names.extend(write_raster(plan, &parts, &totals, position, product, &staging)?);
     }
     if plan.job.products.tables {
@@ -78,10 +92,22 @@ pub fn merge(plan: &Plan, ledger: &Ledger, output: &Path) -> Result<Merged> {
         }
     }
     let files = put_in_place(&names, &staging, output, &record_path)?;
-    let record = serde_json::json!({ "identity": identity, "files": files });
-    write_bytes(&record_path, record.to_string().as_bytes())?;
+    let merged = Merged { files, totals, unchanged: false, outside };
+    provenance(&merged)?;
+    write_bytes(&output.join(CHECKSUMS), checksums(&merged.files).as_bytes())?;
+    write_record(&record_path, Some(&identity), &merged.files)?;
     remove_folder(&staging)?;
-    Ok(Merged { files, totals, unchanged: false })
+    Ok(merged)
+}
+
+fn checksums(files: &BTreeMap<String, String>) -> String {
+    files.iter().map(|(name, hash)| format!("{hash}  {name}\n")).collect()
+}
+
+/// Notes which files are ours: without an identity before they are put in place, with one when all of them are.
+fn write_record(path: &Path, identity: Option<&str>, files: &BTreeMap<String, String>) -> Result<()> {
+    let record = serde_json::json!({ "identity": identity, "files": files });
+    write_bytes(path, record.to_string().as_bytes())
 }
 
 fn refuse_gaps(plan: &Plan, ledger: &Ledger) -> Result<()> {
@@ -122,8 +148,17 @@ fn identity(plan: &Plan, ledger: &Ledger) -> String {
         .collect();
     let stamp = crate::config::environment::source_date_epoch();
     sha256(
-        serde_json::json!([ledger.ids, job.name, job.languages, sources, layer, plan.area, stamp])
-            .to_string(),
+        serde_json::json!([
+            ledger.ids,
+            job.name,
+            job.languages,
+            sources,
+            layer,
+            plan.area,
+            stamp,
+            &*job.target
+        ])
+        .to_string(),
     )
 }
 
@@ -131,7 +166,8 @@ fn identity(plan: &Plan, ledger: &Ledger) -> String {
 fn in_place(record: &Path, identity: &str, output: &Path) -> Option<BTreeMap<String, String>> {
     let record: serde_json::Value = serde_json::from_slice(&std::fs::read(record).ok()?).ok()?;
     let files: BTreeMap<String, String> = serde_json::from_value(record.get("files")?.clone()).ok()?;
-    let same = record.get("identity")? == identity && output.join(CHECKSUMS).exists();
+    let listed = std::fs::read_to_string(output.join(CHECKSUMS)).ok()?;
+    let same = record.get("identity")? == identity && listed == checksums(&files);
     let intact = |(name, hash): (&String, &String)| sha256_file(&output.join(name)).is_ok_and(|h| h == *hash);
     (same && files.iter().all(intact)).then_some(files)
 }
@@ -144,11 +180,15 @@ fn put_in_place(
 ) -> Result<BTreeMap<String, String>> {
     let hash = |name: &String| Ok((name.clone(), sha256_file(&staging.join(name))?));
     let files: BTreeMap<String, String> = names.par_iter().map(hash).collect::<Result<_>>()?;
-    let sums: String = files.iter().map(|(name, hash)| format!("{hash}  {name}\n")).collect();
     let earlier =
         std::fs::read(record).ok().and_then(|b| serde_json::from_slice::<serde_json::Value>(&b).ok());
     let earlier =
         earlier.and_then(|r| r.get("files").and_then(|f| f.as_object().cloned())).unwrap_or_default();
+    // A merge that is killed from here on must not orphan what it put in place: all names are noted first.
+    let mut ours: BTreeMap<String, String> =
+        earlier.keys().map(|name| (name.clone(), String::new())).collect();
+    ours.extend(files.clone());
+    write_record(record, None, &ours)?;
     // From here until SHA256SUMS is back the folder is visibly unfinished.
     for stale in
         [CHECKSUMS].into_iter().chain(earlier.keys().map(String::as_str).filter(|k| !files.contains_key(*k)))
@@ -158,7 +198,6 @@ fn put_in_place(
     for name in files.keys() {
         publish(&staging.join(name), &output.join(name))?;
     }
-    write_bytes(&output.join(CHECKSUMS), sums.as_bytes())?;
     Ok(files)
 }
 
@@ -211,7 +250,10 @@ fn write_raster(
     let spool = Spool::build(plan, parts, position, product, &spec, &staging.join(".spool"))?;
     let mut store = PartBlocks { plan, parts, position, shapes: spec.levels.clone(), spool, open: None };
     let mut file = AtomicFile::create(&path)?;
-    assemble(&mut file, &spec, &mut store).map_err(|e| io_error("a raster cannot be written", &path, &e))?;
+    assemble(&mut file, &spec, &mut store).map_err(|e| match stop::check() {
+        Ok(()) => io_error("a raster cannot be written", &path, &e),
+        Err(stopped) => stopped,
+    })?;
     file.commit()?;
     let mut names = vec![name.clone()];
     if let Some(rat) = attributes(plan, totals, product) {
@@ -319,6 +361,7 @@ impl BlockStore for PartBlocks<'_> {
         if level > self.plan.levels_in_task() {
             return self.spool.copy_block(level, index, out);
         }
+        stop::check().map_err(|e| io::Error::other(e.what().to_string()))?;
         let (task, offset, length) = self.place(level, index)?;
         let other = |e: Error| io::Error::other(e.to_string());
         let reader = match self.open.take() {
@@ -361,6 +404,7 @@ impl Spool {
             let mut places = Vec::with_capacity(shape.blocks() as usize);
             let indices: Vec<u64> = (0..shape.blocks()).collect();
             for chunk in indices.chunks(SPOOL_CHUNK) {
+                stop::check()?;
                 let encode = |encoder: &mut Result<BlockEncoder>, index: &u64| {
                     let encoder = encoder.as_mut().map_err(|e| e.clone())?;
                     joiner.encoded_block(level, shape, *index, encoder)
@@ -445,7 +489,13 @@ impl Joiner<'_> {
     /// Cells that tasks have worked out.
     fn joined(&self, level: u32, block: &Window) -> Result<Array2<i32>> {
         let mut joined = Array2::from_elem((block.rows, block.cols), self.nodata());
-        for part in self.parts {
+        let (side, grid) = (self.plan.job.compute.task_cells, &self.plan.grid);
+        let tasks_across = grid.cols.div_ceil(side);
+        let native = |cell: i64| (cell << level) as usize;
+        let rows = native(block.row) / side..native(block.row_end()).min(grid.rows).div_ceil(side);
+        let cols = native(block.col) / side..native(block.col_end()).min(grid.cols).div_ceil(side);
+        for task in rows.flat_map(|row| cols.clone().map(move |col| row * tasks_across + col)) {
+            let part = &self.parts[task];
             let window = part.footer.window;
             let place = Window {
                 row: window.row >> level,

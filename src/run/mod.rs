@@ -6,7 +6,6 @@ pub mod ledger;
 pub mod merge;
 pub mod outside;
 pub mod progress;
-pub mod stop;
 pub mod task;
 
 use std::collections::BTreeMap;
@@ -18,6 +17,7 @@ use std::time::Instant;
 use rayon::prelude::*;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::io::stop;
 use crate::plan::{Plan, Task};
 use ledger::{Ledger, TaskState};
 use progress::Progress;
@@ -34,11 +34,11 @@ pub struct RunSummary {
     pub cells: u64,
     /// Seconds of wall time spent on tasks.
     pub seconds: f64,
-    /// Valid source cells that fall outside the grid, by file; only those dropped on purpose.
-    pub outside: BTreeMap<PathBuf, u64>,
+    /// Valid source cells that fall outside the grid, by file; counted where there was work to do.
+    pub outside: Option<BTreeMap<PathBuf, u64>>,
 }
 
-/// Works on every task that has no valid part yet; afterwards the ledger says that all are done.
+/// Works on every task that has no valid part yet, on the pool it is called in; afterwards the ledger says that all are done.
 ///
 /// # Determinism
 /// Parts depend on inputs, settings and version only: not on threads, order or interruption.
@@ -46,9 +46,9 @@ pub struct RunSummary {
 /// Unmapped: values that nothing explains, all of them. Incomplete: tasks that failed; the others are done. Io,
 /// Limit: the disk or the memory does not suffice. Terminated, Interrupted: stopped, resumable.
 pub fn run_tasks(plan: &Plan, ledger: &mut Ledger, progress: &Progress) -> Result<RunSummary> {
-    let pool = thread_pool(plan)?;
-    let outside = pool.install(|| outside::count(plan))?;
+    refuse_beyond_memory(plan)?;
     let todo: Vec<&Task> = plan.tasks.iter().filter(|t| ledger.states[t.index] != TaskState::Done).collect();
+    let outside = if todo.is_empty() { None } else { Some(outside::count(plan)?) };
     let cells = |task: &Task| task.window.cells() * plan.epochs.len() as u64;
     progress.start(todo.len(), todo.iter().map(|t| cells(t)).sum());
     let started = Instant::now();
@@ -75,11 +75,9 @@ pub fn run_tasks(plan: &Plan, ledger: &mut Ledger, progress: &Progress) -> Resul
         }
         progress.done(cells(task));
     };
-    pool.install(|| todo.par_iter().with_max_len(1).for_each(work));
+    todo.par_iter().with_max_len(1).for_each(work);
     progress.finish();
-    if let Some(kind) = stop::requested() {
-        return Err(Error::new(kind, "stopped; run again to resume: finished parts are kept"));
-    }
+    stop::check()?;
     refuse_unexplained(plan, unexplained.into_inner().unwrap_or_default())?;
     refuse_failures(plan, failures.into_inner().unwrap_or_default())?;
     let summary = RunSummary {
@@ -94,7 +92,10 @@ pub fn run_tasks(plan: &Plan, ledger: &mut Ledger, progress: &Progress) -> Resul
 }
 
 /// A pool no larger than threads and memory allow.
-fn thread_pool(plan: &Plan) -> Result<rayon::ThreadPool> {
+///
+/// # Errors
+/// Limit: threads cannot be started.
+pub fn thread_pool(plan: &Plan) -> Result<rayon::ThreadPool> {
     let threads = workers(plan);
     rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
@@ -175,7 +176,19 @@ fn refuse_failures(plan: &Plan, mut failures: Vec<(usize, Error)>) -> Result<()>
 
 /// A disk that refuses one part refuses the next one too; a file that cannot be read spoils its own tasks only.
 fn is_about_writing(error: &Error) -> bool {
-    error.kind() == ErrorKind::Io && error.what().contains("written")
+    error.kind() == ErrorKind::Io
+}
+
+/// One task must fit in the memory that the job allows.
+fn refuse_beyond_memory(plan: &Plan) -> Result<()> {
+    let (needed, allowed) = (plan.task_bytes() >> 20, plan.job.compute.memory_mib as u64);
+    if needed <= allowed {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Limit, "one task needs more memory than the job allows")
+        .found(format!("about {needed} MiB for task_cells = {}", plan.job.compute.task_cells))
+        .expected(format!("at most memory_mib = {allowed}"))
+        .help("halve compute.task_cells (a quarter of the memory, the same results) or raise compute.memory_mib"))
 }
 
 /// Where a run keeps its parts.

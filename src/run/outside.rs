@@ -9,6 +9,7 @@ use crate::config::file::OutsideGrid;
 use crate::error::{Error, ErrorKind, Result};
 use crate::io::gdal::{Pixels, open_raster};
 use crate::io::proj::Direction;
+use crate::io::stop;
 use crate::kernel::ClassValue;
 use crate::model::legend::Absence;
 use crate::model::rule::{Outcome, RuleTable};
@@ -62,7 +63,7 @@ fn cells_outside(plan: &Plan, scene: &Scene) -> Result<u64> {
                 };
                 Ok(xs.iter().zip(ys.iter()).map(outside).collect())
             };
-            // A scene whose whole outline lies on the grid lies on it.
+            // A scene whose outline and inner points all lie on the grid lies on it.
             let (mut xs, mut ys) = outline(grid);
             if place(&mut xs, &mut ys)?.iter().all(|outside| !outside) {
                 return Ok(0);
@@ -88,6 +89,7 @@ fn count_valid(scene: &Scene, outside: impl Fn(&Window) -> Result<Vec<bool>>) ->
     let file = open_raster(&scene.header.path, Some(scene.header.band))?;
     let mut total = 0;
     for window in scene.header.grid.window().squares(2 * BLOCK) {
+        stop::check()?;
         let flags = outside(&window)?;
         if !flags.contains(&true) {
             continue;

@@ -7,7 +7,7 @@
 //! Between `compose` and `account` the maps of a strip exist as planes and nothing has been counted yet: this is
 //! where a filter that looks across task borders would make its second pass.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -19,8 +19,9 @@ use crate::io::cog::BlockEncoder;
 use crate::io::gdal::{Pixels, RasterFile, open_raster};
 use crate::io::part::{JointRow, PartFooter, PartTables, PartWriter, RuleCount};
 use crate::io::proj::Direction;
-use crate::kernel::align::{SourceCells, cell_centres, nearest, source_cells};
-use crate::kernel::change::{CHANGE_NODATA, change};
+use crate::io::stop;
+use crate::kernel::align::{SourceCells, cell_centres, nearest, source_cells, wrap_longitudes};
+use crate::kernel::change::{CHANGE_NODATA, CodeBeyond99, LARGEST_CODE, change};
 use crate::kernel::mosaic::{Mosaic, Overlap};
 use crate::kernel::reclass::{UnknownValues, reclass};
 use crate::kernel::tabulate::{JointCounts, ZoneIndex, tabulate};
@@ -63,18 +64,28 @@ pub fn process<T: ClassValue>(
 ) -> Result<Vec<Unexplained>> {
     let nodata =
         T::from_code(plan.storage.nodata).ok_or_else(|| Error::bug("nodata does not fit the cells"))?;
-    let mut scenes = open_scenes(task, plan)?;
+    let mut scenes = scenes_of(task, plan);
+    let mut files = OpenFiles::default();
     let mut part = PartWriter::create(path)?;
     let mut rasters = Rasters::<T>::new(task, plan, nodata)?;
     let mut tables = TaskTables::new(plan);
     for strip in task.strips() {
+        stop::check()?;
         let (zones, overlaps) = burn_zones(plan, &strip)?;
         tables.zone_overlaps += overlaps;
         let mut maps: BTreeMap<Epoch, Mosaic<T>> = BTreeMap::new();
         let mut located = Located::new(plan);
         for (position, epoch) in plan.epochs.iter().enumerate() {
-            let map =
-                compose(plan, &mut scenes[position], &strip, nodata, position, &mut located, &mut tables)?;
+            let map = compose(
+                plan,
+                &mut scenes[position],
+                &mut files,
+                &mut located,
+                &strip,
+                position,
+                nodata,
+                &mut tables,
+            )?;
             maps.insert(epoch.year, map);
             account(plan, position, &maps, &zones, &strip, nodata, &mut tables, &mut rasters, &mut part)?;
             maps.retain(|year, _| is_still_needed(plan, *year, position));
@@ -88,39 +99,61 @@ pub fn process<T: ClassValue>(
     Ok(unexplained)
 }
 
-/// A scene, opened for one task, with what was counted in it.
-struct OpenScene<'a> {
+/// A scene, with what one task counted in it.
+struct TaskScene<'a> {
     scene: &'a Scene,
-    file: RasterFile,
     unknown: UnknownValues,
     /// Cells covered by each rule, decided or not.
     covered: Vec<u64>,
 }
 
-fn open_scenes<'a>(task: &Task, plan: &'a Plan) -> Result<Vec<Vec<OpenScene<'a>>>> {
-    let open = |scene: &'a Scene| {
-        let file = open_raster(&scene.header.path, Some(scene.header.band))?;
-        if file.header.grid != scene.header.grid || file.header.sample != scene.header.sample {
-            return Err(Error::new(ErrorKind::Io, "an input changed since the plan was made")
-                .at(scene.header.path.display())
-                .help("run again"));
-        }
-        Ok(OpenScene { scene, file, unknown: UnknownValues::default(), covered: Vec::new() })
-    };
-    let epoch = |(positions, epoch): (&Vec<usize>, &'a crate::plan::EpochPlan)| {
-        positions.iter().map(|&p| open(&epoch.scenes[p])).collect::<Result<Vec<_>>>()
-    };
-    task.scenes.iter().zip(&plan.epochs).map(epoch).collect()
+fn scenes_of<'a>(task: &Task, plan: &'a Plan) -> Vec<Vec<TaskScene<'a>>> {
+    let counting = |scene| TaskScene { scene, unknown: UnknownValues::default(), covered: Vec::new() };
+    let epochs = task.scenes.iter().zip(&plan.epochs);
+    epochs.map(|(positions, epoch)| positions.iter().map(|&p| counting(&epoch.scenes[p])).collect()).collect()
+}
+
+/// The files a worker read last. A task may meet thousands of tiles; few are open at a time.
+#[derive(Default)]
+struct OpenFiles(VecDeque<(PathBuf, usize, RasterFile)>);
+
+impl OpenFiles {
+    /// Files that stay open: those of the next strip are usually among them.
+    const MOST: usize = 16;
+
+    fn of(&mut self, scene: &Scene) -> Result<&RasterFile> {
+        let header = &scene.header;
+        let known = self.0.iter().position(|(path, band, _)| *path == header.path && *band == header.band);
+        let entry = match known.and_then(|position| self.0.remove(position)) {
+            Some(entry) => entry,
+            None => {
+                let file = open_raster(&header.path, Some(header.band))?;
+                if file.header.grid != header.grid || file.header.sample != header.sample {
+                    return Err(Error::new(
+                        ErrorKind::Unreadable,
+                        "an input changed since the plan was made",
+                    )
+                    .at(header.path.display())
+                    .help("run again"));
+                }
+                (header.path.clone(), header.band, file)
+            }
+        };
+        self.0.truncate(Self::MOST - 1);
+        self.0.push_front(entry);
+        Ok(&self.0[0].2)
+    }
 }
 
 /// Read, reclass, align and mosaic the scenes of one epoch over a strip.
 fn compose<T: ClassValue>(
     plan: &Plan,
-    scenes: &mut [OpenScene],
-    strip: &Window,
-    nodata: T,
-    epoch: usize,
+    scenes: &mut [TaskScene],
+    files: &mut OpenFiles,
     located: &mut Located,
+    strip: &Window,
+    epoch: usize,
+    nodata: T,
     tables: &mut TaskTables,
 ) -> Result<Mosaic<T>> {
     let mut map = Mosaic::new(strip.rows, strip.cols, nodata);
@@ -129,7 +162,7 @@ fn compose<T: ClassValue>(
         if window.is_empty() {
             continue;
         }
-        let layer = aligned(located, open, &window)?;
+        let layer = aligned(files, located, open, &window)?;
         let rules = open.unknown.rule_count(&open.scene.rules);
         let rule = |index: usize| open.unknown.rule(&open.scene.rules, index as RuleIndex);
         let outcomes: Vec<Outcome> = (0..rules).map(|index| rule(index).outcome).collect();
@@ -150,13 +183,18 @@ fn compose<T: ClassValue>(
 }
 
 /// The rules of a scene's cells under a window of the target grid.
-fn aligned(located: &mut Located, open: &mut OpenScene, window: &Window) -> Result<Array2<RuleIndex>> {
+fn aligned(
+    files: &mut OpenFiles,
+    located: &mut Located,
+    open: &mut TaskScene,
+    window: &Window,
+) -> Result<Array2<RuleIndex>> {
     match open.scene.alignment {
-        Alignment::Copy { row, col } => reclassed(open, &window.shift(-row, -col)),
+        Alignment::Copy { row, col } => reclassed(files, open, &window.shift(-row, -col)),
         Alignment::Nearest { .. } => {
             let mut layer = Array2::from_elem((window.rows, window.cols), NOT_COVERED);
             for block in window.squares(BLOCK) {
-                warp(located, open, &block, window, &mut layer)?;
+                warp(files, located, open, &block, window, &mut layer)?;
             }
             Ok(layer)
         }
@@ -165,8 +203,9 @@ fn aligned(located: &mut Located, open: &mut OpenScene, window: &Window) -> Resu
 
 /// Fills a block of a layer by nearest neighbour; a block over too many source cells is quartered.
 fn warp(
+    files: &mut OpenFiles,
     located: &mut Located,
-    open: &mut OpenScene,
+    open: &mut TaskScene,
     block: &Window,
     window: &Window,
     layer: &mut Array2<RuleIndex>,
@@ -178,11 +217,11 @@ fn warp(
     let side = block.rows.max(block.cols);
     if cells.bounds.cells() > WARP_CELLS && side > 1 {
         for quarter in block.squares(side.div_ceil(2)) {
-            warp(located, open, &quarter, window, layer)?;
+            warp(files, located, open, &quarter, window, layer)?;
         }
         return Ok(());
     }
-    let rules = reclassed(open, &cells.bounds)?;
+    let rules = reclassed(files, open, &cells.bounds)?;
     let (row, col) = ((block.row - window.row) as usize, (block.col - window.col) as usize);
     layer.slice_mut(s![row..row + block.rows, col..col + block.cols]).assign(&nearest(rules.view(), &cells));
     Ok(())
@@ -214,6 +253,9 @@ impl<'a> Located<'a> {
             operation.transform(Direction::Inverse, &mut xs, &mut ys)?;
         }
         let source = &scene.header.grid;
+        if source.crs.as_ref().is_some_and(|crs| crs.geographic) {
+            wrap_longitudes(&mut xs, source.bounds()[0]);
+        }
         let cells = Rc::new(source_cells(block, &xs, &ys, to_cell, source.rows, source.cols));
         if self.plan.epochs.len() > 1 {
             self.known.insert(key, cells.clone());
@@ -223,7 +265,7 @@ impl<'a> Located<'a> {
 }
 
 /// Reads a window of a scene and finds the rule of each cell.
-fn reclassed(open: &mut OpenScene, window: &Window) -> Result<Array2<RuleIndex>> {
+fn reclassed(files: &mut OpenFiles, open: &mut TaskScene, window: &Window) -> Result<Array2<RuleIndex>> {
     let scene = open.scene;
     let mut strata = Vec::with_capacity(scene.strata.len());
     for layer in &scene.strata {
@@ -231,7 +273,7 @@ fn reclassed(open: &mut OpenScene, window: &Window) -> Result<Array2<RuleIndex>>
         let value = |key: u32| key.checked_sub(1).map_or(0, |k| layer.plane_values[k as usize]);
         strata.push(burned.cells.mapv(value));
     }
-    let rules = match open.file.read(window)? {
+    let rules = match files.of(scene)?.read(window)? {
         Pixels::Bytes(cells) => reclass(cells.view(), &strata, &scene.rules, &mut open.unknown),
         Pixels::Codes(cells) => reclass(cells.view(), &strata, &scene.rules, &mut open.unknown),
     };
@@ -268,6 +310,11 @@ fn account<T: ClassValue>(
         tabulate(from.as_map(), to.as_map(), zones.view(), nodata, &mut tables.pairs[position]);
         if plan.job.products.change {
             let codes = change(from.classes.view(), to.classes.view(), nodata, plan.job.unchanged);
+            let codes = codes.map_err(|CodeBeyond99(code)| {
+                Error::input(format!("class code {code} does not fit a change raster"))
+                    .expected(format!("codes 0..={LARGEST_CODE}, which from*100+to can carry"))
+                    .help("say --tables-only: the tables hold every code")
+            })?;
             rasters.add_change(position, strip, &codes, part)?;
         }
     }
@@ -293,7 +340,7 @@ fn burn_zones(plan: &Plan, strip: &Window) -> Result<(Array2<ZoneIndex>, u64)> {
     }
 }
 
-fn unexplained(scenes: &[Vec<OpenScene>]) -> Vec<Unexplained> {
+fn unexplained(scenes: &[Vec<TaskScene>]) -> Vec<Unexplained> {
     let mut found = Vec::new();
     for open in scenes.iter().flatten() {
         for (index, &pixels) in open.covered.iter().enumerate().filter(|(_, n)| **n > 0) {

@@ -5,6 +5,10 @@ import unittest
 
 from support import Case, needs_gdalwarp, needs_rasterio, np, rasterio, real
 
+if rasterio is not None:
+    import rasterio.transform
+    import rasterio.warp
+
 
 @needs_rasterio
 @needs_gdalwarp
@@ -65,6 +69,42 @@ class AlignAgainstGdalwarp(Case):
             cwd=self.folder, check=True,
         )
         self.assertEqual(int((cells != self.cells("theirs.tif")).sum()), 0)
+
+    def geographic(self, west, cols, crosses):
+        """A geographic source whose longitudes leave -180..180, onto a coarse grid of the continent."""
+        rng = np.random.default_rng(7)
+        cells = rng.integers(1, 20, (200, cols)).astype("uint8")
+        transform = rasterio.transform.from_origin(west, 75, 0.2, 0.2)
+        with rasterio.open(self.folder / "globe.tif", "w", driver="GTiff", width=cols, height=200, count=1,
+                           dtype="uint8", crs="EPSG:4326", transform=transform, nodata=0) as raster:
+            raster.write(cells, 1)
+        grid = """id = "coarse"\ntitle = "t"\nsource = "t"\norigin = [-4410000, 4310000]\ncell_size_m = 30000
+                  shape = [255, 259]\ncrs = "+proj=laea +lat_0=45 +lon_0=-100 +datum=WGS84 +units=m"\n"""
+        (self.folder / "coarse.toml").write_text(grid)
+        self.nalcms("align", "globe.tif", "-o", "ours.tif", "--grid", "./coarse.toml", "--legend", "nalcms",
+                    "--extent", "full", "--outside-grid", "drop")
+        ours = self.cells("ours.tif")
+        # Independent of any warper: each centre's longitude and latitude, then the cell of the source that holds it.
+        x = -4410000 + (np.arange(259) + 0.5) * 30000
+        y = 4310000 - (np.arange(255) + 0.5) * 30000
+        xs, ys = np.meshgrid(x, y)
+        laea = "+proj=laea +lat_0=45 +lon_0=-100 +datum=WGS84 +units=m"
+        lon, lat = (np.array(v).reshape(xs.shape) for v in rasterio.warp.transform(laea, "EPSG:4326", xs.ravel(), ys.ravel()))
+        col = np.floor(((lon - west) % 360) / 0.2).astype(int)
+        row = np.floor((75 - lat) / 0.2).astype(int)
+        inside = (row >= 0) & (row < 200) & (col >= 0) & (col < cols)
+        expected = np.where(inside, cells[np.clip(row, 0, 199), np.clip(col, 0, cols - 1)], 0)
+        self.assertGreater(int(inside.sum()), crosses)
+        self.assertEqual(int((ours != expected).sum()), 0)
+
+    def test_longitudes_from_0_to_360(self):
+        self.geographic(200, 400, 10_000)
+
+    def test_a_tile_across_the_antimeridian(self):
+        self.geographic(165, 250, 1_000)
+
+    def test_a_source_that_goes_round_the_globe(self):
+        self.geographic(-180, 1800, 20_000)
 
     def test_any_task_size_gives_the_same_bytes(self):
         source = real("nalcms/canada2020*/clearwater_lake_land_cover.tif")

@@ -6,6 +6,8 @@ import unittest
 from support import Case, crosstab, needs_rasterio, np, rasterio, real
 
 try:
+    import rasterio.transform
+    import rasterio.warp
     from rasterio.features import rasterize
     from rasterio.warp import transform_geom
 except ImportError:
@@ -25,6 +27,15 @@ ZONES = {
 }
 
 
+def densified(geometry, pieces=500):
+    """The same polygon with every edge cut: edges are straight in the layer's own CRS, not in the raster's."""
+    ring = geometry["coordinates"][0]
+    points = []
+    for (x0, y0), (x1, y1) in zip(ring, ring[1:]):
+        points += [[x0 + (x1 - x0) * i / pieces, y0 + (y1 - y0) * i / pieces] for i in range(pieces)]
+    return {"type": "Polygon", "coordinates": [points + [ring[-1]]]}
+
+
 @needs_rasterio
 class ZonesInAnotherCrs(Case):
     def test_tables_by_zone_equal_rasterio_to_the_cell(self):
@@ -36,7 +47,7 @@ class ZonesInAnotherCrs(Case):
         with rasterio.open(maps[0]) as raster:
             a, crs, transform = raster.read(1), raster.crs, raster.transform
         b = rasterio.open(maps[1]).read(1)
-        polygons = [transform_geom("EPSG:4326", crs, f["geometry"]) for f in ZONES["features"]]
+        polygons = [transform_geom("EPSG:4326", crs, densified(f["geometry"])) for f in ZONES["features"]]
         # rasterio burns later shapes over earlier ones, so the last goes first.
         order = list(zip(polygons, range(1, len(polygons) + 1)))[::-1]
         zones = rasterize(order, out_shape=a.shape, transform=transform)
@@ -51,6 +62,26 @@ class ZonesInAnotherCrs(Case):
         self.assertGreater(int((coverage > 1).sum()), 0)
         labels = {r["zone_id"]: r["zone_name"] for r in self.table("out/tables/class_area.csv") if r["zone_layer"] == "zones"}
         self.assertEqual(labels, {"0402": "west", "09": "east", "8.10": "across", "outside": ""})
+
+    def test_a_border_along_a_parallel_follows_the_parallel(self):
+        # Four corners, edges of 45 degrees: as chords they would stray hundreds of kilometres from 49 N.
+        box = {"type": "Polygon", "coordinates": [[[-125, 49], [-80, 49], [-80, 60], [-125, 60], [-125, 49]]]}
+        layer = {"type": "FeatureCollection", "features": [{"type": "Feature", "properties": {"k": "north"}, "geometry": box}]}
+        (self.folder / "zones.geojson").write_text(json.dumps(layer))
+        laea = "+proj=laea +lat_0=45 +lon_0=-100 +datum=WGS84 +units=m"
+        size, cell = 400, 10_000
+        transform = rasterio.transform.from_origin(-size / 2 * cell, size / 2 * cell, cell, cell)
+        with rasterio.open(self.folder / "a.tif", "w", driver="GTiff", width=size, height=size, count=1, dtype="uint8",
+                           crs=laea, transform=transform) as raster:
+            raster.write(np.ones((size, size), "uint8"), 1)
+        self.nalcms("change", "a.tif", "a.tif", "--years", 1, 2, "--legend", "nalcms", "-o", "out", "--zones",
+                    "zones.geojson", "--zone-key", "k")
+        centres = (np.arange(size) + 0.5 - size / 2) * cell
+        xs, ys = np.meshgrid(centres, -centres)
+        lon, lat = (np.array(v) for v in rasterio.warp.transform(laea, "EPSG:4326", xs.ravel(), ys.ravel()))
+        inside = int(((lat >= 49) & (lat <= 60) & (lon >= -125) & (lon <= -80)).sum())
+        rows = [r for r in self.table("out/tables/class_area.csv") if r["zone_id"] == "north" and r["year"] == "1"]
+        self.assertEqual(sum(int(r["pixels"]) for r in rows), inside)
 
     def test_real_ecoregions(self):
         maps = [real(f"other_multiyear/esa_cci_newguinea*/landcover{y}s.tif") for y in (2001, 2015)]

@@ -93,6 +93,8 @@ impl SampleKind {
 pub struct RasterHeader {
     /// The file.
     pub path: PathBuf,
+    /// All files that hold its cells: itself, and companions such as an .ige.
+    pub files: Vec<PathBuf>,
     /// GDAL's format name.
     pub format: String,
     /// Number of bands.
@@ -159,6 +161,11 @@ pub fn open_raster(path: &Path, band: Option<usize>) -> Result<RasterFile> {
         ..DatasetOptions::default()
     };
     let dataset = Dataset::open_ex(path, options).map_err(|e| {
+        if gdal_text(&e).contains("Too many open files") {
+            return Error::new(ErrorKind::Io, "too many files are open")
+                .at(&place)
+                .help("raise the limit: ulimit -n");
+        }
         Error::input("a file is no raster that can be read")
             .at(&place)
             .found(gdal_text(&e))
@@ -229,6 +236,7 @@ fn read_header(path: &Path, dataset: &Dataset, wanted: Option<usize>) -> Result<
     }
     Ok(RasterHeader {
         path: path.to_path_buf(),
+        files: files_of(dataset, path),
         format: dataset.driver().short_name(),
         bands,
         band: band_number,
@@ -255,7 +263,7 @@ impl RasterFile {
         let header = &self.header;
         let place = || format!("{}, band {}, {window}", header.path.display(), header.band);
         let failed = |e: &gdal::errors::GdalError| {
-            Error::new(ErrorKind::Io, "cells cannot be read").at(place()).found(gdal_text(e)).help(
+            Error::new(ErrorKind::Unreadable, "cells cannot be read").at(place()).found(gdal_text(e)).help(
                 "the file may be damaged or cut short; compare its size and checksum with the publisher's",
             )
         };
@@ -285,7 +293,7 @@ impl RasterFile {
             SampleKind::U16 | SampleKind::I16 | SampleKind::I32 => Pixels::Codes(array(cells!(i32))?),
             SampleKind::U32 | SampleKind::F32 | SampleKind::F64 => {
                 let values = cells!(f64);
-                let codes = whole_numbers(&values, window).map_err(|e| e.at(place()))?;
+                let codes = whole_numbers(&values, window, header.nodata_tag).map_err(|e| e.at(place()))?;
                 Pixels::Codes(array(codes)?)
             }
         })
@@ -302,19 +310,16 @@ impl RasterFile {
     }
 }
 
-fn whole_numbers(values: &[f64], window: &Window) -> Result<Vec<i32>> {
+fn whole_numbers(values: &[f64], window: &Window, tag: Option<f64>) -> Result<Vec<i32>> {
     values
         .iter()
         .enumerate()
         .map(|(i, &value)| {
-            if value.is_nan() {
-                return Ok(NAN_VALUE);
-            }
-            // The lowest i32 is NaN's stand-in; float nodata such as -3.4e38 is no class either.
             if value.fract() == 0.0 && value > f64::from(i32::MIN) && value <= f64::from(i32::MAX) {
                 return Ok(value as i32);
             }
-            if value <= f64::from(f32::MIN) {
+            // No class is so large or fractional; as a declared nodata value it is welcome.
+            if value.is_nan() || Some(value) == tag {
                 return Ok(NAN_VALUE);
             }
             let (row, col) = (window.row + (i / window.cols) as i64, window.col + (i % window.cols) as i64);
@@ -324,6 +329,33 @@ fn whole_numbers(values: &[f64], window: &Window) -> Result<Vec<i32>> {
                 .help("this looks like a continuous raster; classify it first"))
         })
         .collect()
+}
+
+/// The files of a dataset whose bytes are data. Statistics and overviews that programs leave beside a file when they
+/// look at it are not; what of them is understood (CRS, nodata) stands in the header.
+#[expect(unsafe_code, reason = "the list of files has no safe wrapper")]
+pub(super) fn files_of(dataset: &Dataset, path: &Path) -> Vec<PathBuf> {
+    // SAFETY: the dataset lives through the call; GDAL hands over a null-terminated list that we free.
+    let names = unsafe {
+        let list = gdal_sys::GDALGetFileList(dataset.c_dataset());
+        let mut names = Vec::new();
+        let mut entry = list;
+        while !entry.is_null() && !(*entry).is_null() {
+            names.push(std::ffi::CStr::from_ptr(*entry).to_string_lossy().into_owned());
+            entry = entry.add(1);
+        }
+        gdal_sys::CSLDestroy(list);
+        names
+    };
+    let left_behind =
+        |name: &str| [".aux.xml", ".ovr", ".msk", ".rrd", ".aux"].iter().any(|end| name.ends_with(end));
+    let mut files: Vec<PathBuf> = names.into_iter().filter(|n| !left_behind(n)).map(PathBuf::from).collect();
+    files.retain(|file| file.is_file());
+    if !files.iter().any(|file| file == path) {
+        files.push(path.to_path_buf());
+    }
+    files.sort();
+    files
 }
 
 /// GDAL's own words, without the crate's wrapping.

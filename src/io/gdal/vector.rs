@@ -1,7 +1,7 @@
 //! Polygon layers: their keys, and which cells their polygons hold.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use gdal::raster::rasterize;
 use gdal::spatial_ref::CoordTransform;
@@ -9,14 +9,14 @@ use gdal::vector::{Geometry, LayerAccess};
 use gdal::{Dataset, DatasetOptions, DriverManager, GdalOpenFlags};
 use ndarray::{Array2, s};
 
-use super::crs::{describe, spatial_ref};
-use super::raster::gdal_text;
+use super::crs::{describe, same_crs, spatial_ref};
+use super::raster::{files_of, gdal_text};
 use crate::error::{Error, Result};
 use crate::model::grid::{Crs, Grid};
 use crate::model::window::{BLOCK, Window};
 
 /// Formats that are opened unasked.
-const VECTOR_DRIVERS: [&str; 5] = ["GPKG", "GeoJSON", "ESRI Shapefile", "FlatGeobuf", "GML"];
+const VECTOR_DRIVERS: [&str; 4] = ["GPKG", "GeoJSON", "ESRI Shapefile", "FlatGeobuf"];
 
 /// One polygon, in the CRS of the grid it will be burned on.
 #[derive(Debug, Clone)]
@@ -38,6 +38,8 @@ pub struct FeatureLayer {
     pub features: Vec<Feature>,
     /// The layer's own CRS.
     pub crs: Crs,
+    /// All files that hold it: a Shapefile's keys are not in its .shp.
+    pub files: Vec<PathBuf>,
 }
 
 /// Cells of a window by polygon.
@@ -49,19 +51,35 @@ pub struct BurnedZones {
     pub overlaps: u64,
 }
 
-/// Opens a polygon layer and takes its vertices to a CRS. Equal keys are one zone.
+/// Opens a polygon layer and takes it to a CRS. Equal keys are one zone.
+///
+/// Straight edges are straight in the layer's own CRS. Before they are taken to another one they are cut so finely
+/// that the chords stray less than a hundredth of `cell_m` from them.
 ///
 /// # Errors
-/// Input: no such file, no layer of an allowed format, no such field, a feature without key or geometry, no CRS.
-pub fn open_features(path: &Path, key: &str, name: Option<&str>, target: &Crs) -> Result<FeatureLayer> {
-    read_features(path, key, name, target).map_err(|e| e.at(path.display()))
+/// Input: no such file, no layer of an allowed format, no such field, a feature that is no polygon or has no key, no
+/// CRS.
+pub fn open_features(
+    path: &Path,
+    key: &str,
+    name: Option<&str>,
+    target: &Crs,
+    cell_m: f64,
+) -> Result<FeatureLayer> {
+    read_features(path, key, name, target, cell_m).map_err(|e| e.at(path.display()))
 }
 
-fn read_features(path: &Path, key: &str, name: Option<&str>, target: &Crs) -> Result<FeatureLayer> {
+fn read_features(
+    path: &Path,
+    key: &str,
+    name: Option<&str>,
+    target: &Crs,
+    cell_m: f64,
+) -> Result<FeatureLayer> {
     let refused = |e: &gdal::errors::GdalError| {
         Error::input("a polygon layer cannot be read")
             .found(gdal_text(e))
-            .expected("GeoPackage, GeoJSON, Shapefile, FlatGeobuf or GML")
+            .expected("GeoPackage, GeoJSON, Shapefile or FlatGeobuf")
     };
     if !path.exists() {
         return Err(Error::input("no such file").help("check the path"));
@@ -87,6 +105,7 @@ fn read_features(path: &Path, key: &str, name: Option<&str>, target: &Crs) -> Re
     let crs = describe(&own)?;
     let (own, onto) = (spatial_ref(&crs.wkt)?, spatial_ref(&target.wkt)?);
     let transform = CoordTransform::new(&own, &onto).map_err(|e| refused(&e))?;
+    let own_is_other = !same_crs(&crs, target)?;
     let fields: Vec<String> = layer.defn().fields().map(|f| f.name()).collect();
     let column = |field: &str| {
         fields.iter().position(|f| f == field).ok_or_else(|| {
@@ -106,7 +125,14 @@ fn read_features(path: &Path, key: &str, name: Option<&str>, target: &Crs) -> Re
             );
         };
         let Some(geometry) = feature.geometry().filter(|g| !g.is_empty()) else { continue };
+        if !geometry.geometry_name().to_ascii_uppercase().contains("POLYGON") {
+            return Err(Error::input(format!("feature {position} (`{key}`) is no polygon"))
+                .found(geometry.geometry_name()));
+        }
         let mut geometry = geometry.clone();
+        if own_is_other {
+            segmentize(&mut geometry, longest_edge(&crs, cell_m));
+        }
         geometry.transform_inplace(&transform).map_err(|e| {
             Error::input(format!("the polygon of `{key}` cannot be taken to {}", target.name))
                 .found(gdal_text(&e))
@@ -129,7 +155,22 @@ fn read_features(path: &Path, key: &str, name: Option<&str>, target: &Crs) -> Re
     if features.is_empty() {
         return Err(Error::input("a polygon layer has no polygon"));
     }
-    Ok(FeatureLayer { keys, features, crs })
+    Ok(FeatureLayer { keys, features, crs, files: files_of(&dataset, path) })
+}
+
+/// The longest edge, in units of a CRS, whose chord strays less than a hundredth of a cell: an arc of length L on a
+/// circle of the Earth's radius R bows by L²/8R.
+fn longest_edge(crs: &Crs, cell_m: f64) -> f64 {
+    const EARTH_RADIUS_M: f64 = 6_371_000.0;
+    let length_m = (8.0 * EARTH_RADIUS_M * cell_m / 100.0).sqrt();
+    if crs.geographic { (length_m / EARTH_RADIUS_M).to_degrees() } else { length_m / crs.unit_m }
+}
+
+/// Cuts the edges of a geometry so that none is longer than `longest`.
+#[expect(unsafe_code, reason = "OGR's segmentize has no safe wrapper")]
+fn segmentize(geometry: &mut Geometry, longest: f64) {
+    // SAFETY: the geometry is ours alone and lives through the call.
+    unsafe { gdal_sys::OGR_G_Segmentize(geometry.c_geometry(), longest) }
 }
 
 impl FeatureLayer {

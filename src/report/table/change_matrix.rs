@@ -1,5 +1,7 @@
 //! `change_matrix.csv`: the long change matrix, the source of truth.
 
+use std::collections::BTreeMap;
+
 use super::{Context, area_columns, percent, zone_columns};
 use crate::io::table::{Column, Table};
 use crate::report::zones::{ZoneCounts, by_zone};
@@ -14,7 +16,7 @@ pub fn table(context: &Context) -> Table {
             for &from in &context.codes {
                 for &to in &context.codes {
                     let pixels = totals.counts.get(&(Some(from), Some(to))).copied().unwrap_or(0);
-                    if pixels == 0 && !zone.is_all() {
+                    if pixels == 0 && (!zone.is_all() || context.plan.job.target.is_raw()) {
                         continue;
                     }
                     let mut row = vec![
@@ -73,7 +75,7 @@ pub fn table(context: &Context) -> Table {
         name: "change_matrix".into(),
         description:
             "cells valid in both years, by zone, pair of years, class at the first and class at the second; \
-                      every combination for the whole area, those that occur for other zones"
+                      every combination of a legend's classes for the whole area, else those that occur"
                 .into(),
         columns,
         rows,
@@ -85,23 +87,31 @@ pub fn table(context: &Context) -> Table {
 }
 
 /// Marginals over the cells valid in both years.
-struct Valid<'a> {
-    counts: &'a ZoneCounts,
+#[derive(Default)]
+struct Valid {
+    rows: BTreeMap<i32, u64>,
+    columns: BTreeMap<i32, u64>,
     total: u64,
 }
 
-impl<'a> Valid<'a> {
-    fn of(counts: &'a ZoneCounts) -> Self {
-        let total =
-            counts.iter().filter(|((from, to), _)| from.is_some() && to.is_some()).map(|(_, n)| n).sum();
-        Self { counts, total }
+impl Valid {
+    fn of(counts: &ZoneCounts) -> Self {
+        let mut valid = Self::default();
+        for (&(from, to), pixels) in counts {
+            if let (Some(from), Some(to)) = (from, to) {
+                *valid.rows.entry(from).or_default() += pixels;
+                *valid.columns.entry(to).or_default() += pixels;
+                valid.total += pixels;
+            }
+        }
+        valid
     }
 
     fn row_total(&self, code: i32) -> u64 {
-        self.counts.iter().filter(|((from, to), _)| *from == Some(code) && to.is_some()).map(|(_, n)| n).sum()
+        self.rows.get(&code).copied().unwrap_or(0)
     }
 
     fn column_total(&self, code: i32) -> u64 {
-        self.counts.iter().filter(|((from, to), _)| *to == Some(code) && from.is_some()).map(|(_, n)| n).sum()
+        self.columns.get(&code).copied().unwrap_or(0)
     }
 }

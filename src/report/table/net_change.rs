@@ -1,5 +1,7 @@
 //! `net_change.csv`: the statistics of every change matrix, a row each.
 
+use std::collections::BTreeMap;
+
 use super::{Context, number, zone_columns};
 use crate::io::table::{Column, Table};
 use crate::model::matrix::ChangeMatrix;
@@ -91,9 +93,10 @@ fn values(
 /// The change matrix of a zone: cells valid in both years.
 pub fn matrix(codes: &[i32], counts: &ZoneCounts) -> ChangeMatrix {
     let mut matrix = ChangeMatrix::new(codes.to_vec());
+    let places: BTreeMap<i32, usize> = codes.iter().enumerate().map(|(place, &code)| (code, place)).collect();
     for (&(from, to), &pixels) in counts {
-        let index = |code: Option<i32>| code.and_then(|c| codes.iter().position(|&known| known == c));
-        if let (Some(from), Some(to)) = (index(from), index(to)) {
+        let place = |code: Option<i32>| code.and_then(|c| places.get(&c).copied());
+        if let (Some(from), Some(to)) = (place(from), place(to)) {
             matrix.add(from, to, pixels);
         }
     }

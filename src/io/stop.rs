@@ -1,6 +1,7 @@
 //! Signals: SIGTERM and SIGUSR1 (a scheduler wants the machine back), SIGINT (somebody pressed Ctrl-C).
 //!
-//! A signal lets running tasks finish and starts no new one; a second Ctrl-C ends the process at once.
+//! A signal ends the work at the next strip of a task, file or block; finished parts stay. A second Ctrl-C ends the
+//! process at once.
 
 use std::sync::Arc;
 use std::sync::OnceLock;
@@ -31,6 +32,17 @@ pub fn listen() -> Result<()> {
         flag::register(SIGINT, interrupted)
     };
     register().map(|_| ()).map_err(|e: std::io::Error| Error::bug(format!("signals cannot be heeded: {e}")))
+}
+
+/// Ends what is going on when the process was asked to stop.
+///
+/// # Errors
+/// Terminated, Interrupted: it was.
+pub fn check() -> Result<()> {
+    match requested() {
+        Some(kind) => Err(Error::new(kind, "stopped; run again to resume: finished parts are kept")),
+        None => Ok(()),
+    }
 }
 
 /// Whether, and how, the process was asked to stop.
