@@ -11,3 +11,4 @@ pub mod report;
 pub mod run;
 pub mod statistic;
 pub mod synth;
+pub mod verify;

@@ -161,6 +161,14 @@ impl Job {
         for source in &file.sources {
             check.slug("source.id", &source.id);
             check.that(ids.insert(&source.id), || format!("two sources have the id `{}`", source.id));
+            for name in [source.section.as_ref(), source.country.as_ref()].into_iter().flatten() {
+                check.that(!name.is_empty() && !["mixed", "none"].contains(&name.as_str()), || {
+                    format!(
+                        "source `{}`: `{name}` is no name for a section or country: tables use it",
+                        source.id
+                    )
+                });
+            }
             check.that(!source.epochs.is_empty(), || format!("source `{}` has no epochs", source.id));
         }
         for zones in &file.zones {

@@ -299,6 +299,49 @@ impl RasterFile {
         })
     }
 
+    /// Reads a window of an overview as it is stored; level 1 is the first below the native cells.
+    ///
+    /// # Shape
+    /// The window lies inside that level; the result has its shape.
+    /// # Errors
+    /// Input: there is no such level, or the window leaves it. Limit: one of its blocks would fill the memory. Io: the
+    /// cells cannot be read or decoded.
+    pub fn read_overview(&self, level: u32, window: &Window) -> Result<Array2<i32>> {
+        let header = &self.header;
+        let place = || format!("{}, overview level {level}, {window}", header.path.display());
+        let failed = |e: gdal::errors::GdalError| {
+            Error::new(ErrorKind::Io, "overview cells cannot be read").at(place()).found(gdal_text(&e))
+        };
+        let missing = || Error::input("a raster lacks an overview").at(place());
+        let index = level.checked_sub(1).filter(|i| (*i as usize) < header.overviews).ok_or_else(missing)?;
+        let band = self.dataset.rasterband(header.band).map_err(failed)?;
+        let overview = band.overview(index as usize).map_err(failed)?;
+        let (cols, rows) = overview.size();
+        if !Window::whole(rows, cols).contains(window) {
+            return Err(missing().found(format!("{rows} rows x {cols} columns at that level")));
+        }
+        // The check of the header saw the native blocks only.
+        let (block_cols, block_rows) = overview.block_size();
+        if (block_rows as u64).saturating_mul(block_cols as u64) > LARGEST_BLOCK_BYTES / header.sample.bytes()
+        {
+            return Err(Error::new(ErrorKind::Limit, "one block of an overview would fill the memory")
+                .at(place())
+                .found(format!("blocks of {block_rows} x {block_cols} cells")));
+        }
+        let (at, size) = ((window.col as isize, window.row as isize), (window.cols, window.rows));
+        let values = match header.sample {
+            // As in `read`: signed bytes come as unsigned ones.
+            SampleKind::I8 => {
+                let (_, bytes) =
+                    overview.read_as::<u8>(at, size, size, None).map_err(failed)?.into_shape_and_vec();
+                bytes.into_iter().map(|v| i32::from(v as i8)).collect()
+            }
+            _ => overview.read_as::<i32>(at, size, size, None).map_err(failed)?.into_shape_and_vec().1,
+        };
+        Array2::from_shape_vec((window.rows, window.cols), values)
+            .map_err(|_| Error::bug("a window of another shape was read"))
+    }
+
     /// The palette, as RGB per code.
     pub fn palette(&self) -> Vec<[u8; 3]> {
         let Ok(band) = self.dataset.rasterband(self.header.band) else { return Vec::new() };

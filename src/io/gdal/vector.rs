@@ -119,7 +119,7 @@ fn read_features(
     let (mut keys, mut features) = (Vec::new(), Vec::new());
     for (position, feature) in layer.features().enumerate() {
         let text = |column| feature.field_as_string(column).map_err(|e| refused(&e));
-        let Some(key) = text(key_column)? else {
+        let Some(key) = text(key_column)?.filter(|key| !key.is_empty()) else {
             return Err(
                 Error::input(format!("feature {position} has no `{key}`")).help("give it a key or remove it")
             );

@@ -1,0 +1,127 @@
+//! What `run.json` says of an output: the rules by which it was made.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use super::findings::Findings;
+use super::read_bounded;
+use crate::io::gdal::crs_from_wkt;
+use crate::kernel::change::Unchanged;
+use crate::kernel::pyramid::Tie;
+use crate::model::epoch::{Epoch, Interval};
+use crate::model::grid::Affine;
+use crate::model::legend::{Language, RAW};
+
+/// Name of the file.
+pub const MANIFEST: &str = "run.json";
+
+/// The largest that is read: it grows with the number of input files.
+const LARGEST: u64 = 256 << 20;
+
+/// The part of `run.json` that `verify` goes by.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Manifest {
+    /// Whether everything is there.
+    pub complete: bool,
+    /// The job as it was understood.
+    pub job: JobRecord,
+    /// Where the cells lie.
+    pub grid: GridRecord,
+    /// Checksums of all files.
+    pub outputs: BTreeMap<String, String>,
+    /// Square metres of a cell where all have the same, worked out from the grid.
+    #[serde(skip)]
+    pub cell_area_m2: Option<f64>,
+}
+
+/// The job as it was understood.
+#[derive(Debug, Clone, Deserialize)]
+pub struct JobRecord {
+    /// Start of the file names.
+    pub name: String,
+    /// Legend of the product.
+    pub legend: String,
+    /// Languages of names; tables are in the first.
+    pub language: Vec<Language>,
+    source: Vec<SourceRecord>,
+    /// Pairs of years that are compared.
+    pub pairs: Vec<Interval>,
+    /// How unchanged cells are written.
+    pub unchanged: Unchanged,
+    /// Who wins a tie in overviews.
+    pub tie: Tie,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct SourceRecord {
+    id: String,
+    epochs: BTreeMap<String, IgnoredAny>,
+}
+
+/// Where the cells lie.
+#[derive(Debug, Clone, Deserialize)]
+pub struct GridRecord {
+    /// The CRS, where there is one.
+    pub crs: Option<String>,
+    /// From (column, row) to (x, y).
+    pub affine: Affine,
+    /// Number of rows.
+    pub rows: usize,
+    /// Number of columns.
+    pub cols: usize,
+    /// Row and column of the upper left cell on the lattice by which ties are broken.
+    pub lattice_offset: (i64, i64),
+}
+
+impl Manifest {
+    /// Reads it; a file that is missing, broken or incomplete is a difference.
+    pub fn read(output: &Path, findings: &mut Findings) -> Option<Self> {
+        let parsed = read_bounded(&output.join(MANIFEST), LARGEST).and_then(|bytes| {
+            serde_json::from_slice::<Self>(&bytes).map_err(|e| format!("cannot be understood: {e}"))
+        });
+        match parsed {
+            Ok(mut manifest) => {
+                manifest.cell_area_m2 = manifest.grid.cell_area_m2();
+                findings.that(
+                    manifest.complete,
+                    MANIFEST,
+                    "complete",
+                    || "says that the output is incomplete",
+                );
+                Some(manifest)
+            }
+            Err(problem) => {
+                findings.add(MANIFEST, "reading", || problem);
+                None
+            }
+        }
+    }
+
+    /// The mapped years.
+    pub fn epochs(&self) -> BTreeSet<Epoch> {
+        let years = self.job.source.iter().flat_map(|source| source.epochs.keys());
+        years.filter_map(|year| year.parse().ok()).collect()
+    }
+
+    /// Whether the job has a source of this name.
+    pub fn has_source(&self, id: &str) -> bool {
+        self.job.source.iter().any(|source| source.id == id)
+    }
+
+    /// Whether classes have no names.
+    pub fn is_raw(&self) -> bool {
+        self.job.legend == RAW
+    }
+}
+
+impl GridRecord {
+    /// |a·e - b·d| on an equal-area grid; elsewhere cells differ.
+    fn cell_area_m2(&self) -> Option<f64> {
+        let crs = crs_from_wkt(self.crs.as_ref()?).ok()?;
+        let [_, a, b, _, d, e] = self.affine.0;
+        crs.equal_area.then(|| (a * e - b * d).abs() * crs.unit_m * crs.unit_m)
+    }
+}

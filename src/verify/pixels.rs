@@ -1,0 +1,129 @@
+//! Third group, third part: what the rasters hold is what the tables and attribute tables say.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::attributes::{self, AttributeTable};
+use super::findings::Findings;
+use super::manifest::Manifest;
+use super::rasters::{Kind, Raster, change_code};
+use super::read_bounded;
+use super::survey::{Counts, Facts};
+use super::tables::{CHANGE_MATRIX, CLASS_AREA, EXCLUDED, Side, Tables, Zone};
+use crate::kernel::change::CHANGE_NODATA;
+use crate::model::epoch::Interval;
+
+/// Compares counts of cells with every file that states them; says what was compared.
+pub fn check(
+    output: &Path,
+    rasters: &[Raster],
+    facts: &Facts,
+    tables: &Tables,
+    manifest: &Manifest,
+    findings: &mut Findings,
+) -> String {
+    let mut attribute_rows = 0;
+    for raster in rasters {
+        let counts = match raster.kind {
+            Kind::Map(year) => facts.maps.get(&year),
+            Kind::Change(pair) => facts.changes.get(&pair),
+        };
+        let Some(counts) = counts else { continue };
+        match raster.kind {
+            Kind::Map(year) => {
+                check_palette(raster, tables, findings);
+                if tables.has(CLASS_AREA) {
+                    let stated = tables.class_counts(&Zone::all(), year);
+                    findings.compare(&raster.name, "class counts", &counts.values, &stated, |code| {
+                        format!("cells of class {code}, against {CLASS_AREA}")
+                    });
+                }
+            }
+            Kind::Change(pair) => {
+                if tables.has(CHANGE_MATRIX) {
+                    check_change(raster, pair, counts, tables, manifest, findings);
+                }
+            }
+        }
+        if !manifest.is_raw() {
+            let file = format!("{}.aux.xml", raster.name);
+            let bytes = read_bounded(&output.join(&file), attributes::LARGEST);
+            match bytes.and_then(|bytes| AttributeTable::parse(&bytes)) {
+                Ok(table) => {
+                    attribute_rows +=
+                        attributes::check(&file, &table, raster.kind, counts, tables, manifest, findings);
+                }
+                Err(problem) => findings.add(&file, "reading", || problem),
+            }
+        }
+    }
+    for (pair, joints) in &facts.joints {
+        let (mut matrix, mut excluded) = (BTreeMap::new(), BTreeMap::new());
+        for (joint, &cells) in joints.iter().filter(|(_, cells)| **cells > 0) {
+            match *joint {
+                (Some(from), Some(to)) => drop(matrix.insert((from, to), cells)),
+                (Some(from), None) => drop(excluded.insert((from, Side::From), cells)),
+                (None, Some(to)) => drop(excluded.insert((to, Side::To), cells)),
+                (None, None) => {}
+            }
+        }
+        if tables.has(CHANGE_MATRIX) {
+            let stated = tables.matrix(&Zone::all(), *pair);
+            findings.compare(CHANGE_MATRIX, "joint counts", &stated, &matrix, |(from, to)| {
+                format!("{from} to {to} in {pair}, against the maps")
+            });
+        }
+        if tables.has(EXCLUDED) {
+            let stated = tables.excluded(&Zone::all(), *pair);
+            findings.compare(EXCLUDED, "joint counts", &stated, &excluded, |(code, side)| {
+                format!("class {code}, side {side:?}, {pair}, against the maps")
+            });
+        }
+    }
+    format!(
+        "{} cells of {} rasters counted, {} pairs of maps cross-tabulated, {} change codes worked out anew, \
+         {attribute_rows} rows of attribute tables compared",
+        facts.cells,
+        rasters.len(),
+        facts.joints.len(),
+        facts.recomputed
+    )
+}
+
+/// The counts of a change raster follow from the matrix: this holds where there are no maps, too.
+fn check_change(
+    raster: &Raster,
+    pair: Interval,
+    counts: &Counts,
+    tables: &Tables,
+    manifest: &Manifest,
+    findings: &mut Findings,
+) {
+    let mut stated: BTreeMap<i64, u64> = BTreeMap::new();
+    for ((from, to), cells) in tables.matrix(&Zone::all(), pair) {
+        let code = change_code(Some(from), Some(to), manifest.job.unchanged);
+        let sum = stated.entry(code).or_default();
+        *sum = sum.saturating_add(cells);
+    }
+    // Unchanged cells may be written as nodata; then nobody can tell them from the others.
+    stated.remove(&i64::from(CHANGE_NODATA));
+    let found = counts.values.iter().map(|(code, cells)| (i64::from(*code), *cells)).collect();
+    findings.compare(&raster.name, "change counts", &found, &stated, |code| {
+        format!("cells of change code {code}, against {CHANGE_MATRIX}")
+    });
+    let total = counts.values.values().sum::<u64>() + counts.nodata;
+    let area = manifest.grid.rows as u64 * manifest.grid.cols as u64;
+    findings.that(total == area, &raster.name, "change counts", || format!("{total} cells; expected {area}"));
+}
+
+/// The colours of a map are those of the legend.
+fn check_palette(raster: &Raster, tables: &Tables, findings: &mut Findings) {
+    for (code, class) in tables.classes.iter().flatten() {
+        let found = usize::try_from(*code).ok().and_then(|code| raster.palette.get(code)).copied();
+        if let Some(colour) = class.colour {
+            findings.that(found == Some(colour), &raster.name, "colours", || {
+                format!("class {code} has the colour {found:?}; tables/classes.csv has {colour:?}")
+            });
+        }
+    }
+}

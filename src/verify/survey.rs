@@ -1,0 +1,286 @@
+//! Third group, second part: the cells of the rasters, counted anew, and change rasters worked out anew from the maps.
+//!
+//! Rasters are read in squares, all of them at one place together, so that memory grows neither with their size nor
+//! with the number of years that are not compared. A square's side is a multiple of an overview cell's of every level.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ndarray::Array2;
+use rayon::prelude::*;
+
+use super::findings::Findings;
+use super::manifest::Manifest;
+use super::rasters::{Kind, Raster, change_code};
+use super::{heed_stop, one_line, overviews};
+use crate::error::Result;
+use crate::io::gdal::{Pixels, RasterFile, open_raster};
+use crate::model::epoch::{Epoch, Interval};
+use crate::model::legend::ClassCode;
+use crate::model::window::{BLOCK, Window};
+use crate::run::progress::Progress;
+
+/// Least side of a square, in cells: reads an overview block of level 1 once, not four times.
+const LEAST_SIDE: usize = 2 * BLOCK;
+
+/// Cells of a raster by value.
+#[derive(Debug, Clone, Default)]
+pub struct Counts {
+    /// Cells of each value but nodata.
+    pub values: BTreeMap<ClassCode, u64>,
+    /// Cells without data.
+    pub nodata: u64,
+}
+
+/// Cells by class in the first and in the second map of a pair; `None` is nodata.
+pub type JointCounts = BTreeMap<(Option<ClassCode>, Option<ClassCode>), u64>;
+
+/// What the rasters hold. A raster that could not be read throughout is not in it.
+#[derive(Debug, Default)]
+pub struct Facts {
+    /// Counts of each map.
+    pub maps: BTreeMap<Epoch, Counts>,
+    /// Counts of each change raster.
+    pub changes: BTreeMap<Interval, Counts>,
+    /// Joint counts of each pair of maps.
+    pub joints: BTreeMap<Interval, JointCounts>,
+    /// Cells read.
+    pub cells: u64,
+    /// Cells of change rasters worked out anew.
+    pub recomputed: u64,
+    /// Overview cells worked out anew.
+    pub overview_cells: u64,
+    unread: BTreeSet<Kind>,
+}
+
+/// Differences met while reading rasters.
+#[derive(Debug, Default)]
+pub struct SurveyFindings {
+    /// In the cells.
+    pub pixels: Findings,
+    /// In the overviews.
+    pub overviews: Findings,
+}
+
+/// Reads all rasters, all levels, once.
+///
+/// # Errors
+/// Terminated, Interrupted: stopped.
+pub fn survey(
+    rasters: &[Raster],
+    manifest: &Manifest,
+    progress: &Progress,
+) -> Result<(Facts, SurveyFindings)> {
+    let (mut facts, mut findings) = (Facts::default(), SurveyFindings::default());
+    let Some(first) = rasters.first() else { return Ok((facts, findings)) };
+    let side = LEAST_SIDE.max(1 << overviews::levels(first.window.rows, first.window.cols));
+    let bands: Vec<Window> = (0..first.window.rows)
+        .step_by(side)
+        .map(|row| Window { row: row as i64, rows: side.min(first.window.rows - row), ..first.window })
+        .collect();
+    progress.start(bands.len(), first.window.cells() * rasters.len() as u64);
+    let of_band = |band: &Window| {
+        let mut survey = Survey::new(rasters, manifest);
+        for square in band.squares(side) {
+            heed_stop()?;
+            survey.square(&square);
+        }
+        progress.done(band.cells() * rasters.len() as u64);
+        Ok((survey.facts, survey.findings))
+    };
+    let parts: Vec<(Facts, SurveyFindings)> =
+        bands.par_iter().with_max_len(1).map(of_band).collect::<Result<_>>()?;
+    progress.finish();
+    for (part, found) in parts {
+        facts.merge(part);
+        findings.pixels.merge(found.pixels);
+        findings.overviews.merge(found.overviews);
+    }
+    facts.forget_unread();
+    Ok((facts, findings))
+}
+
+/// A survey of some squares by one thread.
+struct Survey<'a> {
+    manifest: &'a Manifest,
+    /// Maps by year, then change rasters.
+    open: Vec<(&'a Raster, Option<RasterFile>)>,
+    facts: Facts,
+    findings: SurveyFindings,
+}
+
+impl<'a> Survey<'a> {
+    fn new(rasters: &'a [Raster], manifest: &'a Manifest) -> Self {
+        let mut open: Vec<_> =
+            rasters.iter().map(|raster| (raster, open_raster(&raster.path, None).ok())).collect();
+        open.sort_by_key(|(raster, _)| raster.kind);
+        Self { manifest, open, facts: Facts::default(), findings: SurveyFindings::default() }
+    }
+
+    fn square(&mut self, square: &Window) {
+        let open = std::mem::take(&mut self.open);
+        let mut maps: BTreeMap<Epoch, (&Raster, Array2<i32>)> = BTreeMap::new();
+        let mut compared: BTreeSet<Interval> = BTreeSet::new();
+        let pairs = &self.manifest.job.pairs;
+        for (raster, file) in &open {
+            let Kind::Map(year) = raster.kind else { continue };
+            let Some(cells) = self.read(raster, file.as_ref(), square) else { continue };
+            maps.insert(year, (raster, cells));
+            // A pair is compared when its later map has come; a map that no later one is compared with may go.
+            for pair in pairs.iter().filter(|pair| pair.from.max(pair.to) == year) {
+                let (Some(from), Some(to)) = (maps.get(&pair.from), maps.get(&pair.to)) else { continue };
+                compared.insert(*pair);
+                self.count_joints(*pair, from, to);
+                if let Some((raster, file)) = open.iter().find(|(r, _)| r.kind == Kind::Change(*pair))
+                    && let Some(cells) = self.read(raster, file.as_ref(), square)
+                {
+                    self.recompute(raster, &cells, square, from, to);
+                }
+            }
+            maps.retain(|held, _| {
+                let waits =
+                    |pair: &Interval| [pair.from, pair.to].contains(held) && pair.from.max(pair.to) > year;
+                pairs.iter().any(waits)
+            });
+        }
+        for (raster, file) in &open {
+            if let Kind::Change(pair) = raster.kind
+                && !compared.contains(&pair)
+            {
+                self.read(raster, file.as_ref(), square);
+            }
+        }
+        self.open = open;
+    }
+
+    /// Reads and counts the cells of a square and checks the overviews above them.
+    fn read(&mut self, raster: &Raster, file: Option<&RasterFile>, square: &Window) -> Option<Array2<i32>> {
+        let Some(file) = file else {
+            self.facts.unread.insert(raster.kind);
+            return None;
+        };
+        let cells = match file.read(square) {
+            Ok(Pixels::Bytes(bytes)) => bytes.mapv(i32::from),
+            Ok(Pixels::Codes(codes)) => codes,
+            Err(error) => {
+                self.findings.pixels.add(&raster.name, "reading", || one_line(&error));
+                self.facts.unread.insert(raster.kind);
+                return None;
+            }
+        };
+        let counts = match raster.kind {
+            Kind::Map(year) => self.facts.maps.entry(year).or_default(),
+            Kind::Change(pair) => self.facts.changes.entry(pair).or_default(),
+        };
+        counts.add(&cells, raster.nodata);
+        self.facts.cells += square.cells();
+        let record = &self.manifest.grid;
+        let pyramid = overviews::Pyramid {
+            name: &raster.name,
+            file,
+            nodata: raster.nodata,
+            levels: raster.levels,
+            lattice: record.lattice_offset,
+            tie: self.manifest.job.tie,
+        };
+        self.facts.overview_cells += pyramid.check(square, &cells, &mut self.findings.overviews);
+        Some(cells)
+    }
+
+    fn count_joints(&mut self, pair: Interval, from: &(&Raster, Array2<i32>), to: &(&Raster, Array2<i32>)) {
+        let joints = self.facts.joints.entry(pair).or_default();
+        let (mut last, mut run) = ((None, None), 0u64);
+        for (&a, &b) in from.1.iter().zip(&to.1) {
+            let joint = (from.0.class(a), to.0.class(b));
+            if joint != last {
+                *joints.entry(last).or_default() += run;
+                (last, run) = (joint, 0);
+            }
+            run += 1;
+        }
+        *joints.entry(last).or_default() += run;
+    }
+
+    /// Works the change codes of a square out anew.
+    fn recompute(
+        &mut self,
+        raster: &Raster,
+        cells: &Array2<i32>,
+        square: &Window,
+        from: &(&Raster, Array2<i32>),
+        to: &(&Raster, Array2<i32>),
+    ) {
+        let unchanged = self.manifest.job.unchanged;
+        let triples = cells.indexed_iter().zip(from.1.iter().zip(&to.1));
+        for (((row, col), &found), (&a, &b)) in triples {
+            let expected = change_code(from.0.class(a), to.0.class(b), unchanged);
+            self.findings.pixels.that(i64::from(found) == expected, &raster.name, "change codes", || {
+                let (row, col) = (square.row + row as i64, square.col + col as i64);
+                format!("row {row}, column {col} is {found}; expected {expected}, as {a} went to {b}")
+            });
+        }
+        self.facts.recomputed += square.cells();
+    }
+}
+
+impl Counts {
+    fn add(&mut self, cells: &Array2<i32>, nodata: Option<i32>) {
+        for line in cells.rows() {
+            let mut rest = line.iter().copied().peekable();
+            while let Some(value) = rest.next() {
+                let mut run = 1;
+                while rest.next_if_eq(&value).is_some() {
+                    run += 1;
+                }
+                if Some(value) == nodata {
+                    self.nodata += run;
+                } else {
+                    *self.values.entry(value).or_default() += run;
+                }
+            }
+        }
+    }
+
+    fn merge(&mut self, other: Self) {
+        self.nodata += other.nodata;
+        add_all(&mut self.values, other.values);
+    }
+}
+
+fn add_all<K: Ord>(sums: &mut BTreeMap<K, u64>, counts: BTreeMap<K, u64>) {
+    for (key, cells) in counts {
+        *sums.entry(key).or_default() += cells;
+    }
+}
+
+impl Facts {
+    fn merge(&mut self, other: Self) {
+        for (year, counts) in other.maps {
+            self.maps.entry(year).or_default().merge(counts);
+        }
+        for (pair, counts) in other.changes {
+            self.changes.entry(pair).or_default().merge(counts);
+        }
+        for (pair, joints) in other.joints {
+            add_all(self.joints.entry(pair).or_default(), joints);
+        }
+        self.cells += other.cells;
+        self.recomputed += other.recomputed;
+        self.overview_cells += other.overview_cells;
+        self.unread.extend(other.unread);
+    }
+
+    /// Leaves out what rests on rasters that could not be read throughout: half a count agrees with nothing.
+    fn forget_unread(&mut self) {
+        for kind in &self.unread {
+            match kind {
+                Kind::Map(year) => {
+                    self.maps.remove(year);
+                    self.joints.retain(|pair, _| pair.from != *year && pair.to != *year);
+                }
+                Kind::Change(pair) => {
+                    self.changes.remove(pair);
+                }
+            }
+        }
+    }
+}
