@@ -348,3 +348,39 @@ fn sigterm_ends_a_run_resumably_with_exit_75() {
     assert_eq!(child.wait().unwrap().code(), Some(75));
     scratch.ok(&["run", path.to_str().unwrap()]);
 }
+
+#[test]
+fn maps_in_longitude_and_latitude_join_maps_on_the_plane_run_after_run() {
+    let scratch = Scratch::new();
+    let plane = Drawing { origin: (0.0, 20.0), ..Drawing::default() };
+    plane.plot(&scratch.path("plane.tif"), 40, 40, |r, c| patchy(r, c, 1, &[1, 5, 6]));
+    let globe =
+        Drawing { srs: Some("EPSG:4326"), origin: (-100.001, 45.001), cell: 0.0004, ..Drawing::default() };
+    globe.plot(&scratch.path("globe.tif"), 30, 30, |r, c| patchy(r, c, 2, &[10, 14, 18]));
+    scratch.write(
+        "job.toml",
+        "name = \"two\"\noutput = \"out\"\n[grid]\npreset = \"nalcms-30m\"\n\
+         [[source]]\nid = \"a\"\nlegend = \"nalcms\"\nepochs = { 2010 = \"plane.tif\" }\n\
+         [[source]]\nid = \"b\"\nlegend = \"nalcms\"\nepochs = { 2010 = \"globe.tif\" }\n",
+    );
+    scratch.ok(&["run", "job.toml"]);
+    let first = checksums(&scratch.path("out"));
+    for _ in 0..4 {
+        assert!(scratch.ok(&["run", "job.toml"]).stdout.contains("0 of 1 tasks computed"));
+    }
+    std::fs::remove_dir_all(scratch.path("out")).unwrap();
+    scratch.ok(&["run", "job.toml", "--threads", "1"]);
+    assert_eq!(checksums(&scratch.path("out")), first);
+}
+
+#[test]
+fn what_a_job_writes_is_not_what_it_reads() {
+    let scratch = small();
+    let glob = SMALL_JOB.replace("\"south_2010.tif\"", "\"**/s*_2010*.tif\"");
+    scratch.write("job.toml", &glob);
+    let run = scratch.nalcms(&["run", "job.toml"]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    scratch.nalcms(&["run", "job.toml"]).refused(2, &["lies in the output folder", "small_landcover_2010"]);
+    let own = ["mosaic", "north_2010.tif", "-o", "north_2010.tif", "--legend", "nrcan", "--overwrite"];
+    scratch.nalcms(&own).refused(2, &["the output is one of the inputs"]);
+}

@@ -303,3 +303,26 @@ fn a_task_larger_than_the_memory_is_refused_with_the_remedy() {
         .nalcms(&["run", "job.toml"])
         .refused(4, &["more memory than the job allows", "halve compute.task_cells"]);
 }
+
+#[test]
+fn years_files_and_extents_that_cannot_be_meant_are_refused() {
+    let scratch = sound();
+    let with = |from: &str, to: &str| scratch.write("job.toml", &JOB.replace(from, to));
+    with("2015 = \"b.tif\"", "02010 = \"b.tif\"");
+    scratch.nalcms(&["plan", "job.toml"]).refused(2, &["write the epoch `02010` as a year"]);
+    with("2015 = \"b.tif\"", "2015 = []");
+    scratch.nalcms(&["plan", "job.toml"]).refused(2, &["`files` is empty"]);
+    with("2015 = \"b.tif\"", "2015 = [\"b.tif\", \"./b.tif\"]");
+    scratch.nalcms(&["plan", "job.toml"]).refused(2, &["named twice"]);
+    with("preset = \"nalcms-30m\"", "preset = \"nalcms-30m\"\nextent = [nan, 0, 100, 100]");
+    scratch.nalcms(&["plan", "job.toml"]).refused(2, &["grid.extent must be finite"]);
+    with(
+        "preset = \"nalcms-30m\"",
+        "crs = \"EPSG:5070\"\norigin = [0, 0]\ncell_size_m = 30\nshape = [2147483648, 2]",
+    );
+    scratch.nalcms(&["plan", "job.toml"]).refused(2, &["grid.shape within"]);
+    with("legend = \"nlcd\"", "legend = \"nlcd\"\nsection = \"mixed\"");
+    scratch.nalcms(&["plan", "job.toml"]).refused(2, &["`mixed` is no name for a section"]);
+    let odd = ["mosaic", "a.tif", "-o", "o.tif", "--legend", "nlcd", "--nodata", "300"];
+    scratch.nalcms(&odd).refused(2, &["nodata value 300 is impossible in uint8"]);
+}

@@ -21,6 +21,7 @@ use crate::config::file::ComputeFile;
 use crate::config::shipped::{self, NamedGrid};
 use crate::error::{Error, ErrorKind, Result};
 use crate::io::gdal::{Pixels, RasterHeader, SampleKind, crs_from_wkt, open_raster, same_crs};
+use crate::io::progress::Progress;
 use crate::io::stop;
 use crate::model::grid::{Crs, Fit, Grid};
 use crate::model::legend::{ClassCode, Language, Legend, RAW};
@@ -28,7 +29,6 @@ use crate::model::nodata::TagVerdict;
 use crate::model::rule::{NAN_VALUE, Outcome, RuleTable};
 use crate::model::window::Window;
 use crate::plan::extent::misfit_words;
-use crate::run::progress::Progress;
 
 /// Cells that one thread holds at once: 32 MiB of the widest type.
 const WINDOW_CELLS: usize = 4 << 20;

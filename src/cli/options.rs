@@ -3,7 +3,7 @@
 use clap::{ArgMatches, Args};
 
 use crate::config::file::ComputeFile;
-use crate::run::progress::{Progress, ProgressMode};
+use crate::io::progress::{Progress, ProgressMode};
 
 /// Flags of every verb.
 #[derive(Debug, Clone, Args)]

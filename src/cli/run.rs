@@ -9,13 +9,13 @@ use super::options::{ComputeOptions, TalkOptions};
 use super::{Answer, Verb, talk};
 use crate::config::job::Job;
 use crate::error::Result;
+use crate::io::progress::Progress;
 use crate::plan::Plan;
 use crate::plan::fingerprint::InputHashes;
 use crate::report::manifest::{self, standing};
 use crate::run::folder::OutputFolder;
 use crate::run::ledger::Ledger;
 use crate::run::merge::{Merged, merge};
-use crate::run::progress::Progress;
 use crate::run::{RunSummary, run_tasks, thread_pool, work_folder};
 
 pub static VERB: Verb = Verb {
@@ -72,11 +72,11 @@ pub fn execute(plan: &Plan, progress: &Progress, overwrite: bool, quiet: bool) -
     if !quiet {
         plan.warnings.iter().for_each(|warning| talk(&format!("warning: {warning}")));
     }
-    thread_pool(plan)?.install(|| work_through(plan, &folder.path, progress))
+    thread_pool(plan)?.install(|| work_through(plan, &folder.path, progress, quiet))
 }
 
 /// Tasks, merge and provenance, on the pool it is called in.
-fn work_through(plan: &Plan, output: &Path, progress: &Progress) -> Result<Finished> {
+fn work_through(plan: &Plan, output: &Path, progress: &Progress, quiet: bool) -> Result<Finished> {
     let hashes = InputHashes::of(plan, &work_folder(output).join("inputs.json"))?;
     let mut ledger = Ledger::read(plan, &hashes, output);
     let summary = run_tasks(plan, &mut ledger, progress)?;
@@ -86,6 +86,12 @@ fn work_through(plan: &Plan, output: &Path, progress: &Progress) -> Result<Finis
     let provenance =
         |merged: &Merged| manifest::write(output, plan, &hashes, merged_facts(merged), run.clone());
     let merged = merge(plan, &ledger, output, summary.outside.clone(), provenance)?;
+    for (path, cells) in merged.outside.iter().filter(|_| !quiet) {
+        talk(&format!(
+            "warning: {}: {cells} valid cells lie outside the grid and were left out",
+            path.display()
+        ));
+    }
     if merged.unchanged {
         manifest::refresh(output, plan, &hashes, merged_facts(&merged), run.clone())?;
     }

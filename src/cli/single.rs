@@ -178,6 +178,14 @@ pub fn write_raster(stage: Stage, output: &Path, options: &RasterOptions) -> Res
     if output.extension().is_none_or(|e| !e.eq_ignore_ascii_case("tif") && !e.eq_ignore_ascii_case("tiff")) {
         return Err(Error::usage("the output must be a .tif").found(output.display()));
     }
+    let same = |input: &PathBuf| {
+        input.canonicalize().ok().is_some_and(|input| output.canonicalize().is_ok_and(|o| o == input))
+    };
+    if stage.files.values().flatten().any(same) {
+        return Err(Error::usage("the output is one of the inputs")
+            .at(output.display())
+            .help("write to another file"));
+    }
     let mut folder = output.as_os_str().to_os_string();
     folder.push(".nalcms");
     let folder = PathBuf::from(folder);

@@ -9,9 +9,9 @@ use super::options::TalkOptions;
 use super::run::plan_of;
 use super::{Answer, Verb};
 use crate::error::{Error, Result};
+use crate::io::digest::CHECKSUMS;
 use crate::plan::fingerprint::InputHashes;
 use crate::run::ledger::{Ledger, TaskState};
-use crate::run::merge::CHECKSUMS;
 use crate::run::work_folder;
 
 pub static VERB: Verb = Verb {

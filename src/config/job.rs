@@ -53,6 +53,9 @@ pub struct Job {
     pub products: Products,
 }
 
+/// The longest side of a grid of one's own, in cells: four times that of the 30 m grid.
+const LARGEST_SIDE: usize = 1 << 20;
+
 /// Where the product's cells lie.
 #[derive(Debug, Clone)]
 pub enum GridChoice {
@@ -162,12 +165,15 @@ impl Job {
             check.slug("source.id", &source.id);
             check.that(ids.insert(&source.id), || format!("two sources have the id `{}`", source.id));
             for name in [source.section.as_ref(), source.country.as_ref()].into_iter().flatten() {
-                check.that(!name.is_empty() && !["mixed", "none"].contains(&name.as_str()), || {
-                    format!(
-                        "source `{}`: `{name}` is no name for a section or country: tables use it",
-                        source.id
-                    )
-                });
+                check.that(
+                    !name.is_empty() && !["mixed", "none", "outside", "all"].contains(&name.as_str()),
+                    || {
+                        format!(
+                            "source `{}`: `{name}` is no name for a section or country: tables use it",
+                            source.id
+                        )
+                    },
+                );
             }
             check.that(!source.epochs.is_empty(), || format!("source `{}` has no epochs", source.id));
         }
@@ -186,6 +192,7 @@ impl Job {
         let epochs: BTreeSet<Epoch> = sources.iter().flat_map(|s| s.maps.keys().copied()).collect();
         let epochs: Vec<Epoch> = epochs.into_iter().collect();
         let pairs = check.pairs(&file.change.pairs, &epochs);
+        check.output_apart(&folder.join(&file.output), &sources);
         let change = target.codes().iter().all(|code| *code <= LARGEST_CODE);
         check.that(change || pairs.is_empty(), || {
             format!(
@@ -287,11 +294,17 @@ impl Loader<'_> {
 
     fn source(&mut self, file: &SourceFile, check: &mut Check) -> Result<Source> {
         let mut maps = BTreeMap::new();
-        for (year, epoch) in &file.epochs {
-            let Ok(year) = year.parse::<Epoch>() else {
-                check.found(format!("source `{}`: epoch `{year}` is no year", file.id));
+        for (text, epoch) in &file.epochs {
+            let Ok(year) = text.parse::<Epoch>() else {
+                check.found(format!("source `{}`: epoch `{text}` is no year", file.id));
                 continue;
             };
+            check.that(text == &year.to_string() && (1..=9999).contains(&year), || {
+                format!(
+                    "source `{}`: write the epoch `{text}` as a year from 1 to 9999, such as 2010",
+                    file.id
+                )
+            });
             let at = format!("source `{}`, {year}", file.id);
             if let Some(map) = self.map(&at, &file.keys(), epoch, check)? {
                 maps.insert(year, map);
@@ -342,8 +355,15 @@ impl Loader<'_> {
         }
         let take_default =
             over.missing_stratum.or(keys.missing_stratum).unwrap_or_default() == MissingStratum::Default;
+        let files = expand_patterns(&epoch.files, self.folder).map_err(|e| e.at(at))?;
+        check.files(at, &files);
+        if let Some(date) = &epoch.date {
+            check.that(!date.is_empty() && date.chars().all(|c| c.is_ascii_digit() || c == '-'), || {
+                format!("{at}: date `{date}` is none of the forms 2011, 2011-07, 2011-07-15")
+            });
+        }
         Ok(Some(SourceMap {
-            files: expand_patterns(&epoch.files, self.folder).map_err(|e| e.at(at))?,
+            files,
             date: epoch.date.clone(),
             edition: epoch.edition.clone(),
             legend,
@@ -376,12 +396,36 @@ impl Check {
         }
     }
 
+    /// A map needs files, each once.
+    fn files(&mut self, at: &str, files: &[PathBuf]) {
+        self.that(!files.is_empty(), || format!("{at}: `files` is empty"));
+        let mut seen = BTreeSet::new();
+        for file in files {
+            let one = file.canonicalize().unwrap_or_else(|_| file.clone());
+            self.that(seen.insert(one), || format!("{at}: {} is named twice", file.display()));
+        }
+    }
+
+    /// What a job writes is not among what it reads.
+    fn output_apart(&mut self, output: &Path, sources: &[Source]) {
+        let Ok(output) = output.canonicalize() else { return };
+        for file in sources.iter().flat_map(|s| s.maps.values()).flat_map(|m| &m.files) {
+            let inside = file.canonicalize().is_ok_and(|file| file.starts_with(&output));
+            self.that(!inside, || format!("the input {} lies in the output folder", file.display()));
+        }
+    }
+
     /// Names become parts of file names.
     fn slug(&mut self, key: &str, name: &str) {
         let allowed = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-        self.that(!name.is_empty() && name.chars().all(allowed) && !name.starts_with('.'), || {
-            format!("{key} `{name}` may hold only letters, digits, `.`, `_` and `-`, and not start with `.`")
-        });
+        self.that(
+            !name.is_empty() && name.len() <= 100 && name.chars().all(allowed) && !name.starts_with('.'),
+            || {
+                format!(
+                    "{key} `{name}` may hold only letters, digits, `.`, `_` and `-`, and not start with `.`"
+                )
+            },
+        );
     }
 
     fn task_cells(&mut self, cells: usize) {
@@ -396,9 +440,12 @@ impl Check {
         let grid = match (&file.preset, own) {
             (Some(preset), (None, None, None, None)) => shipped::grid(preset, folder)?,
             (None, (Some(crs), Some(origin), Some(cell_size_m), Some(shape))) => {
-                self.that(cell_size_m > 0.0 && shape[0] > 0 && shape[1] > 0, || {
-                    "grid.cell_size_m and grid.shape must be positive".into()
-                });
+                let fits = |n: usize| (1..=LARGEST_SIDE).contains(&n);
+                self.that(
+                    cell_size_m > 0.0 && cell_size_m.is_finite() && shape.into_iter().all(fits),
+                    || format!("grid.cell_size_m must be positive and grid.shape within 1..={LARGEST_SIDE}"),
+                );
+                self.that(origin.iter().all(|v| v.is_finite()), || "grid.origin must be finite".into());
                 NamedGrid {
                     id: "own".into(),
                     title: "the job's own grid".into(),
@@ -427,6 +474,12 @@ impl Check {
                     "grid.extent `{word}` is none of {}, {{ like = FILE }} or [xmin, ymin, xmax, ymax]",
                     known.join(", ")
                 )
+            });
+        }
+        if let Extent::Bounds(bounds) = &file.extent {
+            let [xmin, ymin, xmax, ymax] = bounds;
+            self.that(bounds.iter().all(|v| v.is_finite()) && xmin < xmax && ymin < ymax, || {
+                "grid.extent must be finite, with xmin < xmax and ymin < ymax".into()
             });
         }
         let extent = match &file.extent {

@@ -9,6 +9,9 @@ use sha2::{Digest, Sha256};
 use super::atomic::io_error;
 use crate::error::Result;
 
+/// File that lists the checksums of all others; an output folder without it is not finished.
+pub const CHECKSUMS: &str = "SHA256SUMS";
+
 /// Hexadecimal SHA-256 of a file's bytes.
 ///
 /// # Errors

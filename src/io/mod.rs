@@ -6,6 +6,7 @@ pub mod digest;
 pub mod gdal;
 pub mod pam;
 pub mod part;
+pub mod progress;
 pub mod proj;
 pub mod quicklook;
 pub mod stop;

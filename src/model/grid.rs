@@ -24,6 +24,8 @@ pub struct Crs {
     pub wkt: String,
     /// Its name.
     pub name: String,
+    /// Its PROJ string. The wording of the WKT may differ from one reading to the next, this does not.
+    pub proj: String,
     /// Longitude and latitude in degrees instead of metres.
     pub geographic: bool,
     /// Whether every cell of a regular grid has one area.

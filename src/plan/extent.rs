@@ -89,6 +89,9 @@ pub fn misfit_words(lattice: &Grid, grid: &Grid, misfit: Fit) -> String {
             rows - rows.floor(),
             cols - cols.floor()
         ),
+        _ if !grid.affine.is_north_up() => {
+            "its rows do not run north to south, or it is rotated or mirrored".into()
+        }
         _ => {
             let ((w, h), (lw, lh)) = (grid.cell(), lattice.cell());
             format!("its cells are {w} x {h} instead of {lw} x {lh}")

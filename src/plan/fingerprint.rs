@@ -3,7 +3,7 @@
 //! | input | in the hash as |
 //! |---|---|
 //! | this program | version |
-//! | target grid, task | CRS, affine transform, shape, window |
+//! | target grid, task | CRS (name and PROJ string), affine transform, shape, window |
 //! | scenes that meet the task | SHA-256 of the file, header as understood, source, order, alignment with its PROJ text |
 //! | legends, crosswalks, nodata | codes of the target; the compiled rules of each scene |
 //! | strata, zones | SHA-256 of their files; values and keys |
@@ -63,7 +63,8 @@ impl InputHashes {
         if let Ok(bytes) = serde_json::to_vec_pretty(&fresh)
             && cache.parent().is_some_and(Path::is_dir)
         {
-            write_bytes(cache, &bytes)?;
+            // A cache that cannot be kept costs time, no more: `status` may look at the folder of somebody else.
+            let _ = write_bytes(cache, &bytes);
         }
         Ok(Self(hashed.into_iter().map(|(path, _, hash)| (path, hash)).collect()))
     }
@@ -91,7 +92,7 @@ pub fn common(plan: &Plan, hashes: &InputHashes) -> String {
     let facts = json!({
         "version": env!("CARGO_PKG_VERSION"),
         "gdal": crate::io::gdal::version(),
-        "grid": [plan.grid.crs.as_ref().map(|c| &c.wkt), plan.grid.affine, plan.grid.rows, plan.grid.cols, plan.grid.lattice],
+        "grid": [plan.grid.crs.as_ref().map(|c| (&c.name, &c.proj)), plan.grid.affine, plan.grid.rows, plan.grid.cols, plan.grid.lattice],
         "task_cells": job.compute.task_cells,
         "target": [json!(job.target.codes()), json!(job.target.fill)],
         "storage": format!("{:?}", plan.storage),
@@ -115,10 +116,10 @@ pub fn task_id(plan: &Plan, task: &Task, common: &str, hashes: &InputHashes) -> 
             header.band,
             header.sample.word(),
             header.nodata_tag.map(|v| v.to_string()),
-            header.grid.crs.as_ref().map(|c| &c.wkt),
+            header.grid.crs.as_ref().map(|c| (&c.name, &c.proj)),
             header.grid.affine,
             scene.source,
-            format!("{:?}", scene.alignment),
+            scene.alignment.identity(),
             sha256(format!("{:?}", scene.rules)),
             scene.strata.iter().map(|s| hashes.all(&s.polygons.files)).collect::<Vec<_>>(),
         ])

@@ -60,6 +60,16 @@ pub enum Alignment {
 }
 
 impl Alignment {
+    /// What of it decides where a cell goes, for the identity of a task.
+    pub fn identity(&self) -> String {
+        match self {
+            Self::Copy { row, col } => format!("copy {row} {col}"),
+            Self::Nearest { operation, to_cell } => {
+                format!("nearest {:?} {to_cell:?}", operation.as_ref().map(|o| (&o.name, &o.text)))
+            }
+        }
+    }
+
     /// In words, for `plan` and run.json.
     pub fn words(&self) -> String {
         match self {
@@ -111,7 +121,17 @@ impl<'a> Surveyor<'a> {
         let map = &self.job.sources[input.source].maps[&input.year];
         let signed_byte = header.sample == SampleKind::I8;
         let tag = match map.nodata {
-            Some(value) => TagVerdict::Added { value },
+            Some(value) => {
+                let (least, most) = header.sample.range();
+                if !(least..=most).contains(&f64::from(value)) {
+                    return Err(Error::usage(format!(
+                        "the nodata value {value} is impossible in {}",
+                        header.sample.word()
+                    ))
+                    .expected(format!("{least} to {most}")));
+                }
+                TagVerdict::Added { value }
+            }
             None => TagVerdict::judge(&map.legend, header.nodata_tag, header.sample.range(), signed_byte),
         };
         warnings.extend(tag.warning(header.sample.word()).map(|w| format!("{}: {w}", header.path.display())));

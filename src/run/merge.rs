@@ -16,7 +16,7 @@ use super::work_folder;
 use crate::error::{Error, ErrorKind, Result};
 use crate::io::atomic::{AtomicFile, io_error, make_folder, publish, write_bytes};
 use crate::io::cog::{BlockDecoder, BlockEncoder, BlockStore, CogSpec, LevelShape, SampleType, assemble};
-use crate::io::digest::{sha256, sha256_file};
+use crate::io::digest::{CHECKSUMS, sha256, sha256_file};
 use crate::io::gdal::{ProductTags, template_tags};
 use crate::io::pam::pam_xml;
 use crate::io::part::{Part, PartReader};
@@ -30,9 +30,6 @@ use crate::plan::{Plan, Product};
 use crate::report::attributes::{attributes, palette};
 use crate::report::table;
 use crate::report::totals::Totals;
-
-/// File that lists the checksums of all others.
-pub const CHECKSUMS: &str = "SHA256SUMS";
 
 /// Overview blocks that are encoded at a time, a bound on memory.
 const SPOOL_CHUNK: usize = 64;

@@ -5,7 +5,7 @@ pub mod folder;
 pub mod ledger;
 pub mod merge;
 pub mod outside;
-pub mod progress;
+
 pub mod task;
 
 use std::collections::BTreeMap;
@@ -17,10 +17,10 @@ use std::time::Instant;
 use rayon::prelude::*;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::io::progress::Progress;
 use crate::io::stop;
 use crate::plan::{Plan, Task};
 use ledger::{Ledger, TaskState};
-use progress::Progress;
 use task::Unexplained;
 
 /// What one invocation did.

@@ -128,7 +128,10 @@ impl OpenFiles {
             Some(entry) => entry,
             None => {
                 let file = open_raster(&header.path, Some(header.band))?;
-                if file.header.grid != header.grid || file.header.sample != header.sample {
+                // How a CRS is worded may differ from one opening to the next; where the cells lie may not.
+                let (now, then) = (&file.header.grid, &header.grid);
+                let same = (now.affine, now.rows, now.cols) == (then.affine, then.rows, then.cols);
+                if !same || file.header.sample != header.sample {
                     return Err(Error::new(
                         ErrorKind::Unreadable,
                         "an input changed since the plan was made",

@@ -9,8 +9,8 @@ use super::findings::Findings;
 use super::manifest::{MANIFEST, Manifest};
 use super::{heed_stop, read_bounded};
 use crate::error::{Error, Result};
+use crate::io::digest::CHECKSUMS;
 use crate::io::digest::sha256_file;
-use crate::run::merge::CHECKSUMS;
 
 /// Folders that hold nothing but listed files.
 const FOLDERS: [&str; 4] = ["landcover", "change", "tables", "quicklook"];

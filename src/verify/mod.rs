@@ -30,8 +30,8 @@ use std::path::Path;
 use serde_json::json;
 
 use crate::error::{Error, Result};
+use crate::io::progress::{Progress, ProgressMode};
 use crate::io::stop;
-use crate::run::progress::{Progress, ProgressMode};
 
 pub use findings::Findings;
 

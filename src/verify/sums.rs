@@ -51,7 +51,8 @@ impl Sums<'_> {
                 });
             }
         }
-        if tables.has(CHANGE_MATRIX) {
+        // Rasters without a legend may hold thousands of codes: only pairs that occur have rows.
+        if tables.has(CHANGE_MATRIX) && !self.manifest.is_raw() {
             for &pair in &self.manifest.job.pairs {
                 let found = tables.matrix(&all, pair);
                 let mut wanted = codes.iter().flat_map(|from| codes.iter().map(move |to| (*from, *to)));

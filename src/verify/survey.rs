@@ -14,10 +14,10 @@ use super::rasters::{Kind, Raster, change_code};
 use super::{heed_stop, one_line, overviews};
 use crate::error::Result;
 use crate::io::gdal::{Pixels, RasterFile, open_raster};
+use crate::io::progress::Progress;
 use crate::model::epoch::{Epoch, Interval};
 use crate::model::legend::ClassCode;
 use crate::model::window::{BLOCK, Window};
-use crate::run::progress::Progress;
 
 /// Least side of a square, in cells: reads an overview block of level 1 once, not four times.
 const LEAST_SIDE: usize = 2 * BLOCK;

@@ -75,6 +75,7 @@ pub(super) fn describe(reference: &SpatialRef) -> Result<Crs> {
         if major == minor { format!("{SPHERE}, R = {major} m") } else { format!("ellipsoid {name}") };
     Ok(Crs {
         wkt: wkt2(reference)?,
+        proj: reference.to_proj4().unwrap_or_default().trim().to_string(),
         name: reference.name().unwrap_or_else(|| "unnamed".into()),
         geographic,
         equal_area: projection.is_some_and(|p| EQUAL_AREA.iter().any(|known| p.eq_ignore_ascii_case(known))),

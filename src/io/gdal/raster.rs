@@ -19,6 +19,9 @@ const RASTER_DRIVERS: [&str; 2] = ["GTiff", "HFA"];
 /// Largest side of a raster, in cells: 4 times the 30 m grid of the continent.
 const LARGEST_SIDE: usize = 1 << 20;
 
+/// Coordinates beyond this, in any unit, are no place on Earth.
+const LARGEST_COORDINATE: f64 = 1e12;
+
 /// Largest block a file may make us decode at once, in bytes.
 const LARGEST_BLOCK_BYTES: u64 = 256 << 20;
 
@@ -229,10 +232,8 @@ fn read_header(path: &Path, dataset: &Dataset, wanted: Option<usize>) -> Result<
         Err(_) => None,
     };
     let affine = Affine(transform.unwrap_or([0.0, 1.0, 0.0, 0.0, 0.0, -1.0]));
-    if affine.inverse().is_none() || affine.0.iter().any(|v| !v.is_finite()) {
-        return Err(
-            Error::input("a raster's geotransform cannot be inverted").found(format!("{:?}", affine.0))
-        );
+    if affine.inverse().is_none() || affine.0.iter().any(|v| !v.is_finite() || v.abs() > LARGEST_COORDINATE) {
+        return Err(Error::input("a raster's geotransform is impossible").found(format!("{:?}", affine.0)));
     }
     Ok(RasterHeader {
         path: path.to_path_buf(),

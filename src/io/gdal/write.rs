@@ -13,6 +13,23 @@ use crate::io::atomic::AtomicPath;
 use crate::model::grid::Grid;
 use crate::model::window::{BLOCK, Window};
 
+/// Closes a dataset and tells what went wrong while it was flushed: before 3.7 GDAL's close always succeeds, a full
+/// disk included.
+#[expect(unsafe_code, reason = "GDAL's last error has no safe wrapper")]
+fn close(dataset: gdal::Dataset) -> gdal::errors::Result<()> {
+    // SAFETY: both calls touch the calling thread's error state only; the message is copied at once.
+    unsafe { gdal_sys::CPLErrorReset() };
+    dataset.close()?;
+    let class = unsafe { gdal_sys::CPLGetLastErrorType() };
+    if class < gdal_sys::CPLErr::CE_Failure {
+        return Ok(());
+    }
+    // SAFETY: as above.
+    let msg =
+        unsafe { std::ffi::CStr::from_ptr(gdal_sys::CPLGetLastErrorMsg()).to_string_lossy().into_owned() };
+    Err(gdal::errors::GdalError::CplError { class, number: 0, msg })
+}
+
 /// Writes a tiled, DEFLATE-compressed uint8 GeoTIFF row of blocks by row of blocks.
 ///
 /// `rows_of` yields the cells of a window as wide as the grid and at most one block high. `nodata` is what the file
@@ -63,6 +80,6 @@ pub fn write_tiled(
         let mut buffer = Buffer::new((window.cols, window.rows), values);
         band.write((0, top as isize), (window.cols, window.rows), &mut buffer).map_err(failed)?;
     }
-    dataset.close().map_err(failed)?;
+    close(dataset).map_err(failed)?;
     target.commit()
 }
