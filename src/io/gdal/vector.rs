@@ -54,7 +54,7 @@ pub struct BurnedZones {
 /// Opens a polygon layer and takes it to a CRS. Equal keys are one zone.
 ///
 /// Straight edges are straight in the layer's own CRS. Before they are taken to another one they are cut so finely
-/// that the chords stray less than a hundredth of `cell_m` from them.
+/// that the chords stray less than a ten-thousandth of `cell_m` from them.
 ///
 /// # Errors
 /// Input: no such file, no layer of an allowed format, no such field, a feature that is no polygon or has no key, no
@@ -158,11 +158,15 @@ fn read_features(
     Ok(FeatureLayer { keys, features, crs, files: files_of(&dataset, path) })
 }
 
-/// The longest edge, in units of a CRS, whose chord strays less than a hundredth of a cell: an arc of length L on a
-/// circle of the Earth's radius R bows by L²/8R.
+/// How far a chord may stray from the edge it stands for, in cells: of ten thousand cells along a border one may
+/// go the other way.
+const LARGEST_STRAY_CELLS: f64 = 1e-4;
+
+/// The longest edge, in units of a CRS, whose chord strays no further than [`LARGEST_STRAY_CELLS`]: an arc of length L
+/// on a circle of the Earth's radius R bows by L²/8R.
 fn longest_edge(crs: &Crs, cell_m: f64) -> f64 {
     const EARTH_RADIUS_M: f64 = 6_371_000.0;
-    let length_m = (8.0 * EARTH_RADIUS_M * cell_m / 100.0).sqrt();
+    let length_m = (8.0 * EARTH_RADIUS_M * cell_m * LARGEST_STRAY_CELLS).sqrt();
     if crs.geographic { (length_m / EARTH_RADIUS_M).to_degrees() } else { length_m / crs.unit_m }
 }
 
