@@ -28,7 +28,7 @@ use crate::model::legend::{ClassCode, Language, Legend, RAW};
 use crate::model::nodata::TagVerdict;
 use crate::model::rule::{NAN_VALUE, Outcome, RuleTable};
 use crate::model::window::Window;
-use crate::plan::extent::misfit_words;
+use crate::plan::misfit::misfit_words;
 
 /// Cells that one thread holds at once: 32 MiB of the widest type.
 const WINDOW_CELLS: usize = 4 << 20;

@@ -11,11 +11,11 @@ use super::file::{
 use super::shipped::{self, NamedGrid};
 use crate::error::{Error, Result};
 use crate::kernel::change::{LARGEST_CODE, Unchanged};
-use crate::kernel::mosaic::NO_SOURCE;
 use crate::kernel::pyramid::Tie;
 use crate::model::crosswalk::Crosswalk;
 use crate::model::epoch::{Epoch, Interval};
 use crate::model::legend::{ClassCode, Language, Legend};
+use crate::model::source::NO_SOURCE;
 use crate::model::window::BLOCK;
 
 /// A job, checked as far as that goes without opening a raster.

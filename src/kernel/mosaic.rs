@@ -8,12 +8,7 @@ use super::ClassValue;
 use super::tabulate::Map;
 use crate::model::legend::{Absence, ClassCode};
 use crate::model::rule::{NOT_COVERED, Outcome, RuleIndex};
-
-/// Position of a source in the job.
-pub type SourceIndex = u8;
-
-/// No source covers the cell.
-pub const NO_SOURCE: SourceIndex = SourceIndex::MAX;
+use crate::model::source::{NO_SOURCE, SourceIndex};
 
 /// One cell of disagreement: who won, who lost, with which classes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use ndarray::ArrayView2;
 
 use super::ClassValue;
-use super::mosaic::SourceIndex;
+
 use crate::model::legend::ClassCode;
+use crate::model::source::SourceIndex;
 
 /// Position of a zone in its layer, counted from 1; 0 is outside every zone.
 pub type ZoneIndex = u32;

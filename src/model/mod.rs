@@ -8,4 +8,5 @@ pub mod legend;
 pub mod matrix;
 pub mod nodata;
 pub mod rule;
+pub mod source;
 pub mod window;

@@ -4,6 +4,7 @@
 
 pub mod extent;
 pub mod fingerprint;
+pub mod misfit;
 pub mod scene;
 pub mod task;
 

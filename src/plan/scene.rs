@@ -4,17 +4,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::InputHeader;
-use super::extent::{misfit_words, no_crs, no_place};
+use super::misfit::{misfit_words, no_crs, no_place};
 use crate::config::file::Resampling;
 use crate::config::job::Job;
 use crate::error::{Error, ErrorKind, Result};
 use crate::io::gdal::{FeatureLayer, RasterHeader, SampleKind, open_features, same_crs};
 use crate::io::proj::{Direction, Operation};
 use crate::kernel::align::wrap_longitudes;
-use crate::kernel::mosaic::SourceIndex;
 use crate::model::grid::{Affine, Fit, Grid, cell_index};
 use crate::model::nodata::TagVerdict;
 use crate::model::rule::{RuleTable, StratumValues};
+use crate::model::source::SourceIndex;
 use crate::model::window::Window;
 
 /// One input raster.

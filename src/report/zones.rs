@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::kernel::mosaic::{NO_SOURCE, SourceIndex};
 use crate::kernel::tabulate::{Joint, JointCounts};
 use crate::model::epoch::Epoch;
+use crate::model::source::{NO_SOURCE, SourceIndex};
 use crate::plan::{OUTSIDE, Plan};
 
 /// One zone of one layer; ordered as tables are.

@@ -20,15 +20,16 @@ use crate::io::gdal::{Pixels, RasterFile, open_raster};
 use crate::io::part::{JointRow, PartFooter, PartTables, PartWriter, RuleCount};
 use crate::io::proj::Direction;
 use crate::io::stop;
+use crate::kernel::ClassValue;
 use crate::kernel::align::{SourceCells, cell_centres, nearest, source_cells, wrap_longitudes};
 use crate::kernel::change::{CHANGE_NODATA, CodeBeyond99, LARGEST_CODE, change};
 use crate::kernel::mosaic::{Mosaic, Overlap};
 use crate::kernel::reclass::{UnknownValues, reclass};
 use crate::kernel::tabulate::{JointCounts, ZoneIndex, tabulate};
-use crate::kernel::{ClassValue, mosaic};
 use crate::model::epoch::Epoch;
 use crate::model::legend::ClassCode;
 use crate::model::rule::{NOT_COVERED, Outcome, RuleIndex};
+use crate::model::source::SourceIndex;
 use crate::model::window::{BLOCK, Window};
 use crate::plan::scene::{Alignment, Scene};
 use crate::plan::task::Task;
@@ -457,7 +458,7 @@ impl TaskTables {
     fn count_rule(
         &mut self,
         epoch: usize,
-        source: mosaic::SourceIndex,
+        source: SourceIndex,
         rule: &crate::model::rule::Rule,
         pixels: u64,
     ) {
