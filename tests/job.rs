@@ -349,6 +349,47 @@ fn sigterm_ends_a_run_resumably_with_exit_75() {
     scratch.ok(&["run", path.to_str().unwrap()]);
 }
 
+/// Runs a job in a process of its own and sends SIGTERM as soon as `moment` is there; the exit code.
+fn terminated_at(job: &Path, moment: &Path) -> Option<i32> {
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_nalcms"))
+        .args(["run", job.to_str().unwrap(), "--threads", "1", "--quiet"])
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    while !moment.exists() && child.try_wait().unwrap().is_none() {
+        std::thread::sleep(std::time::Duration::from_micros(200));
+    }
+    // The process may be gone already; then kill fails and the exit code tells.
+    let _ = std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
+    child.wait().unwrap().code()
+}
+
+#[test]
+fn sigterm_during_merge_publishes_nothing_and_the_next_run_completes_it() {
+    let scratch = big();
+    let whole = sums_of(&scratch, "whole", &BIG_JOB.replace("TASK", "512"), &[]);
+    let job = scratch.write("job.toml", &BIG_JOB.replace("TASK", "512").replace("OUTPUT", "out"));
+    let output = scratch.path("out");
+    let mut stopped = 0;
+    for _ in 0..20 {
+        // All parts are there after the first round; only merge is stopped again and again.
+        let _ = std::fs::remove_dir_all(output.join(".nalcms/staging"));
+        let code = terminated_at(&job, &output.join(".nalcms/staging"));
+        let published = output.join("SHA256SUMS").exists();
+        assert!(
+            matches!((code, published), (Some(75), false) | (Some(0), true)),
+            "{code:?}, published {published}"
+        );
+        stopped += usize::from(code == Some(75));
+        if published {
+            break;
+        }
+    }
+    assert!(stopped > 0, "SIGTERM never met the merge");
+    scratch.ok(&["run", "job.toml"]);
+    assert_eq!(checksums(&output), whole);
+}
+
 #[test]
 fn maps_in_longitude_and_latitude_join_maps_on_the_plane_run_after_run() {
     let scratch = Scratch::new();

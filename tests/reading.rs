@@ -190,3 +190,13 @@ fn nodata_tags_at_the_ends_of_their_types_are_true() {
     assert_eq!(read_as_nalcms::<u32>(&far(4_294_967_295.0), &[&[1, u32::MAX]]), [1, 0]);
     assert_eq!(read_as_nalcms::<f32>(&far(f64::from(f32::MIN)), &[&[1.0, f32::MIN]]), [1, 0]);
 }
+
+#[test]
+fn a_float_map_whose_only_nodata_is_nan_gets_a_nodata_value_of_its_own() {
+    let scratch = Scratch::new();
+    Drawing::default().draw::<f32>(&scratch.path("in.tif"), &[&[7.0, f32::NAN], &[-3.0, 7.0]]);
+    scratch.ok(&["mosaic", "in.tif", "-o", "out.tif", "--legend", "raw"]);
+    assert_eq!(cells(&scratch.path("out.tif")), [7, i32::MIN, -3, 7]);
+    let dataset = gdal::Dataset::open(scratch.path("out.tif")).unwrap();
+    assert_eq!(dataset.rasterband(1).unwrap().no_data_value(), Some(f64::from(i32::MIN)));
+}

@@ -275,6 +275,61 @@ fn an_error_is_one_json_document_when_json_was_asked_for() {
 }
 
 #[test]
+fn a_mistyped_flag_is_one_json_document_too() {
+    let run = sound().nalcms(&["run", "job.toml", "--json", "--thread", "2"]);
+    let error: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!((run.code, error["kind"].as_str()), (2, Some("usage")));
+    assert!(error["error"].as_str().unwrap().contains("--thread"), "{error}");
+    assert!(error["help"].as_str().unwrap().contains("--threads"), "{error}");
+}
+
+#[test]
+fn the_least_32_bit_number_is_no_class_unless_it_is_the_nodata_tag() {
+    let scratch = sound();
+    let least = i32::MIN;
+    on_lattice().draw::<i32>(&scratch.path("b.tif"), &[&[11, 21], &[least, 11]]);
+    scratch
+        .nalcms(&["run", "job.toml"])
+        .refused(3, &["-2147483648 is no class code", "b.tif", "row 1, column 0"]);
+    let raw = ["mosaic", "b.tif", "-o", "m.tif", "--legend", "raw"];
+    scratch.nalcms(&raw).refused(3, &["-2147483648 is no class code"]);
+    Drawing { nodata: Some(least.into()), ..on_lattice() }
+        .draw::<i32>(&scratch.path("b.tif"), &[&[11, 21], &[least, 11]]);
+    scratch.ok(&raw);
+    assert_eq!(support::cells(&scratch.path("m.tif")), [11, 21, least, 11]);
+}
+
+#[test]
+fn a_value_beyond_32_bits_is_told_apart_from_a_fraction() {
+    let scratch = sound();
+    on_lattice().draw::<f32>(&scratch.path("b.tif"), &[&[11.0, 21.0], &[3e9, 11.0]]);
+    scratch.nalcms(&["run", "job.toml"]).refused(3, &["too large", "3000000000 at row 1, column 0"]);
+}
+
+#[test]
+fn plan_foretells_what_run_refuses_and_the_room_it_needs() {
+    let scratch = sound();
+    let plan = |code: i32| -> serde_json::Value {
+        let run = scratch.nalcms(&["plan", "job.toml", "--json"]);
+        assert_eq!(run.code, code, "{}", run.stderr);
+        serde_json::from_str(&run.stdout).unwrap()
+    };
+    let sizes = ["a.tif", "b.tif"].map(|name| std::fs::metadata(scratch.path(name)).unwrap().len());
+    let calm = plan(0);
+    assert_eq!(calm["bytes"]["inputs"].as_u64(), Some(sizes.iter().sum()));
+    assert!(
+        calm["bytes"]["outputs_about"].as_u64().unwrap() > 0 && calm["bytes"]["free"].as_u64().unwrap() > 0
+    );
+    assert_eq!(calm["obstacles"].as_array().unwrap().len(), 0);
+
+    scratch.write("out/notes.txt", "mine");
+    scratch.write("job.toml", &format!("{JOB}[compute]\nmemory_mib = 64\ntask_cells = 8192\n"));
+    let obstacles = plan(1)["obstacles"].to_string();
+    assert!(obstacles.contains("more memory than the job allows"), "{obstacles}");
+    assert!(obstacles.contains("files that are not of this program"), "{obstacles}");
+}
+
+#[test]
 fn a_raster_with_a_crs_but_no_place_is_refused() {
     let scratch = sound();
     let driver = gdal::DriverManager::get_driver_by_name("GTiff").unwrap();

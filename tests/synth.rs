@@ -268,3 +268,20 @@ fn fixtures_are_what_their_script_makes_and_the_demo_runs_on_them() {
         assert!(of_zone.map(pixels).sum::<u64>() > 0, "{key}");
     }
 }
+
+#[test]
+fn a_disk_that_takes_no_more_ends_with_exit_4_and_no_half_file() {
+    let folder = tempfile::tempdir().unwrap();
+    // No file may grow beyond 8 blocks of 512 bytes, as on a disk with no more room; the signal that goes with it is
+    // ignored so that the write itself fails.
+    let limited = "trap '' XFSZ; ulimit -f 8; exec \"$0\" synth -o maps --size 1500x1500 --years 2010";
+    let output = std::process::Command::new("sh")
+        .args(["-c", limited, env!("CARGO_BIN_EXE_nalcms")])
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(4), "{stderr}");
+    assert!(stderr.contains("cannot be written"), "{stderr}");
+    assert!(files(&folder.path().join("maps")).is_empty(), "{:?}", files(&folder.path().join("maps")));
+}

@@ -120,7 +120,7 @@ fn change(args: &ChangeArgs) -> Result<Answer> {
     }
     let plan = Plan::of(stage.job(args.output.clone(), &args.options)?)?;
     let progress = args.options.compute.progress(&args.options.talk);
-    let finished = execute(&plan, &progress, args.options.overwrite, args.options.talk.quiet)?;
+    let finished = execute(&plan, &progress, args.options.overwrite, &args.options.talk)?;
     let joints = finished.merged.totals.pairs.iter().flatten();
     let (mut valid, mut changed) = (0u64, 0u64);
     for (joint, pixels) in joints.filter(|(joint, _)| joint.from.is_some() && joint.to.is_some()) {

@@ -91,10 +91,14 @@ pub fn command() -> Command {
 
 /// Parses the command line, runs the verb, prints, and chooses the exit code.
 pub fn dispatch(arguments: impl Iterator<Item = OsString>) -> ExitCode {
-    let matches = match command().try_get_matches_from(arguments) {
+    let arguments: Vec<OsString> = arguments.collect();
+    let matches = match command().try_get_matches_from(&arguments) {
         Ok(matches) => matches,
         Err(error) => {
             // Help and version come this way too, with exit code 0 and on stdout.
+            if error.use_stderr() && arguments.iter().any(|argument| argument == "--json") {
+                let _ = print(&pretty(&usage(&error).to_json()));
+            }
             let _ = error.print();
             return ExitCode::from(error.exit_code() as u8);
         }
@@ -122,6 +126,14 @@ pub fn dispatch(arguments: impl Iterator<Item = OsString>) -> ExitCode {
             ExitCode::from(error.kind().exit_code())
         }
     }
+}
+
+/// What the parser of the command line has to say, for `--json`: its first line, then the rest.
+fn usage(error: &clap::Error) -> Error {
+    let text = error.render().to_string();
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let what = lines.next().unwrap_or_default();
+    Error::usage(what.strip_prefix("error: ").unwrap_or(what)).help(lines.collect::<Vec<_>>().join("\n"))
 }
 
 /// Runs a verb; a panic is a bug and ends with its exit code, not with the runtime's.

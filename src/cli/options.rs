@@ -14,7 +14,7 @@ pub struct TalkOptions {
     /// Say nothing but errors
     #[arg(long, short)]
     pub quiet: bool,
-    /// Say more
+    /// Say more: every input as understood, in full
     #[arg(long, short, action = clap::ArgAction::Count)]
     pub verbose: u8,
 }

@@ -10,7 +10,8 @@ use super::{Answer, Verb};
 use crate::config::job::Job;
 use crate::error::{Error, Result};
 use crate::io::atomic::write_bytes;
-use crate::plan::{Plan, Scene};
+use crate::plan::{EpochPlan, Plan, Scene};
+use crate::run::forecast::Forecast;
 use crate::run::workers;
 
 pub static VERB: Verb = Verb {
@@ -43,14 +44,15 @@ fn plan(args: &PlanArgs) -> Result<Answer> {
     let mut job = Job::read(&args.job)?;
     args.compute.overlay(&mut job.compute);
     let plan = Plan::of(job)?;
-    let json = as_json(&plan);
+    let forecast = Forecast::of(&plan);
+    let json = as_json(&plan, &forecast);
     if let Some(path) = &args.output {
         write_bytes(path, format!("{json:#}\n").as_bytes())?;
     }
-    Ok(Answer { text: as_text(&plan), json, finding: false })
+    Ok(Answer { text: as_text(&plan, &forecast), json, finding: !forecast.obstacles.is_empty() })
 }
 
-fn as_text(plan: &Plan) -> String {
+fn as_text(plan: &Plan, forecast: &Forecast) -> String {
     let grid = &plan.grid;
     let crs = grid.crs.as_ref().map_or("no CRS".to_string(), |c| format!("{} ({})", c.name, c.ellipsoid));
     let mut text = format!(
@@ -64,20 +66,16 @@ fn as_text(plan: &Plan) -> String {
         grid.bounds(),
         plan.area.method()
     );
-    for epoch in &plan.epochs {
-        text += &format!("{}\n", epoch.year);
-        for scene in &epoch.scenes {
-            text += &scene_text(plan, epoch.year, scene);
-        }
-    }
+    text += &inputs_text(plan);
     let pairs: Vec<String> = plan.pairs.iter().map(ToString::to_string).collect();
     text += &format!("change: {}\n", if pairs.is_empty() { "none".into() } else { pairs.join(", ") });
     if let Some(zones) = &plan.zones {
         text += &format!(
-            "zones: {} polygons, {} zones, from {}\n",
+            "zones: {} polygons, {} zones, from {}{}\n",
             zones.features.len(),
             zones.keys.len(),
-            zones.crs.name
+            zones.crs.name,
+            zones.operation.as_ref().map_or(String::new(), |operation| format!(" by {}", operation.name))
         );
     }
     text += &format!(
@@ -91,10 +89,28 @@ fn as_text(plan: &Plan) -> String {
     for &product in &plan.products {
         text += &format!("writes {}\n", plan.path_of(product));
     }
-    for warning in &plan.warnings {
+    text += &format!(
+        "reads {} MiB, writes about {} MiB twice (parts, outputs)",
+        forecast.input_bytes.div_ceil(1 << 20),
+        forecast.output_bytes.div_ceil(1 << 20)
+    );
+    text += &forecast.free_bytes.map_or("\n".into(), |free| format!("; {} MiB are free\n", free >> 20));
+    for warning in plan.warnings.iter().chain(&forecast.doubts) {
         text += &format!("warning: {warning}\n");
     }
+    for obstacle in &forecast.obstacles {
+        text += &format!("run will refuse this: {obstacle}\n");
+    }
     text
+}
+
+/// Every input of every year, as understood.
+pub fn inputs_text(plan: &Plan) -> String {
+    let epoch = |epoch: &EpochPlan| {
+        let scenes = epoch.scenes.iter().map(|scene| scene_text(plan, epoch.year, scene));
+        format!("{}\n{}", epoch.year, scenes.collect::<String>())
+    };
+    plan.epochs.iter().map(epoch).collect()
 }
 
 fn scene_text(plan: &Plan, year: i32, scene: &Scene) -> String {
@@ -127,7 +143,7 @@ pub fn nodata_words(values: impl Iterator<Item = i32>, tag: &str) -> String {
     format!("{legend}; {tag}")
 }
 
-fn as_json(plan: &Plan) -> Value {
+fn as_json(plan: &Plan, forecast: &Forecast) -> Value {
     let scene = |year: i32, scene: &Scene| {
         let source = &plan.job.sources[usize::from(scene.source)];
         json!({
@@ -146,6 +162,8 @@ fn as_json(plan: &Plan) -> Value {
         "tasks": plan.tasks.iter().map(|t| json!({ "index": t.index, "window": t.window })).collect::<Vec<_>>(),
         "workers": workers(plan), "bytes_per_task": plan.task_bytes(), "overview_levels": plan.levels,
         "outputs": plan.products.iter().map(|p| plan.path_of(*p)).collect::<Vec<_>>(),
-        "warnings": plan.warnings,
+        "bytes": { "inputs": forecast.input_bytes, "outputs_about": forecast.output_bytes, "free": forecast.free_bytes },
+        "warnings": plan.warnings.iter().chain(&forecast.doubts).collect::<Vec<_>>(),
+        "obstacles": forecast.obstacles,
     })
 }

@@ -51,7 +51,7 @@ fn run(args: &RunArgs) -> Result<Answer> {
     let mut job = Job::read(&args.job)?;
     args.compute.overlay(&mut job.compute);
     let plan = Plan::of(job)?;
-    let finished = execute(&plan, &args.compute.progress(&args.talk), args.overwrite, args.talk.quiet)?;
+    let finished = execute(&plan, &args.compute.progress(&args.talk), args.overwrite, &args.talk)?;
     Ok(finished.answer(&plan))
 }
 
@@ -67,12 +67,15 @@ pub struct Finished {
 ///
 /// # Errors
 /// As [`run_tasks`] and [`merge`].
-pub fn execute(plan: &Plan, progress: &Progress, overwrite: bool, quiet: bool) -> Result<Finished> {
+pub fn execute(plan: &Plan, progress: &Progress, overwrite: bool, talking: &TalkOptions) -> Result<Finished> {
     let folder = OutputFolder::take(&plan.job.output, &plan.job.name, overwrite)?;
-    if !quiet {
+    if talking.verbose > 0 {
+        talk(&super::plan::inputs_text(plan));
+    }
+    if !talking.quiet {
         plan.warnings.iter().for_each(|warning| talk(&format!("warning: {warning}")));
     }
-    thread_pool(plan)?.install(|| work_through(plan, &folder.path, progress, quiet))
+    thread_pool(plan)?.install(|| work_through(plan, &folder.path, progress, talking.quiet))
 }
 
 /// Tasks, merge and provenance, on the pool it is called in.

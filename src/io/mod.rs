@@ -3,6 +3,7 @@
 pub mod atomic;
 pub mod cog;
 pub mod digest;
+pub mod disk;
 pub mod gdal;
 pub mod pam;
 pub mod part;

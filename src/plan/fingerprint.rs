@@ -6,7 +6,7 @@
 //! | target grid, task | CRS (name and PROJ string), affine transform, shape, window |
 //! | scenes that meet the task | SHA-256 of the file, header as understood, source, order, alignment with its PROJ text |
 //! | legends, crosswalks, nodata | codes of the target; the compiled rules of each scene |
-//! | strata, zones | SHA-256 of their files; values and keys |
+//! | strata, zones | SHA-256 of their files; values and keys; the PROJ text that takes them to the cells |
 //! | settings | pairs, unchanged, tie, compression, products |
 //!
 //! Threads, memory, paths, names and colours are not in it; names and colours are in the identity of the merge.
@@ -17,12 +17,13 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Plan, Scene, Task};
 use crate::error::Result;
 use crate::io::atomic::{io_error, write_bytes};
 use crate::io::digest::{sha256, sha256_file};
+use crate::io::gdal::FeatureLayer;
 use crate::io::stop;
 
 /// SHA-256 of every input file of a plan.
@@ -40,8 +41,7 @@ impl InputHashes {
             .and_then(|bytes| serde_json::from_slice(&bytes).ok())
             .unwrap_or_default();
         let scenes = plan.epochs.iter().flat_map(|e| &e.scenes);
-        let strata = scenes.clone().flat_map(|s| &s.strata).map(|layer| &layer.polygons);
-        let layers = strata.chain(&plan.zones).flat_map(|polygons| polygons.files.clone());
+        let layers = plan.polygon_layers().flat_map(|polygons| polygons.files.clone());
         let mut paths: Vec<PathBuf> = scenes.flat_map(|s| s.header.files.clone()).chain(layers).collect();
         paths.sort();
         paths.dedup();
@@ -85,10 +85,15 @@ fn stamp(path: &Path, metadata: &Metadata) -> String {
     format!("{} {} {}.{} {}", path.display(), metadata.len(), time.0, time.1, metadata.ino())
 }
 
+/// What of a polygon layer decides which cells it holds.
+fn layer_facts(polygons: &FeatureLayer, hashes: &InputHashes) -> Value {
+    json!([hashes.all(&polygons.files), polygons.operation.as_ref().map(|o| (&o.name, &o.text))])
+}
+
 /// What all tasks of a plan share.
 pub fn common(plan: &Plan, hashes: &InputHashes) -> String {
     let job = &plan.job;
-    let zones = plan.zones.as_ref().map(|polygons| hashes.all(&polygons.files));
+    let zones = plan.zones.as_ref().map(|polygons| layer_facts(polygons, hashes));
     let facts = json!({
         "version": env!("CARGO_PKG_VERSION"),
         "gdal": crate::io::gdal::version(),
@@ -121,7 +126,7 @@ pub fn task_id(plan: &Plan, task: &Task, common: &str, hashes: &InputHashes) -> 
             scene.source,
             scene.alignment.identity(),
             sha256(format!("{:?}", scene.rules)),
-            scene.strata.iter().map(|s| hashes.all(&s.polygons.files)).collect::<Vec<_>>(),
+            scene.strata.iter().map(|s| layer_facts(&s.polygons, hashes)).collect::<Vec<_>>(),
         ])
     };
     let epochs: Vec<Vec<_>> = task

@@ -20,6 +20,7 @@ use crate::model::area::CellArea;
 use crate::model::epoch::{Epoch, Interval};
 use crate::model::grid::Grid;
 use crate::model::legend::ClassCode;
+use crate::model::nodata::TagVerdict;
 use crate::model::rule::{NAN_VALUE, StratumValues};
 use scene::Surveyor;
 
@@ -159,6 +160,13 @@ impl Plan {
     /// Position of an epoch.
     pub fn epoch(&self, year: Epoch) -> Option<usize> {
         self.epochs.iter().position(|e| e.year == year)
+    }
+
+    /// Every polygon layer in use: zones and the strata of all scenes, once for each CRS it was taken to.
+    pub fn polygon_layers(&self) -> impl Iterator<Item = &FeatureLayer> {
+        let scenes = self.epochs.iter().flat_map(|epoch| &epoch.scenes);
+        let strata = scenes.flat_map(|scene| &scene.strata).map(|layer| &layer.polygons);
+        strata.chain(&self.zones).map(Arc::as_ref)
     }
 
     /// Overview levels whose blocks lie wholly in one task: 512 x 2^n cells hold blocks up to level n.
@@ -331,17 +339,19 @@ fn storage(job: &Job, headers: &[InputHeader], warnings: &mut Vec<String>) -> Re
     let given = job.sources.iter().flat_map(|s| s.maps.values()).find_map(|m| m.nodata);
     let range = first.header.sample.range();
     let signed_byte = first.header.sample == SampleKind::I8;
-    let verdict = |h: &InputHeader| {
-        crate::model::nodata::TagVerdict::judge(&job.target, h.header.nodata_tag, range, signed_byte).adds()
-    };
-    let tags: BTreeSet<Option<ClassCode>> = headers.iter().map(verdict).collect();
+    let verdict = |h: &InputHeader| TagVerdict::judge(&job.target, h.header.nodata_tag, range, signed_byte);
+    let tags: BTreeSet<Option<ClassCode>> = headers.iter().map(|h| verdict(h).adds()).collect();
     if given.is_none() && tags.len() > 1 {
         let told = |tag: &Option<ClassCode>| tag.map_or("none".to_string(), |t| t.to_string());
         return Err(Error::input("rasters without a legend must share a nodata value")
             .found(tags.iter().map(told).collect::<Vec<_>>().join(", "))
             .help("give the one that holds for all: --nodata VALUE"));
     }
-    let stored_nodata = given.or(tags.into_iter().next().flatten()).map(i64::from);
+    // What is not written in its own type, or has a nodata value that no class can be, is written with ours.
+    let beyond = |h: &InputHeader| matches!(verdict(h), TagVerdict::BeyondClasses { .. });
+    let converted = sample == SampleType::I32 && first.header.sample != SampleKind::I32;
+    let ours = (converted || headers.iter().any(beyond)).then_some(NAN_VALUE);
+    let stored_nodata = given.or(tags.into_iter().next().flatten()).or(ours).map(i64::from);
     Ok(Storage { bytes: false, sample, nodata: NAN_VALUE, stored_nodata })
 }
 

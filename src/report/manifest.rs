@@ -1,6 +1,6 @@
 //! run.json: where every number comes from.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
@@ -158,7 +158,14 @@ fn inputs(plan: &Plan, hashes: &InputHashes) -> Vec<Value> {
 fn layers(plan: &Plan, hashes: &InputHashes) -> Vec<Value> {
     let layers = plan.job.zones.iter().chain(plan.job.strata.values());
     layers
-        .map(|l| json!({ "id": l.id, "path": l.path, "key": l.key, "sha256": hashes.get(&l.path) }))
+        .map(|l| {
+            let used = plan.polygon_layers().filter(|polygons| polygons.path == l.path);
+            let operations: BTreeSet<&str> =
+                used.filter_map(|p| Some(p.operation.as_ref()?.text.as_str())).collect();
+            json!({
+                "id": l.id, "path": l.path, "key": l.key, "sha256": hashes.get(&l.path), "proj": operations,
+            })
+        })
         .collect()
 }
 

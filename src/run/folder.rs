@@ -31,13 +31,10 @@ impl OutputFolder {
     /// Io: it cannot be made, or another process works in it. Usage: it belongs to another job, or holds files of
     /// somebody else, and `overwrite` was not said.
     pub fn take(path: &Path, job: &str, overwrite: bool) -> Result<Self> {
-        let work = work_folder(path);
-        let foreign = !work.exists() && path.read_dir().is_ok_and(|mut entries| entries.next().is_some());
-        if foreign && !overwrite {
-            return Err(Error::usage("the output folder holds files that are not of this program")
-                .at(path.display())
-                .help("choose another folder, or say --overwrite to write into this one"));
+        if !overwrite {
+            refuse_foreign(path, job)?;
         }
+        let work = work_folder(path);
         make_folder(&work.join("parts"))?;
         let lock_path = work.join("lock");
         let lock = File::options().create(true).truncate(false).write(true).open(&lock_path);
@@ -58,25 +55,44 @@ impl OutputFolder {
                 remove_leftovers(&folder)?;
             }
         }
-        let owner_path = work.join("job.json");
-        let owner =
-            std::fs::read(&owner_path).ok().and_then(|bytes| serde_json::from_slice::<Owner>(&bytes).ok());
-        match owner {
-            Some(owner) if owner.job != job && !overwrite => {
-                return Err(Error::usage("the output folder belongs to another job")
-                    .at(path.display())
-                    .found(format!("job `{}`", owner.job))
-                    .expected(format!("job `{job}`"))
-                    .help("choose another folder, or say --overwrite to take this one over"));
-            }
-            Some(owner) if owner.job == job => {}
-            _ => {
-                let owner =
-                    serde_json::to_vec(&Owner { job: job.into() }).map_err(|e| Error::bug(e.to_string()))?;
-                write_bytes(&owner_path, &owner)?;
-            }
+        // Whoever waited for the lock may find that the folder changed hands.
+        if !overwrite {
+            refuse_foreign(path, job)?;
+        }
+        if owner(&work).is_none_or(|owner| owner.job != job) {
+            let owner =
+                serde_json::to_vec(&Owner { job: job.into() }).map_err(|e| Error::bug(e.to_string()))?;
+            write_bytes(&work.join(OWNER), &owner)?;
         }
         Ok(Self { path: path.to_path_buf(), _lock: lock })
+    }
+}
+
+/// File that says whose folder it is.
+const OWNER: &str = "job.json";
+
+fn owner(work: &Path) -> Option<Owner> {
+    serde_json::from_slice(&std::fs::read(work.join(OWNER)).ok()?).ok()
+}
+
+/// Whether a job may write into a folder unasked.
+///
+/// # Errors
+/// Usage: it belongs to another job, or holds files of somebody else.
+pub fn refuse_foreign(path: &Path, job: &str) -> Result<()> {
+    let work = work_folder(path);
+    if !work.exists() && path.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
+        return Err(Error::usage("the output folder holds files that are not of this program")
+            .at(path.display())
+            .help("choose another folder, or say --overwrite to write into this one"));
+    }
+    match owner(&work) {
+        Some(owner) if owner.job != job => Err(Error::usage("the output folder belongs to another job")
+            .at(path.display())
+            .found(format!("job `{}`", owner.job))
+            .expected(format!("job `{job}`"))
+            .help("choose another folder, or say --overwrite to take this one over")),
+        _ => Ok(()),
     }
 }
 

@@ -62,11 +62,8 @@ pub fn merge(
     provenance: impl FnOnce(&Merged) -> Result<()>,
 ) -> Result<Merged> {
     refuse_gaps(plan, ledger)?;
-    let parts = open_parts(plan, ledger)?;
     let mut totals = Totals::new(plan.epochs.len(), plan.pairs.len());
-    for part in &parts {
-        totals.add(&part.footer.tables);
-    }
+    let parts = open_parts(plan, ledger, &mut totals)?;
     let work = work_folder(output);
     let record_path = work.join("merged.json");
     let identity = identity(plan, ledger);
@@ -122,14 +119,17 @@ fn refuse_gaps(plan: &Plan, ledger: &Ledger) -> Result<()> {
         .help("run the job first; nothing was published"))
 }
 
-fn open_parts(plan: &Plan, ledger: &Ledger) -> Result<Vec<Part>> {
-    let open = |task| {
+/// Opens all parts and adds up their tables; of a part only where its blocks stand is kept.
+fn open_parts(plan: &Plan, ledger: &Ledger, totals: &mut Totals) -> Result<Vec<Part>> {
+    let mut open = |task| {
         let path = ledger.part_path(task);
-        Part::open(&path, false).map_err(|_| {
+        let mut part = Part::open(&path, false).map_err(|_| {
             Error::new(ErrorKind::Io, "a part vanished").at(path.display()).help("run the job again")
-        })
+        })?;
+        totals.add(&std::mem::take(&mut part.footer.tables));
+        Ok(part)
     };
-    plan.tasks.iter().map(open).collect()
+    plan.tasks.iter().map(&mut open).collect()
 }
 
 /// Hash of everything that can change a byte of the outputs.

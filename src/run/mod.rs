@@ -2,10 +2,10 @@
 
 pub mod encode;
 pub mod folder;
+pub mod forecast;
 pub mod ledger;
 pub mod merge;
 pub mod outside;
-
 pub mod task;
 
 use std::collections::BTreeMap;

@@ -4,6 +4,7 @@ mod crs;
 mod raster;
 mod template;
 mod vector;
+mod wkb;
 mod write;
 
 pub use crs::{crs_from_wkt, same_crs};

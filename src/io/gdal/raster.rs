@@ -291,7 +291,12 @@ impl RasterFile {
             SampleKind::I8 => {
                 Pixels::Codes(array(cells!(u8).into_iter().map(|v| i32::from(v as i8)).collect())?)
             }
-            SampleKind::U16 | SampleKind::I16 | SampleKind::I32 => Pixels::Codes(array(cells!(i32))?),
+            SampleKind::U16 | SampleKind::I16 => Pixels::Codes(array(cells!(i32))?),
+            SampleKind::I32 => {
+                let codes = cells!(i32);
+                refuse_undeclared_minimum(&codes, window, header.nodata_tag).map_err(|e| e.at(place()))?;
+                Pixels::Codes(array(codes)?)
+            }
             SampleKind::U32 | SampleKind::F32 | SampleKind::F64 => {
                 let values = cells!(f64);
                 let codes = whole_numbers(&values, window, header.nodata_tag).map_err(|e| e.at(place()))?;
@@ -354,6 +359,27 @@ impl RasterFile {
     }
 }
 
+/// The least 32-bit number stands for "no data" inside the program; a file that does not mean that must not hold it.
+fn refuse_undeclared_minimum(codes: &[i32], window: &Window, tag: Option<f64>) -> Result<()> {
+    if tag == Some(f64::from(NAN_VALUE)) {
+        return Ok(());
+    }
+    match codes.iter().position(|code| *code == NAN_VALUE) {
+        None => Ok(()),
+        Some(i) => Err(Error::input(format!("the value {NAN_VALUE} is no class code"))
+            .found(place_in(window, i))
+            .expected("class codes, or the file's nodata tag set to this value")
+            .help(format!(
+                "if it means no data, say so in the file: gdal_edit.py -a_nodata {NAN_VALUE} FILE"
+            ))),
+    }
+}
+
+fn place_in(window: &Window, i: usize) -> String {
+    let (row, col) = (window.row + (i / window.cols) as i64, window.col + (i % window.cols) as i64);
+    format!("row {row}, column {col}")
+}
+
 fn whole_numbers(values: &[f64], window: &Window, tag: Option<f64>) -> Result<Vec<i32>> {
     values
         .iter()
@@ -366,11 +392,20 @@ fn whole_numbers(values: &[f64], window: &Window, tag: Option<f64>) -> Result<Ve
             if value.is_nan() || Some(value) == tag {
                 return Ok(NAN_VALUE);
             }
-            let (row, col) = (window.row + (i / window.cols) as i64, window.col + (i % window.cols) as i64);
-            Err(Error::input("a class value is no whole number")
-                .found(format!("{value} at row {row}, column {col}"))
-                .expected("class codes; NaN counts as nodata")
-                .help("this looks like a continuous raster; classify it first"))
+            let found = format!("{value} at {}", place_in(window, i));
+            Err(if value.fract() == 0.0 {
+                Error::input("a value is no class code: it is too large")
+                    .found(found)
+                    .expected(
+                        "class codes within 32 bits, signed; larger values only as the file's nodata tag",
+                    )
+                    .help("if it means no data, say so in the file: gdal_edit.py -a_nodata VALUE FILE")
+            } else {
+                Error::input("a class value is no whole number")
+                    .found(found)
+                    .expected("class codes; NaN counts as nodata")
+                    .help("this looks like a continuous raster; classify it first")
+            })
         })
         .collect()
 }

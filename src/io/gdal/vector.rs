@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use gdal::raster::rasterize;
-use gdal::spatial_ref::CoordTransform;
 use gdal::vector::{Geometry, LayerAccess};
 use gdal::{Dataset, DatasetOptions, DriverManager, GdalOpenFlags};
 use ndarray::{Array2, s};
 
-use super::crs::{describe, same_crs, spatial_ref};
+use super::crs::{describe, same_crs};
 use super::raster::{files_of, gdal_text};
+use super::wkb;
 use crate::error::{Error, Result};
+use crate::io::proj::{Direction, Operation};
 use crate::model::grid::{Crs, Grid};
 use crate::model::window::{BLOCK, Window};
 
@@ -32,12 +33,16 @@ pub struct Feature {
 /// A polygon layer, ready to burn.
 #[derive(Debug, Clone)]
 pub struct FeatureLayer {
+    /// The file.
+    pub path: PathBuf,
     /// Distinct keys as text, with the name that goes with each, in file order of first sight.
     pub keys: Vec<(String, String)>,
     /// Polygons in file order.
     pub features: Vec<Feature>,
     /// The layer's own CRS.
     pub crs: Crs,
+    /// What took its polygons to the CRS of the grid; `None` where the two are the same.
+    pub operation: Option<Operation>,
     /// All files that hold it: a Shapefile's keys are not in its .shp.
     pub files: Vec<PathBuf>,
 }
@@ -53,6 +58,7 @@ pub struct BurnedZones {
 
 /// Opens a polygon layer and takes it to a CRS. Equal keys are one zone.
 ///
+/// One operation, chosen for the middle of the layer, takes all its points, as one takes all cells of a raster.
 /// Straight edges are straight in the layer's own CRS. Before they are taken to another one they are cut so finely
 /// that the chords stray less than a ten-thousandth of `cell_m` from them.
 ///
@@ -103,9 +109,14 @@ fn read_features(
         Error::input("a polygon layer has no CRS").help("define it, e.g. ogr2ogr -a_srs EPSG:4326 OUT IN")
     })?;
     let crs = describe(&own)?;
-    let (own, onto) = (spatial_ref(&crs.wkt)?, spatial_ref(&target.wkt)?);
-    let transform = CoordTransform::new(&own, &onto).map_err(|e| refused(&e))?;
-    let own_is_other = !same_crs(&crs, target)?;
+    let operation = match same_crs(&crs, target)? {
+        true => None,
+        false => {
+            let extent = layer.get_extent().map_err(|_| no_polygon())?;
+            let (x, y) = ((extent.MinX + extent.MaxX) / 2.0, (extent.MinY + extent.MaxY) / 2.0);
+            Some(Operation::choose(&crs, target, x, y)?)
+        }
+    };
     let fields: Vec<String> = layer.defn().fields().map(|f| f.name()).collect();
     let column = |field: &str| {
         fields.iter().position(|f| f == field).ok_or_else(|| {
@@ -129,15 +140,18 @@ fn read_features(
             return Err(Error::input(format!("feature {position} (`{key}`) is no polygon"))
                 .found(geometry.geometry_name()));
         }
-        let mut geometry = geometry.clone();
-        if own_is_other {
-            segmentize(&mut geometry, longest_edge(&crs, cell_m));
-        }
-        geometry.transform_inplace(&transform).map_err(|e| {
-            Error::input(format!("the polygon of `{key}` cannot be taken to {}", target.name))
-                .found(gdal_text(&e))
+        let longest = operation.as_ref().map(|_| longest_edge(&crs, cell_m));
+        let mut polygon = straight_edges(geometry, longest).ok_or_else(|| {
+            Error::input(format!("the polygon of `{key}` cannot be made of straight edges"))
         })?;
-        let bounds = geometry.envelope();
+        if let Some(operation) = &operation {
+            wkb::map_points(&mut polygon, |xs, ys| operation.transform(Direction::Forward, xs, ys))?;
+        }
+        let envelope = wkb::envelope(&polygon)?;
+        if envelope.iter().any(|v| !v.is_finite()) {
+            return Err(Error::input(format!("the polygon of `{key}` has no place in {}", target.name))
+                .help("clip the layer to the region that the CRS serves"));
+        }
         let named = match name_column {
             Some(column) => text(column)?.unwrap_or_default(),
             None => String::new(),
@@ -146,16 +160,17 @@ fn read_features(
             keys.push((key, named));
             (keys.len() - 1) as u32
         });
-        features.push(Feature {
-            key: number,
-            wkb: geometry.wkb().map_err(|e| refused(&e))?,
-            envelope: [bounds.MinX, bounds.MinY, bounds.MaxX, bounds.MaxY],
-        });
+        features.push(Feature { key: number, wkb: polygon, envelope });
     }
     if features.is_empty() {
-        return Err(Error::input("a polygon layer has no polygon"));
+        return Err(no_polygon());
     }
-    Ok(FeatureLayer { keys, features, crs, files: files_of(&dataset, path) })
+    let (path, files) = (path.to_path_buf(), files_of(&dataset, path));
+    Ok(FeatureLayer { path, keys, features, crs, operation, files })
+}
+
+fn no_polygon() -> Error {
+    Error::input("a polygon layer has no polygon")
 }
 
 /// How far a chord may stray from the edge it stands for, in cells: of ten thousand cells along a border one may
@@ -170,11 +185,27 @@ fn longest_edge(crs: &Crs, cell_m: f64) -> f64 {
     if crs.geographic { (length_m / EARTH_RADIUS_M).to_degrees() } else { length_m / crs.unit_m }
 }
 
-/// Cuts the edges of a geometry so that none is longer than `longest`.
-#[expect(unsafe_code, reason = "OGR's segmentize has no safe wrapper")]
-fn segmentize(geometry: &mut Geometry, longest: f64) {
-    // SAFETY: the geometry is ours alone and lives through the call.
-    unsafe { gdal_sys::OGR_G_Segmentize(geometry.c_geometry(), longest) }
+/// A polygon as little-endian well-known binary of plain x and y: arcs made of straight edges, none longer than
+/// `longest`. `None` where OGR cannot make one.
+#[expect(unsafe_code, reason = "OGR's linear, flat and segmented geometries have no safe wrapper")]
+fn straight_edges(geometry: &Geometry, longest: Option<f64>) -> Option<Vec<u8>> {
+    // SAFETY: the linear geometry is a new object of ours, checked for null and destroyed once at the end; the buffer
+    // has the size that OGR asks for.
+    unsafe {
+        let linear = gdal_sys::OGR_G_GetLinearGeometry(geometry.c_geometry(), 0.0, std::ptr::null_mut());
+        if linear.is_null() {
+            return None;
+        }
+        gdal_sys::OGR_G_FlattenTo2D(linear);
+        if let Some(longest) = longest {
+            gdal_sys::OGR_G_Segmentize(linear, longest);
+        }
+        let mut bytes = vec![0; gdal_sys::OGR_G_WkbSize(linear).max(0) as usize];
+        let order = gdal_sys::OGRwkbByteOrder::wkbNDR;
+        let code = gdal_sys::OGR_G_ExportToIsoWkb(linear, order, bytes.as_mut_ptr());
+        gdal_sys::OGR_G_DestroyGeometry(linear);
+        (code == gdal_sys::OGRErr::OGRERR_NONE).then_some(bytes)
+    }
 }
 
 impl FeatureLayer {

@@ -1,0 +1,136 @@
+//! Points of polygons in well-known binary: where they stand, and taking them elsewhere.
+//!
+//! Source: OGC 06-103r4, section 8.2; only little-endian polygons and multipolygons of plain x and y, as OGR was
+//! asked to write them.
+
+use std::ops::Range;
+
+use crate::error::{Error, Result};
+
+const LITTLE_ENDIAN: u8 = 1;
+const POLYGON: u32 = 3;
+const MULTI_POLYGON: u32 = 6;
+/// Bytes of x and y.
+const POINT: usize = 16;
+
+/// Takes all points of a polygon elsewhere; `carry` gets all x and all y at once and changes them in place.
+///
+/// # Errors
+/// Bug: the bytes are no polygon. Whatever `carry` returns.
+pub fn map_points(
+    polygon: &mut [u8],
+    carry: impl FnOnce(&mut [f64], &mut [f64]) -> Result<()>,
+) -> Result<()> {
+    let rings = rings(polygon)?;
+    let points = rings.iter().flat_map(|ring| polygon[ring.clone()].chunks_exact(POINT)).map(point);
+    let (mut xs, mut ys): (Vec<f64>, Vec<f64>) = points.unzip();
+    carry(&mut xs, &mut ys)?;
+    let mut carried = xs.into_iter().zip(ys);
+    for ring in rings {
+        for (bytes, (x, y)) in polygon[ring].chunks_exact_mut(POINT).zip(carried.by_ref()) {
+            bytes[..8].copy_from_slice(&x.to_le_bytes());
+            bytes[8..].copy_from_slice(&y.to_le_bytes());
+        }
+    }
+    Ok(())
+}
+
+/// The smallest box around a polygon: xmin, ymin, xmax, ymax; not finite where a point is not.
+///
+/// # Errors
+/// Bug: the bytes are no polygon.
+pub fn envelope(polygon: &[u8]) -> Result<[f64; 4]> {
+    let mut bounds = [f64::INFINITY, f64::INFINITY, f64::NEG_INFINITY, f64::NEG_INFINITY];
+    for ring in rings(polygon)? {
+        for (x, y) in polygon[ring].chunks_exact(POINT).map(point) {
+            if !x.is_finite() || !y.is_finite() {
+                return Ok([f64::NAN; 4]);
+            }
+            bounds = [bounds[0].min(x), bounds[1].min(y), bounds[2].max(x), bounds[3].max(y)];
+        }
+    }
+    Ok(bounds)
+}
+
+fn point(bytes: &[u8]) -> (f64, f64) {
+    let number = |at: usize| bytes[at..].first_chunk().map_or(f64::NAN, |b| f64::from_le_bytes(*b));
+    (number(0), number(8))
+}
+
+/// Where the points of each ring stand, in the order of the polygon.
+fn rings(polygon: &[u8]) -> Result<Vec<Range<usize>>> {
+    let mut found = Vec::new();
+    let end = walk(polygon, 0, &mut found);
+    match end {
+        Some(end) if end == polygon.len() => Ok(found),
+        _ => Err(Error::bug("OGR wrote a polygon in a form that was not asked for")),
+    }
+}
+
+fn walk(bytes: &[u8], at: usize, rings: &mut Vec<Range<usize>>) -> Option<usize> {
+    let number = |at: usize| Some(u32::from_le_bytes(*bytes.get(at..)?.first_chunk()?));
+    if *bytes.get(at)? != LITTLE_ENDIAN {
+        return None;
+    }
+    let (kind, members) = (number(at + 1)?, number(at + 5)?);
+    let mut at = at + 9;
+    for _ in 0..members {
+        match kind {
+            POLYGON => {
+                let start = at + 4;
+                at = start.checked_add((number(at)? as usize).checked_mul(POINT)?)?;
+                bytes.get(start..at)?;
+                rings.push(start..at);
+            }
+            MULTI_POLYGON => at = walk(bytes, at, rings)?,
+            _ => return None,
+        }
+    }
+    Some(at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn polygon(points: &[(f64, f64)]) -> Vec<u8> {
+        let mut bytes = vec![LITTLE_ENDIAN, 3, 0, 0, 0, 1, 0, 0, 0, points.len() as u8, 0, 0, 0];
+        for (x, y) in points {
+            bytes.extend(x.to_le_bytes());
+            bytes.extend(y.to_le_bytes());
+        }
+        bytes
+    }
+
+    #[test]
+    fn all_rings_of_all_parts_are_carried_and_bounded() {
+        let parts =
+            [polygon(&[(0.0, 0.0), (1.0, 0.0), (0.0, 2.0)]), polygon(&[(5.0, 5.0), (6.0, 5.0), (5.0, 7.0)])];
+        let mut both = vec![LITTLE_ENDIAN, 6, 0, 0, 0, 2, 0, 0, 0];
+        both.extend(parts.concat());
+        map_points(&mut both, |xs, ys| {
+            xs.iter_mut().for_each(|x| *x += 10.0);
+            ys.iter_mut().for_each(|y| *y = -*y);
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!(envelope(&both).unwrap(), [10.0, -7.0, 16.0, 0.0]);
+        assert_eq!(
+            &both[9..],
+            [
+                polygon(&[(10.0, -0.0), (11.0, -0.0), (10.0, -2.0)]),
+                polygon(&[(15.0, -5.0), (16.0, -5.0), (15.0, -7.0)])
+            ]
+            .concat()
+        );
+    }
+
+    #[test]
+    fn a_point_without_a_place_leaves_no_bounds_and_cut_bytes_are_refused() {
+        let whole = polygon(&[(0.0, 0.0), (f64::INFINITY, 0.0), (0.0, 2.0)]);
+        assert!(envelope(&whole).unwrap()[0].is_nan());
+        for cut in 0..whole.len() {
+            assert!(envelope(&whole[..cut]).is_err());
+        }
+    }
+}

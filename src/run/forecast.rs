@@ -1,0 +1,110 @@
+//! What a run will need, and what will stop it, told before it starts.
+//!
+//! Headers and sizes of files are all that is looked at; cells are not read, so the sizes are estimates.
+
+use std::path::{Path, PathBuf};
+
+use crate::config::file::OutsideGrid;
+use crate::error::Error;
+use crate::io::disk::free_bytes;
+use crate::model::window::Window;
+use crate::plan::scene::Alignment;
+use crate::plan::{Plan, Product};
+
+use super::folder::refuse_foreign;
+use super::refuse_beyond_memory;
+
+/// Needs and obstacles of a run.
+#[derive(Debug, Clone)]
+pub struct Forecast {
+    /// Bytes of all input rasters.
+    pub input_bytes: u64,
+    /// Bytes of all rasters to be written, estimated from how small the inputs are.
+    pub output_bytes: u64,
+    /// Bytes free where the output will lie; `None` where the system does not say.
+    pub free_bytes: Option<u64>,
+    /// What `run` will refuse, each with its remedy.
+    pub obstacles: Vec<String>,
+    /// What may go wrong.
+    pub doubts: Vec<String>,
+}
+
+/// A change raster takes this share of the bytes of a map: most of its cells are alike.
+const CHANGE_SHARE: f64 = 0.2;
+
+/// Overviews of a map add a third of its bytes.
+const WITH_OVERVIEWS: f64 = 4.0 / 3.0;
+
+impl Forecast {
+    /// Looks ahead.
+    pub fn of(plan: &Plan) -> Self {
+        let size = |path: &PathBuf| std::fs::metadata(path).map_or(0, |m| m.len());
+        let scene_bytes = |scene: &crate::plan::Scene| scene.header.files.iter().map(size).sum::<u64>();
+        // Bytes of a cell in the inputs of an epoch, as they are compressed.
+        let density = |epoch: usize| {
+            let scenes = &plan.epochs[epoch].scenes;
+            let cells: u64 = scenes.iter().map(|s| s.header.grid.window().cells()).sum();
+            scenes.iter().map(scene_bytes).sum::<u64>() as f64 / cells.max(1) as f64
+        };
+        let maps = plan.epochs.len().max(1) as f64;
+        let mean = (0..plan.epochs.len()).map(density).sum::<f64>() / maps;
+        let of_product = |product: &Product| match product {
+            Product::Landcover(epoch) => density(*epoch),
+            Product::Change(_) => mean * CHANGE_SHARE,
+        };
+        let cells = plan.grid.window().cells() as f64 * WITH_OVERVIEWS;
+        let output_bytes = plan.products.iter().map(|p| (of_product(p) * cells) as u64).sum();
+        let free_bytes = free_bytes(nearest_folder(&plan.job.output));
+        let scenes = plan.epochs.iter().flat_map(|e| &e.scenes);
+        let mut forecast = Self {
+            input_bytes: scenes.map(scene_bytes).sum(),
+            output_bytes,
+            free_bytes,
+            obstacles: obstacles(plan),
+            doubts: beyond_the_grid(plan),
+        };
+        // Parts stay beside what they were assembled into.
+        if let Some(free) = free_bytes.filter(|free| *free < 2 * output_bytes) {
+            forecast.doubts.push(format!(
+                "{} MiB are free where the output will lie; parts and outputs may take about {} MiB",
+                free >> 20,
+                (2 * output_bytes) >> 20
+            ));
+        }
+        forecast
+    }
+}
+
+fn obstacles(plan: &Plan) -> Vec<String> {
+    let checks = [refuse_beyond_memory(plan), refuse_foreign(&plan.job.output, &plan.job.name)];
+    checks.into_iter().filter_map(|check| check.err().as_ref().map(Error::to_string)).collect()
+}
+
+/// Inputs on the lattice that the grid does not wholly hold; where their cells have a class, `run` refuses them.
+fn beyond_the_grid(plan: &Plan) -> Vec<String> {
+    if plan.job.outside_grid == OutsideGrid::Drop {
+        return Vec::new();
+    }
+    let grid = plan.grid.window();
+    let beyond = |scene: &&crate::plan::Scene| match scene.alignment {
+        Alignment::Copy { row, col } => {
+            let (rows, cols) = (scene.header.grid.rows, scene.header.grid.cols);
+            !grid.contains(&Window { row, col, rows, cols })
+        }
+        Alignment::Nearest { .. } => false,
+    };
+    let scenes = plan.epochs.iter().flat_map(|e| &e.scenes).filter(beyond);
+    scenes
+        .map(|scene| {
+            format!(
+                "{}: reaches beyond the grid; valid cells there are an error unless grid.outside_grid = \"drop\"",
+                scene.header.path.display()
+            )
+        })
+        .collect()
+}
+
+/// The folder itself, or the nearest above it that is there.
+fn nearest_folder(path: &Path) -> &Path {
+    path.ancestors().find(|folder| folder.is_dir()).unwrap_or(Path::new("."))
+}
