@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use ndarray::{ArrayView2, ArrayViewMut1, Axis};
 
 use crate::kernel::ClassValue;
-use crate::kernel::runs::all_equal;
 use crate::model::window::BLOCK;
 
 /// Cells that are compared at once while a run lasts.
@@ -61,11 +60,24 @@ impl<'a, T: ClassValue> Coded<'a, T> {
 
     /// Writes the values of a row of codes.
     pub(super) fn decode(&self, codes: &[u8], line: &mut ArrayViewMut1<T>) {
-        let bytes = line.as_slice_mut().filter(|_| !self.numbered).and_then(T::bytes_mut);
-        match bytes {
-            Some(bytes) => bytes.copy_from_slice(codes),
-            None => line.iter_mut().zip(codes).for_each(|(cell, &code)| *cell = self.value(code)),
+        let Some(cells) = line.as_slice_mut() else {
+            line.iter_mut().zip(codes).for_each(|(cell, &code)| *cell = self.value(code));
+            return;
+        };
+        if let Some(bytes) = T::bytes_mut(cells).filter(|_| !self.numbered) {
+            bytes.copy_from_slice(codes);
+            return;
         }
+        let (strides, rest) = cells.as_chunks_mut::<STRIDE>();
+        let (codes, codes_rest) = codes.as_chunks::<STRIDE>();
+        for (cells, codes) in strides.iter_mut().zip(codes) {
+            if *codes == [codes[0]; STRIDE] {
+                *cells = [self.value(codes[0]); STRIDE];
+            } else {
+                *cells = codes.map(|code| self.value(code));
+            }
+        }
+        rest.iter_mut().zip(codes_rest).for_each(|(cell, &code)| *cell = self.value(code));
     }
 }
 
@@ -95,7 +107,14 @@ impl<T: ClassValue> Coder<T> {
             }
         }
         let nodata = if are_bytes { nodata.code() as u8 } else { 0 };
-        Some(Coded { rows, height, nodata, order: &self.order, values: self.values.first_chunk()?, numbered: !are_bytes })
+        Some(Coded {
+            rows,
+            height,
+            nodata,
+            order: &self.order,
+            values: self.values.first_chunk()?,
+            numbered: !are_bytes,
+        })
     }
 
     /// Fills the plane of codes; nodata is code 0, the others are numbered as they are met.
@@ -104,34 +123,43 @@ impl<T: ClassValue> Coder<T> {
         self.values.push(nodata);
         self.known = BTreeMap::from([(nodata, 0)]);
         self.recent = [None; 256];
-        self.plane.clear();
+        let (height, width) = block.dim();
+        let mut plane = std::mem::take(&mut self.plane);
+        plane.resize(height * width, 0);
         let mut run = (nodata, 0);
-        for line in block.outer_iter() {
-            let copied;
-            let cells = match line.to_slice() {
-                Some(cells) => cells,
-                None => {
-                    copied = line.to_vec();
-                    &copied
-                }
-            };
-            for stride in cells.chunks(STRIDE) {
-                if all_equal(stride, run.0) {
-                    self.plane.extend(std::iter::repeat_n(run.1, stride.len()));
-                    continue;
-                }
-                for &value in stride {
-                    if value != run.0 {
-                        run = (value, self.code_of(value)?);
-                    }
-                    self.plane.push(run.1);
+        let mut copied = Vec::new();
+        for (line, codes) in block.outer_iter().zip(plane.chunks_exact_mut(width)) {
+            let cells = line.to_slice().unwrap_or_else(|| {
+                copied.clear();
+                copied.extend(line.iter().copied());
+                &copied
+            });
+            let (strides, rest) = cells.as_chunks::<STRIDE>();
+            let (codes, codes_rest) = codes.as_chunks_mut::<STRIDE>();
+            for (cells, codes) in strides.iter().zip(codes) {
+                if cells.iter().fold(true, |alike, &cell| alike & (cell == run.0)) {
+                    *codes = [run.1; STRIDE];
+                } else {
+                    self.number_cells(cells, &mut run, codes)?;
                 }
             }
+            self.number_cells(rest, &mut run, codes_rest)?;
         }
+        self.plane = plane;
         for (place, code) in self.known.values().enumerate() {
             self.order[usize::from(*code)] = place as u8;
         }
         self.values.resize(256, nodata);
+        Some(())
+    }
+
+    fn number_cells(&mut self, cells: &[T], run: &mut (T, u8), codes: &mut [u8]) -> Option<()> {
+        for (&value, code) in cells.iter().zip(codes) {
+            if value != run.0 {
+                *run = (value, self.code_of(value)?);
+            }
+            *code = run.1;
+        }
         Some(())
     }
 

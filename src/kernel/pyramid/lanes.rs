@@ -6,7 +6,8 @@
 //! per class of the block in ascending order and the last for nodata, so that adding up four children is adding
 //! vectors. Up to level 4 a byte per lane is enough: 256 cells of one class would not be mixed.
 
-use super::{Tie, TieRow};
+use super::vote::{Counts, add, count, largest, only};
+use super::{BLOCK_LEVELS, Tie, TieRow};
 
 /// A block of codes and where it lies.
 pub(super) struct Block<'a> {
@@ -86,23 +87,6 @@ impl Level {
         }
     }
 
-    /// Calls `f` with the column of each mixed cell of a row.
-    fn each_mixed(flags: &[u8], mut f: impl FnMut(usize)) {
-        let mut visit = |from: usize, mut word: u64| {
-            while word != 0 {
-                f(from + word.trailing_zeros() as usize / 8);
-                word &= word - 1;
-            }
-        };
-        let (words, rest) = flags.as_chunks::<8>();
-        for (position, word) in words.iter().enumerate() {
-            visit(8 * position, u64::from_le_bytes(*word));
-        }
-        for (position, &flag) in rest.iter().enumerate() {
-            visit(8 * words.len() + position, u64::from(flag));
-        }
-    }
-
     /// Level 1: the modes of the mixed cells; marks every code of the block in `seen`.
     pub(super) fn modes_of_block(&mut self, block: &Block, seen: &mut [bool; 256]) {
         // Patches are wider than eight cells: most words repeat the one before.
@@ -119,7 +103,7 @@ impl Level {
         for (row, (pair, (values, mixed))) in block.rows.chunks(2).zip(cells).enumerate() {
             let ties = block.ties_of_row(1, row);
             let (upper, lower) = (pair[0], pair[pair.len() - 1]);
-            Self::each_mixed(mixed, |col| {
+            for col in mixed_cols(mixed) {
                 let tie = |tied| ties.rank(block.lattice_col(1, col), tied);
                 let right = 2 * col + 1;
                 values[col] = if pair.len() == 2 && right < upper.len() {
@@ -128,13 +112,34 @@ impl Level {
                     mode_of_four(four, block, tie)
                 } else {
                     // One row or one column at the edge: two cells, and they differ.
-                    let two = [upper[right - 1], if pair.len() == 2 { lower[right - 1] } else { upper[right] }];
+                    let two =
+                        [upper[right - 1], if pair.len() == 2 { lower[right - 1] } else { upper[right] }];
                     two.iter().for_each(|&code| seen[usize::from(code)] = true);
                     mode_of_few(&two, block, tie)
                 };
-            });
+            }
         }
     }
+}
+
+/// The columns of the mixed cells of a row.
+#[inline]
+fn mixed_cols(flags: &[u8]) -> impl Iterator<Item = usize> {
+    let mut word = 0u64;
+    let mut next = 0;
+    std::iter::from_fn(move || {
+        while word == 0 {
+            let rest = flags.get(next..).filter(|rest| !rest.is_empty())?;
+            word = match rest.first_chunk::<8>() {
+                Some(eight) => u64::from_le_bytes(*eight),
+                None => rest.iter().rev().fold(0, |word, &flag| word << 8 | u64::from(flag)),
+            };
+            next += 8;
+        }
+        let col = next - 8 + word.trailing_zeros() as usize / 8;
+        word &= word - 1;
+        Some(col)
+    })
 }
 
 /// Joins two rows two by two: the upper left value of each square, and whether it holds another beside it.
@@ -158,7 +163,8 @@ fn mode_of_four(cells: [u8; 4], block: &Block, tie: impl FnOnce(usize) -> usize)
     let [a, b, c, d] = cells;
     let same = |x: u8, y: u8| u8::from(x == y);
     let pairs = same(a, b) + same(a, c) + same(a, d) + same(b, c) + same(b, d) + same(c, d);
-    let absent = same(a, block.nodata) + same(b, block.nodata) + same(c, block.nodata) + same(d, block.nodata);
+    let absent =
+        same(a, block.nodata) + same(b, block.nodata) + same(c, block.nodata) + same(d, block.nodata);
     // One pair or three of a kind, and no more than one without data: whoever has a partner wins.
     if absent < 2 && pairs % 2 == 1 {
         return if (a == b) | (a == c) | (a == d) {
@@ -168,6 +174,18 @@ fn mode_of_four(cells: [u8; 4], block: &Block, tie: impl FnOnce(usize) -> usize)
         } else {
             c
         };
+    }
+    if absent == 0 && pairs == 2 {
+        // Two of a kind against two.
+        let other = if a != b {
+            b
+        } else if a != c {
+            c
+        } else {
+            d
+        };
+        let in_order = block.order[usize::from(a)] < block.order[usize::from(other)];
+        return if in_order == (tie(2) == 0) { a } else { other };
     }
     mode_of_few(&cells, block, tie)
 }
@@ -200,122 +218,79 @@ fn mode_of_few(cells: &[u8], block: &Block, tie: impl FnOnce(usize) -> usize) ->
     winners[0]
 }
 
-/// Counts of one cell side by side.
-trait Lane: Copy + Default + Ord + std::ops::AddAssign + Into<u32> {
-    /// Adds a child whose `cells` native cells all have one code.
-    fn add_alike<const L: usize>(counts: &mut [Self; L], lanes: &Numbering<L>, code: u8, cells: usize);
-}
-
-impl Lane for u8 {
-    #[inline]
-    fn add_alike<const L: usize>(counts: &mut [u8; L], lanes: &Numbering<L>, code: u8, cells: usize) {
-        match cells {
-            16 => add(counts, &lanes.sixteen[usize::from(code)]),
-            64 => add(counts, &lanes.sixty_four[usize::from(code)]),
-            _ => counts[usize::from(lanes.lane_of[usize::from(code)])] += cells as u8,
-        }
-    }
-}
-
-impl Lane for u32 {
-    #[inline]
-    fn add_alike<const L: usize>(counts: &mut [u32; L], lanes: &Numbering<L>, code: u8, cells: usize) {
-        counts[usize::from(lanes.lane_of[usize::from(code)])] += cells as u32;
-    }
-}
-
-#[inline]
-fn add<C: Copy, N: From<C> + Copy + std::ops::AddAssign, const L: usize>(sum: &mut [N; L], counts: &[C; L]) {
-    for (sum, &n) in sum.iter_mut().zip(counts) {
-        *sum += N::from(n);
-    }
-}
-
 /// Which lane counts which class.
-struct Numbering<const L: usize> {
+struct Numbering {
     /// Class of each lane, ascending; the last lane is nodata.
-    classes: [u8; L],
+    classes: [u8; 256],
     lane_of: [u8; 256],
-    /// The lanes of one, of 16 and of 64 cells of each code.
-    one: Box<[[u8; L]; 256]>,
-    sixteen: Box<[[u8; L]; 256]>,
-    sixty_four: Box<[[u8; L]; 256]>,
+    last: usize,
 }
 
-impl<const L: usize> Numbering<L> {
-    fn new() -> Self {
-        let units = || Box::new([[0; L]; 256]);
-        Self { classes: [0; L], lane_of: [0; 256], one: units(), sixteen: units(), sixty_four: units() }
-    }
-
-    fn assign(&mut self, classes: &[u8], nodata: u8) {
-        // Lanes nobody has are nodata too: they count nothing and never win.
-        self.classes = [nodata; L];
-        for (lane, code) in classes.iter().copied().enumerate().chain([(L - 1, nodata)]) {
+impl Numbering {
+    fn assign(&mut self, classes: &[u8], nodata: u8, lanes: usize) {
+        self.last = lanes - 1;
+        for (lane, code) in classes.iter().copied().enumerate().chain([(self.last, nodata)]) {
             self.classes[lane] = code;
-            let code = usize::from(code);
-            self.lane_of[code] = lane as u8;
-            for (units, cells) in [(&mut self.one, 1), (&mut self.sixteen, 16), (&mut self.sixty_four, 64)] {
-                units[code] = [0; L];
-                units[code][lane] = cells;
-            }
+            self.lane_of[usize::from(code)] = lane as u8;
         }
     }
 
-    /// The mode by the rule of the parent module.
+    fn lane(&self, code: u8) -> usize {
+        usize::from(self.lane_of[usize::from(code)])
+    }
+
+    /// The mode of small counts by the rule of the parent module.
     #[inline]
-    fn mode<N: Lane>(&self, mut counts: [N; L], cells: usize, tie: impl FnOnce(usize) -> usize) -> u8 {
-        let absent: u32 = counts[L - 1].into();
-        if absent as usize * 2 > cells {
-            return self.classes[L - 1];
+    fn mode<const W: usize>(&self, counts: &Counts<W>, cells: usize, tie: impl FnOnce(usize) -> usize) -> u8 {
+        let absent = count(counts, self.last);
+        if usize::from(absent) * 2 > cells {
+            return self.classes[self.last];
         }
         // Some class has a cell, so nobody takes the emptied lane for a winner.
-        counts[L - 1] = N::default();
-        let most = counts.iter().fold(N::default(), |most, &n| most.max(n));
-        let (mut tied, mut first) = (0, 0);
-        let (chunks, _) = counts.as_chunks::<16>();
-        for (chunk, counts) in chunks.iter().enumerate() {
-            let winners = equal_lanes(counts, most);
-            if tied == 0 {
-                first = 16 * chunk + winners.trailing_zeros() as usize;
-            }
-            tied += winners.count_ones() as usize;
+        let mut valid = *counts;
+        valid[W - 1] &= u64::MAX >> 8;
+        let (most, tied, first) = largest(&valid);
+        if tied == 1 {
+            return self.classes[first];
         }
-        if tied > 1 {
-            let winners = (0..L).filter(|&lane| counts[lane] == most);
-            first = winners.skip(1).nth(tie(tied).wrapping_sub(1)).unwrap_or(first);
+        let mut winners = (first..self.last).filter(|&lane| count(&valid, lane) == most);
+        self.classes[winners.nth(tie(tied)).unwrap_or(first)]
+    }
+
+    /// The same for counts of any size, a lane each.
+    fn mode_of_large(&self, counts: &[u32], cells: usize, tie: impl FnOnce(usize) -> usize) -> u8 {
+        let (absent, valid) = (counts[self.last], &counts[..self.last]);
+        if absent as usize * 2 > cells {
+            return self.classes[self.last];
         }
-        self.classes.get(first).copied().unwrap_or(self.classes[L - 1])
+        let most = valid.iter().copied().max().unwrap_or(0);
+        let tied = valid.iter().filter(|&&n| n == most).count();
+        let rank = if tied == 1 { 0 } else { tie(tied) };
+        let mut winners = (0..self.last).filter(|&lane| valid[lane] == most);
+        self.classes[winners.nth(rank).unwrap_or(self.last)]
     }
 }
 
-/// Bit i is set where lane i is `most`.
-#[inline]
-fn equal_lanes<N: Lane>(counts: &[N; 16], most: N) -> u32 {
-    let equal = counts.map(|n| u8::from(n == most));
-    let (halves, _) = equal.as_chunks::<8>();
-    // The product moves the lowest bit of each byte into the highest byte.
-    let bits = |half: &[u8; 8]| u64::from_le_bytes(*half).wrapping_mul(0x0102_0408_1020_4080) >> 56;
-    halves.iter().rev().fold(0, |mask, half| mask << 8 | bits(half) as u32)
-}
-
-/// Counts of the mixed cells of a level, row by row.
-struct Mixed<N, const L: usize> {
-    counts: Vec<[N; L]>,
+/// Counts of the mixed cells of a level, row by row, behind a head of fixed counts.
+struct Mixed<C> {
+    counts: Vec<C>,
+    head: usize,
     /// Where the counts of each row start.
     row_starts: Vec<usize>,
 }
 
-impl<N, const L: usize> Default for Mixed<N, L> {
-    fn default() -> Self {
-        Self { counts: Vec::new(), row_starts: Vec::new() }
+impl<C: Clone> Mixed<C> {
+    fn new(head: usize, counts: C) -> Self {
+        Self { counts: vec![counts; head], head, row_starts: Vec::new() }
     }
-}
 
-impl<N: Lane, const L: usize> Mixed<N, L> {
     fn clear(&mut self) {
-        self.counts.clear();
+        self.counts.truncate(self.head);
         self.row_starts.clear();
+    }
+
+    fn start_row(&mut self) {
+        self.row_starts.push(self.counts.len());
     }
 
     /// Where the counts under a row of the next level start: those of its upper and of its lower child row.
@@ -323,116 +298,194 @@ impl<N: Lane, const L: usize> Mixed<N, L> {
         let start = |row: usize| self.row_starts.get(row).copied().unwrap_or(self.counts.len());
         [start(2 * row), start(2 * row + 1)]
     }
-
-    /// Counts the cells of level 2 from the block itself.
-    fn count_block(&mut self, block: &Block, lanes: &Numbering<L>, level: &mut Level)
-    where
-        N: From<u8>,
-    {
-        self.clear();
-        let cells = level.values.chunks_exact_mut(level.cols).zip(level.mixed.chunks_exact(level.cols));
-        for ((row, rows), (values, mixed)) in block.rows.chunks(4).enumerate().zip(cells) {
-            self.row_starts.push(self.counts.len());
-            let ties = block.ties_of_row(2, row);
-            Level::each_mixed(mixed, |col| {
-                let mut counts = [0; L];
-                let mut cells = 0;
-                for native in rows {
-                    let native = &native[4 * col..];
-                    if let Some(four) = native.first_chunk::<4>() {
-                        four.iter().for_each(|&code| add(&mut counts, &lanes.one[usize::from(code)]));
-                        cells += 4;
-                    } else {
-                        native.iter().for_each(|&code| add(&mut counts, &lanes.one[usize::from(code)]));
-                        cells += native.len();
-                    }
-                }
-                values[col] = lanes.mode(counts, cells, |tied| ties.rank(block.lattice_col(2, col), tied));
-                self.counts.push(counts.map(N::from));
-            });
-        }
-    }
-
-    /// Counts the cells of a level by adding up those of the level below.
-    fn add_up<C: Lane>(
-        &mut self,
-        block: &Block,
-        lanes: &Numbering<L>,
-        number: u32,
-        level: &mut Level,
-        below: &Level,
-        children: &Mixed<C, L>,
-    ) where
-        N: From<C>,
-    {
-        self.clear();
-        let cells = level.values.chunks_exact_mut(level.cols).zip(level.mixed.chunks_exact(level.cols));
-        for (row, (values, mixed)) in cells.enumerate() {
-            self.row_starts.push(self.counts.len());
-            let ties = block.ties_of_row(number, row);
-            let mut next = children.starts_under(row);
-            Level::each_mixed(mixed, |col| {
-                let mut counts = [N::default(); L];
-                for (child_row, next) in (2 * row..below.rows).zip(&mut next) {
-                    for child_col in 2 * col..(2 * col + 2).min(below.cols) {
-                        let child = child_row * below.cols + child_col;
-                        if below.mixed[child] == 0 {
-                            let cells = block.cells_under(number - 1, child_row, child_col);
-                            N::add_alike(&mut counts, lanes, below.values[child], cells);
-                        } else {
-                            add(&mut counts, &children.counts[*next]);
-                            *next += 1;
-                        }
-                    }
-                }
-                let cells = block.cells_under(number, row, col);
-                let tie = |tied| ties.rank(block.lattice_col(number, col), tied);
-                values[col] = lanes.mode(counts, cells, tie);
-                self.counts.push(counts);
-            });
-        }
-    }
 }
 
-/// Counts blocks of at most `L - 1` classes; `L` is a multiple of 16. What it holds between blocks is scratch.
-pub(super) struct Lanes<const L: usize> {
-    numbering: Numbering<L>,
-    /// Levels 2 and 4, and level 3.
-    small: [Mixed<u8, L>; 2],
+/// Cells of a level that is being made: row, modes to write, flags to read.
+fn lines(level: &mut Level) -> impl Iterator<Item = (usize, (&mut [u8], &[u8]))> {
+    level.values.chunks_exact_mut(level.cols).zip(level.mixed.chunks_exact(level.cols)).enumerate()
+}
+
+/// Counts blocks of fewer than `L` classes; `L` is `8 * W`. What it holds between blocks is scratch.
+pub(super) struct Lanes<const W: usize, const L: usize> {
+    numbering: Numbering,
+    /// One cell of each code.
+    one: Box<[Counts<W>; 256]>,
+    /// Levels 2, 3 and 4, each headed by a full cell of each code.
+    small: [Mixed<Counts<W>>; 3],
     /// Levels 5, 7 and 9, and levels 6 and 8.
-    large: [Mixed<u32, L>; 2],
+    large: [Mixed<[u32; L]>; 2],
 }
 
-impl<const L: usize> Lanes<L> {
+impl<const W: usize, const L: usize> Lanes<W, L> {
     pub(super) fn new() -> Self {
-        Self { numbering: Numbering::new(), small: Default::default(), large: Default::default() }
+        const { assert!(L == 8 * W && W.is_multiple_of(2) && L <= 256) };
+        Self {
+            numbering: Numbering { classes: [0; 256], lane_of: [0; 256], last: 0 },
+            one: Box::new([[0; W]; 256]),
+            small: std::array::from_fn(|_| Mixed::new(256, [0; W])),
+            large: std::array::from_fn(|_| Mixed::new(0, [0; L])),
+        }
     }
 
     /// Makes the levels 2 and above from level 1, and counts the cells of each of `classes` in the whole block.
     ///
-    /// `classes` are those of the block in ascending order, nodata left out; `levels` are [`super::BLOCK_LEVELS`].
+    /// `classes` are those of the block in ascending order, nodata left out; `levels` are [`BLOCK_LEVELS`].
     pub(super) fn finish(&mut self, block: &Block, classes: &[u8], levels: &mut [Level]) -> Vec<u64> {
-        self.numbering.assign(classes, block.nodata);
-        let lanes = &self.numbering;
-        let [even, odd] = &mut self.small;
-        let [large_odd, large_even] = &mut self.large;
+        self.numbering.assign(classes, block.nodata, L);
+        for &code in classes.iter().chain([&block.nodata]) {
+            let lane = self.numbering.lane(code);
+            self.one[usize::from(code)] = only(lane, 1);
+            for (level, cells) in self.small.iter_mut().zip([16, 64, 0]) {
+                level.counts[usize::from(code)] = only(lane, cells);
+            }
+        }
+        let numbering = &self.numbering;
+        let [second, third, fourth] = &mut self.small;
+        let [odd, even] = &mut self.large;
         for number in 2..=levels.len() {
             let (below, above) = levels.split_at_mut(number - 1);
             let (below, level) = (&below[number - 2], &mut above[0]);
             level.above(below);
             match number as u32 {
-                2 => even.count_block(block, lanes, level),
-                n @ 3 => odd.add_up(block, lanes, n, level, below, even),
-                n @ 4 => even.add_up(block, lanes, n, level, below, odd),
-                n @ 5 => large_odd.add_up(block, lanes, n, level, below, even),
-                n if n % 2 == 0 => large_even.add_up(block, lanes, n, level, below, large_odd),
-                n => large_odd.add_up(block, lanes, n, level, below, large_even),
+                2 => count_block(second, block, numbering, &self.one, level),
+                n @ 3 => add_up(third, block, numbering, n, level, below, second),
+                n @ 4 => add_up(fourth, block, numbering, n, level, below, third),
+                n @ 5 => add_up_large(odd, block, numbering, n, level, below, fourth, |sum, counts| {
+                    for (lane, sum) in sum.iter_mut().enumerate() {
+                        *sum += u32::from(count(counts, lane));
+                    }
+                }),
+                n => {
+                    let (into, from) = if n % 2 == 0 { (&mut *even, &*odd) } else { (&mut *odd, &*even) };
+                    add_up_large(into, block, numbering, n, level, below, from, |sum, counts| {
+                        for (sum, n) in sum.iter_mut().zip(counts) {
+                            *sum += n;
+                        }
+                    });
+                }
             }
         }
-        match large_odd.counts.first() {
-            Some(counts) => (0..classes.len()).map(|lane| u64::from(counts[lane])).collect(),
+        match odd.counts.first() {
+            Some(counts) => counts.iter().take(classes.len()).copied().map(u64::from).collect(),
             // The whole block is alike.
-            None => vec![block.cells_under(super::BLOCK_LEVELS, 0, 0) as u64; classes.len()],
+            None => vec![block.cells_under(BLOCK_LEVELS, 0, 0) as u64; classes.len()],
+        }
+    }
+}
+
+/// Counts the cells of level 2 from the block itself.
+fn count_block<const W: usize>(
+    into: &mut Mixed<Counts<W>>,
+    block: &Block,
+    numbering: &Numbering,
+    one: &[Counts<W>; 256],
+    level: &mut Level,
+) {
+    into.clear();
+    for ((row, (values, mixed)), natives) in lines(level).zip(block.rows.chunks(4)) {
+        into.start_row();
+        let ties = block.ties_of_row(2, row);
+        for col in mixed_cols(mixed) {
+            let mut counts = [0; W];
+            let mut cells = 0;
+            for native in natives {
+                let native = &native[4 * col..];
+                if let Some(four) = native.first_chunk::<4>() {
+                    four.iter().for_each(|&code| add(&mut counts, &one[usize::from(code)]));
+                    cells += 4;
+                } else {
+                    native.iter().for_each(|&code| add(&mut counts, &one[usize::from(code)]));
+                    cells += native.len();
+                }
+            }
+            values[col] = numbering.mode(&counts, cells, |tied| ties.rank(block.lattice_col(2, col), tied));
+            into.counts.push(counts);
+        }
+    }
+}
+
+/// Counts the cells of level 3 or 4 by adding up those of the level below.
+fn add_up<const W: usize>(
+    into: &mut Mixed<Counts<W>>,
+    block: &Block,
+    numbering: &Numbering,
+    number: u32,
+    level: &mut Level,
+    below: &Level,
+    children: &Mixed<Counts<W>>,
+) {
+    into.clear();
+    let side = 1 << number;
+    let (full_rows, full_cols) = (block.rows.len() / side, block.cols() / side);
+    for (row, (values, mixed)) in lines(level) {
+        into.start_row();
+        let ties = block.ties_of_row(number, row);
+        let [mut upper, mut lower] = children.starts_under(row);
+        for col in mixed_cols(mixed) {
+            let mut counts = [0; W];
+            let mut add_child = |next: &mut usize, child_row: usize, child_col: usize| {
+                let child = child_row * below.cols + child_col;
+                let (code, is_mixed) = (below.values[child], below.mixed[child]);
+                // Cells of one class find their counts in the head: a place to look up, nothing to guess wrong.
+                let place = if is_mixed != 0 { *next } else { usize::from(code) };
+                *next += usize::from(is_mixed);
+                if row < full_rows && col < full_cols || is_mixed != 0 {
+                    add(&mut counts, &children.counts[place]);
+                } else {
+                    let cells = block.cells_under(number - 1, child_row, child_col);
+                    add(&mut counts, &only(numbering.lane(code), cells as u8));
+                }
+            };
+            let right = (2 * col + 1 < below.cols).then_some(2 * col + 1);
+            add_child(&mut upper, 2 * row, 2 * col);
+            right.into_iter().for_each(|right| add_child(&mut upper, 2 * row, right));
+            if 2 * row + 1 < below.rows {
+                add_child(&mut lower, 2 * row + 1, 2 * col);
+                right.into_iter().for_each(|right| add_child(&mut lower, 2 * row + 1, right));
+            }
+            let cells = block.cells_under(number, row, col);
+            values[col] =
+                numbering.mode(&counts, cells, |tied| ties.rank(block.lattice_col(number, col), tied));
+            into.counts.push(counts);
+        }
+    }
+}
+
+/// Counts the cells of level 5 or above by adding up those of the level below.
+#[expect(clippy::too_many_arguments, reason = "two levels, their counts, and what they are read by")]
+fn add_up_large<C: Clone, const L: usize>(
+    into: &mut Mixed<[u32; L]>,
+    block: &Block,
+    numbering: &Numbering,
+    number: u32,
+    level: &mut Level,
+    below: &Level,
+    children: &Mixed<C>,
+    add: impl Fn(&mut [u32; L], &C),
+) {
+    into.clear();
+    for (row, (values, mixed)) in lines(level) {
+        into.start_row();
+        let ties = block.ties_of_row(number, row);
+        let mut next = children.starts_under(row);
+        for col in mixed_cols(mixed) {
+            let mut counts = [0; L];
+            for (child_row, next) in (2 * row..below.rows).zip(&mut next) {
+                for child_col in 2 * col..(2 * col + 2).min(below.cols) {
+                    let child = child_row * below.cols + child_col;
+                    if below.mixed[child] == 0 {
+                        let cells = block.cells_under(number - 1, child_row, child_col);
+                        counts[numbering.lane(below.values[child])] += cells as u32;
+                    } else {
+                        add(&mut counts, &children.counts[*next]);
+                        *next += 1;
+                    }
+                }
+            }
+            let cells = block.cells_under(number, row, col);
+            let tie = |tied| ties.rank(block.lattice_col(number, col), tied);
+            values[col] = numbering.mode_of_large(&counts, cells, tie);
+            into.counts.push(counts);
         }
     }
 }

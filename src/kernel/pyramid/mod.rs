@@ -11,6 +11,7 @@
 mod code;
 mod lanes;
 mod lists;
+mod vote;
 
 use ndarray::{ArrayView2, ArrayViewMut2};
 use serde::{Deserialize, Serialize};
@@ -112,13 +113,18 @@ pub fn mode<T: ClassValue, N: Copy + Into<u64>>(
 pub struct Pyramid<T> {
     coder: Coder<T>,
     levels: [Level; BLOCK_LEVELS as usize],
-    lanes: (Option<Lanes<16>>, Option<Lanes<32>>, Option<Lanes<64>>, Option<Lanes<256>>),
+    lanes: (Option<Lanes<2, 16>>, Option<Lanes<4, 32>>, Option<Lanes<8, 64>>, Option<Lanes<32, 256>>),
     counts: Vec<(T, u64)>,
 }
 
 impl<T: ClassValue> Default for Pyramid<T> {
     fn default() -> Self {
-        Self { coder: Coder::default(), levels: Default::default(), lanes: Default::default(), counts: Vec::new() }
+        Self {
+            coder: Coder::default(),
+            levels: Default::default(),
+            lanes: Default::default(),
+            counts: Vec::new(),
+        }
     }
 }
 
@@ -169,7 +175,8 @@ impl<T: ClassValue> Pyramid<T> {
         levels: &mut [ArrayViewMut2<T>],
     ) -> bool {
         let Some(coded) = self.coder.code(block, nodata) else { return false };
-        let block = lanes::Block { rows: coded.rows(), nodata: coded.nodata, order: coded.order, lattice, tie };
+        let block =
+            lanes::Block { rows: coded.rows(), nodata: coded.nodata, order: coded.order, lattice, tie };
         let mut seen = [false; 256];
         self.levels[0].of_block(&block);
         self.levels[0].modes_of_block(&block, &mut seen);
@@ -263,7 +270,13 @@ mod tests {
         })
     }
 
-    fn agrees<T: ClassValue>(pyramid: &mut Pyramid<T>, map: &Array2<T>, nodata: T, lattice: (i64, i64), tie: Tie) {
+    fn agrees<T: ClassValue>(
+        pyramid: &mut Pyramid<T>,
+        map: &Array2<T>,
+        nodata: T,
+        lattice: (i64, i64),
+        tie: Tie,
+    ) {
         for block in [map.view(), map.t()] {
             for levels in [0, 1, 4, BLOCK_LEVELS] {
                 let expected = block_pyramid(block, nodata, lattice, levels, tie);
@@ -275,7 +288,9 @@ mod tests {
     #[test]
     fn whole_blocks_of_any_number_of_classes_agree_with_the_plain_way() {
         let (mut bytes, mut codes) = (Pyramid::<u8>::default(), Pyramid::<u16>::default());
-        for (classes, patch) in [(2, 1), (3, 256), (5, 7), (15, 4), (16, 4), (31, 3), (63, 3), (64, 9), (256, 1)] {
+        for (classes, patch) in
+            [(2, 1), (3, 256), (5, 7), (15, 4), (16, 4), (31, 3), (63, 3), (64, 9), (256, 1)]
+        {
             let map = patches(BLOCK, BLOCK, classes as u64, patch, classes, 50);
             agrees(&mut bytes, &map.mapv(|v| v as u8), 1, (-512, 1024), Tie::Hash);
             agrees(&mut codes, &map.mapv(|v| (v * 211) as u16), 211, (-512, 1024), Tie::Hash);
