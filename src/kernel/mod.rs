@@ -2,6 +2,7 @@
 
 pub mod align;
 pub mod change;
+pub mod histogram;
 pub mod landscape;
 pub mod mosaic;
 pub mod pyramid;
