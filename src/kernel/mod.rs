@@ -2,10 +2,12 @@
 
 pub mod align;
 pub mod change;
+pub mod histogram;
 pub mod landscape;
 pub mod mosaic;
 pub mod pyramid;
 pub mod reclass;
+pub mod runs;
 pub mod tabulate;
 
 /// A value that stands for a class in a block.
@@ -14,11 +16,20 @@ pub trait ClassValue: Copy + Ord + Send + Sync + std::fmt::Debug + 'static {
     fn code(self) -> i32;
     /// The value of a class code; `None` where it does not fit.
     fn from_code(code: i32) -> Option<Self>;
+    /// The cells as bytes, if that is what they are.
+    fn bytes(_cells: &[Self]) -> Option<&[u8]> {
+        None
+    }
+    /// The cells as bytes to write, if that is what they are.
+    fn bytes_mut(_cells: &mut [Self]) -> Option<&mut [u8]> {
+        None
+    }
 }
 
 macro_rules! class_value {
-    ($($type:ty),*) => {$(
+    ($($type:ty $({ $($own:item)* })?),*) => {$(
         impl ClassValue for $type {
+            $($($own)*)?
             #[inline]
             fn code(self) -> i32 {
                 i32::from(self)
@@ -30,4 +41,15 @@ macro_rules! class_value {
         }
     )*};
 }
-class_value!(u8, u16, i32);
+class_value!(
+    u8 {
+        fn bytes(cells: &[u8]) -> Option<&[u8]> {
+            Some(cells)
+        }
+        fn bytes_mut(cells: &mut [u8]) -> Option<&mut [u8]> {
+            Some(cells)
+        }
+    },
+    u16,
+    i32
+);

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::io::cog::{BlockEncoder, SampleType};
 use crate::io::part::{PartCells, PartProduct, PartWriter};
 use crate::kernel::ClassValue;
-use crate::kernel::pyramid::{BLOCK_LEVELS, Tie, block_pyramid};
+use crate::kernel::pyramid::{BLOCK_LEVELS, Pyramid, Tie};
 use crate::model::window::{BLOCK, Window};
 use crate::plan::task::Task;
 use crate::plan::{Plan, Product};
@@ -105,24 +105,35 @@ impl<T: ClassValue> RasterPart<T> {
         }
     }
 
-    /// Adds the cells of the next strip.
+    /// Adds the cells of the next strip; `pyramid` makes its overviews.
     ///
     /// # Errors
     /// Input: a cell without data where the raster has no nodata. Io: the part cannot be written.
-    pub fn add_strip(&mut self, strip: &Window, cells: ArrayView2<T>, sink: &mut BlockSink) -> Result<()> {
+    pub fn add_strip(
+        &mut self,
+        strip: &Window,
+        cells: ArrayView2<T>,
+        pyramid: &mut Pyramid<T>,
+        sink: &mut BlockSink,
+    ) -> Result<()> {
         for block in strip.squares(BLOCK) {
             let (row, col) = ((block.row - strip.row) as usize, (block.col - strip.col) as usize);
             let view = cells.slice(s![row..row + block.rows, col..col + block.cols]);
             self.product.blocks[0].push(self.store.write_block(view, sink)?);
-            let place = (self.lattice.0 + block.row, self.lattice.1 + block.col);
-            let pyramid = block_pyramid(view, self.store.nodata, place, self.levels, self.tie);
-            for (level, (plane, made)) in (1u32..).zip(self.planes.iter_mut().zip(&pyramid.levels)) {
-                let at = |cell: i64, origin: i64| ((cell - origin) as usize) >> level;
-                let (row, col) = (at(block.row, self.task.row), at(block.col, self.task.col));
-                plane.slice_mut(s![row..row + made.nrows(), col..col + made.ncols()]).assign(made);
+            if self.planes.is_empty() {
+                continue;
             }
+            let place = (self.lattice.0 + block.row, self.lattice.1 + block.col);
+            let (top, left) = ((block.row - self.task.row) as usize, (block.col - self.task.col) as usize);
+            let mut levels = Vec::with_capacity(self.planes.len());
+            for (level, plane) in (1u32..).zip(&mut self.planes) {
+                let (row, col) = (top >> level, left >> level);
+                let (rows, cols) = (block.rows.div_ceil(1 << level), block.cols.div_ceil(1 << level));
+                levels.push(plane.slice_mut(s![row..row + rows, col..col + cols]));
+            }
+            pyramid.make(view, self.store.nodata, place, self.tie, &mut levels);
             if self.levels > BLOCK_LEVELS {
-                let counts = pyramid.counts.into_iter().map(|(class, n)| (class.code(), n)).collect();
+                let counts = pyramid.counts().iter().map(|&(class, n)| (class.code(), n)).collect();
                 self.product.block_counts.push(counts);
             }
         }

@@ -24,6 +24,7 @@ use crate::kernel::ClassValue;
 use crate::kernel::align::{SourceCells, cell_centres, nearest, source_cells, wrap_longitudes};
 use crate::kernel::change::{CHANGE_NODATA, CodeBeyond99, LARGEST_CODE, change};
 use crate::kernel::mosaic::{Mosaic, Overlap};
+use crate::kernel::pyramid::Pyramid;
 use crate::kernel::reclass::{UnknownValues, reclass};
 use crate::kernel::tabulate::{JointCounts, ZoneIndex, tabulate};
 use crate::model::epoch::Epoch;
@@ -365,6 +366,8 @@ fn unexplained(scenes: &[Vec<TaskScene>]) -> Vec<Unexplained> {
 /// The rasters of a task in the making.
 struct Rasters<T> {
     encoder: BlockEncoder,
+    landcover_pyramid: Pyramid<T>,
+    change_pyramid: Pyramid<u16>,
     landcover: BTreeMap<usize, RasterPart<T>>,
     change: BTreeMap<usize, RasterPart<u16>>,
     order: Vec<Product>,
@@ -376,6 +379,8 @@ impl<T: ClassValue> Rasters<T> {
             BlockEncoder::new(plan.job.compute.compression).map_err(|e| Error::bug(e.to_string()))?;
         let mut rasters = Self {
             encoder,
+            landcover_pyramid: Pyramid::default(),
+            change_pyramid: Pyramid::default(),
             landcover: BTreeMap::new(),
             change: BTreeMap::new(),
             order: plan.products.clone(),
@@ -402,7 +407,8 @@ impl<T: ClassValue> Rasters<T> {
     ) -> Result<()> {
         match self.landcover.get_mut(&epoch) {
             Some(raster) => {
-                raster.add_strip(strip, cells.view(), &mut BlockSink { part, encoder: &mut self.encoder })
+                let mut sink = BlockSink { part, encoder: &mut self.encoder };
+                raster.add_strip(strip, cells.view(), &mut self.landcover_pyramid, &mut sink)
             }
             None => Ok(()),
         }
@@ -417,7 +423,8 @@ impl<T: ClassValue> Rasters<T> {
     ) -> Result<()> {
         match self.change.get_mut(&pair) {
             Some(raster) => {
-                raster.add_strip(strip, cells.view(), &mut BlockSink { part, encoder: &mut self.encoder })
+                let mut sink = BlockSink { part, encoder: &mut self.encoder };
+                raster.add_strip(strip, cells.view(), &mut self.change_pyramid, &mut sink)
             }
             None => Ok(()),
         }
