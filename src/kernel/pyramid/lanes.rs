@@ -452,7 +452,6 @@ fn add_up<const W: usize>(
 }
 
 /// Counts the cells of level 5 or above by adding up those of the level below.
-#[expect(clippy::too_many_arguments, reason = "two levels, their counts, and what they are read by")]
 fn add_up_large<C: Clone, const L: usize>(
     into: &mut Mixed<[u32; L]>,
     block: &Block,

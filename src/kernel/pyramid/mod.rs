@@ -185,9 +185,9 @@ impl<T: ClassValue> Pyramid<T> {
         classes.sort_unstable_by_key(|&code| block.order[usize::from(code)]);
         let (few, some, many, most) = &mut self.lanes;
         let counts = match classes.len() {
-            ..16 => few.get_or_insert_with(Lanes::new).finish(&block, &classes, &mut self.levels),
-            ..32 => some.get_or_insert_with(Lanes::new).finish(&block, &classes, &mut self.levels),
-            ..64 => many.get_or_insert_with(Lanes::new).finish(&block, &classes, &mut self.levels),
+            0..16 => few.get_or_insert_with(Lanes::new).finish(&block, &classes, &mut self.levels),
+            16..32 => some.get_or_insert_with(Lanes::new).finish(&block, &classes, &mut self.levels),
+            32..64 => many.get_or_insert_with(Lanes::new).finish(&block, &classes, &mut self.levels),
             _ => most.get_or_insert_with(Lanes::new).finish(&block, &classes, &mut self.levels),
         };
         let counted = classes.iter().map(|&code| coded.value(code)).zip(counts);
