@@ -1,11 +1,13 @@
 //! The only user of GDAL: rasters and vectors in, tags for our own writer out.
 
+mod blocks;
 mod crs;
 mod raster;
 mod template;
 mod vector;
 mod write;
 
+pub use blocks::BLOCK_CACHE_BYTES;
 pub use crs::{crs_from_wkt, same_crs};
 pub use raster::{Pixels, RasterFile, RasterHeader, SampleKind, open_raster};
 pub use template::{ProductTags, template_tags};
