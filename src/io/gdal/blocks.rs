@@ -1,7 +1,8 @@
 //! Cells of a raster, block by block: past GDAL where the file is plain, by GDAL's block reads elsewhere.
 //!
-//! GDAL decides in the end: a block that our own decoders refuse, or that was never written, is read by GDAL, and so
-//! they agree on every file that one of them reads.
+//! GDAL has the last word on a block that was never written or that our decoders do not understand, so that both read
+//! the same. But where a checksum says that a DEFLATE block is damaged it is refused: some versions of GDAL hand out
+//! the cells before the damage and after them what happens to stand in memory.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use std::sync::Arc;
 use gdal::Dataset;
 
 use super::raster::{RasterHeader, cells_unreadable, gdal_text};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::io::tiff::{BlockCoding, BlockDecoder, ExpectedShape, PlainBlocks};
 use crate::model::window::Window;
 
@@ -156,29 +157,24 @@ impl BlockReader {
     /// columns of the block, also those beyond the edge of the raster, but for what a last strip lacks.
     ///
     /// # Errors
-    /// Unreadable: neither our decoders nor GDAL can read it. Bug: there is no such block.
+    /// Unreadable: it is damaged, or neither our decoders nor GDAL can read it. Bug: there is no such block.
     pub(super) fn read(&mut self, dataset: &Dataset, (row, col): Place, out: &mut Vec<u8>) -> Result<()> {
         if row >= self.rows.div_ceil(self.block.0) || col >= self.cols.div_ceil(self.block.1) {
             return Err(Error::bug(format!("block in row {row}, column {col} lies outside its raster")));
         }
-        let mut refused = false;
         if let Some((blocks, decoder)) = &mut self.plain
             && let Some(place) = blocks.place(row, col)
         {
             let direct = blocks
                 .read_compressed(&place, &mut self.compressed)
                 .and_then(|()| blocks.decode(&place, decoder, &self.compressed, out));
-            if direct.is_ok() {
-                return Ok(());
+            match direct {
+                Ok(()) => return Ok(()),
+                Err(damaged) if damaged.kind() == ErrorKind::Unreadable => return Err(damaged),
+                Err(_) => {}
             }
-            refused = true;
         }
-        self.read_by_gdal(dataset, (row, col), out)?;
-        // A file of which GDAL reads what we refuse is not plain.
-        if refused {
-            self.plain = None;
-        }
-        Ok(())
+        self.read_by_gdal(dataset, (row, col), out)
     }
 
     #[expect(unsafe_code, reason = "reading a block as bytes, whatever its type, has no safe wrapper")]
@@ -255,3 +251,6 @@ impl BlockCache {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

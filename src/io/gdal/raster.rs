@@ -351,7 +351,7 @@ impl RasterFile {
     }
 
     /// Has GDAL read a window, through its own cache of blocks.
-    fn read_by_window(&self, window: &Window) -> Result<Pixels> {
+    pub(super) fn read_by_window(&self, window: &Window) -> Result<Pixels> {
         let header = &self.header;
         let place = || format!("{}, band {}, {window}", header.path.display(), header.band);
         let failed = |e: &gdal::errors::GdalError| cells_unreadable(place(), gdal_text(e));

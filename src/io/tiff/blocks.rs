@@ -9,7 +9,7 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use super::decode::{BlockDecoder, code};
+use super::decode::{BlockDecoder, Refusal, code};
 use super::directory::{Directory, Tiff, tag};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -133,7 +133,8 @@ impl PlainBlocks {
     /// Replaces the content of `out` by the bytes of a block as they stand in the file.
     ///
     /// # Errors
-    /// Unreadable: the block does not lie in the file, or has a length no writer can have meant. Io: it cannot be read.
+    /// Unsupported: the block does not lie in the file, or has a length that is not understood here. Io: it cannot be
+    /// read.
     pub fn read_compressed(&self, place: &BlockPlace, out: &mut Vec<u8>) -> Result<()> {
         out.clear();
         let length = u64::from(place.length);
@@ -143,14 +144,11 @@ impl PlainBlocks {
             _ => length <= raw.saturating_mul(2).saturating_add(CODEC_EXTRA_BYTES),
         };
         if !possible {
-            return Err(self
-                .damaged(place, format!("{length} bytes in the file"))
-                .expected(format!("{raw} bytes of cells, compressed")));
+            return Err(self.doubtful(place, format!("{length} bytes, for {raw} bytes of cells")));
         }
         if place.offset.checked_add(length).is_none_or(|end| end > self.file_len) {
-            return Err(self
-                .damaged(place, format!("{length} bytes from byte {} on", place.offset))
-                .expected(format!("an end within the file's {} bytes", self.file_len)));
+            let words = format!("{length} bytes from byte {} on, in {}", place.offset, self.file_len);
+            return Err(self.doubtful(place, words));
         }
         out.resize(place.length as usize, 0);
         self.file.read_exact_at(out, place.offset).map_err(|e| {
@@ -163,7 +161,7 @@ impl PlainBlocks {
     /// block, of the last strip those there are.
     ///
     /// # Errors
-    /// Unreadable: the bytes are damaged, or hold more or fewer cells.
+    /// Unreadable: the bytes are damaged. Unsupported: they are damaged, or cells in a form that is not read here.
     pub fn decode(
         &self,
         place: &BlockPlace,
@@ -171,12 +169,24 @@ impl PlainBlocks {
         compressed: &[u8],
         out: &mut Vec<u8>,
     ) -> Result<()> {
-        let decoded = decoder.decode(compressed, self.raw_len(place.row), out);
-        decoded.map_err(|e| self.damaged(place, e.to_string()))
+        let (raw, whole) = (self.raw_len(place.row), self.raw_len(0));
+        let mut decoded = decoder.try_decode(compressed, raw, out);
+        // Some writers fill the last strip up to its full height.
+        if decoded.is_err() && raw < whole && decoder.try_decode(compressed, whole, out).is_ok() {
+            out.truncate(raw);
+            decoded = Ok(());
+        }
+        decoded.map_err(|refusal| match refusal {
+            Refusal::Damaged(words) => Error::new(ErrorKind::Unreadable, "cells cannot be read")
+                .at(self.words(place))
+                .found(words)
+                .help("the file may be damaged; compare its size and checksum with the publisher's"),
+            Refusal::Doubtful(words) => self.doubtful(place, words),
+        })
     }
 
-    fn damaged(&self, place: &BlockPlace, found: String) -> Error {
-        Error::new(ErrorKind::Unreadable, "a block of a raster is damaged").at(self.words(place)).found(found)
+    fn doubtful(&self, place: &BlockPlace, found: String) -> Error {
+        Error::new(ErrorKind::Unsupported, "a block is not understood").at(self.words(place)).found(found)
     }
 
     fn words(&self, place: &BlockPlace) -> String {
@@ -225,13 +235,14 @@ fn read_index(tiff: &Tiff<File>, directory: &Directory, expected: &ExpectedShape
         (tag::BITS_PER_SAMPLE, 1, expected.cell_bytes as u64 * 8),
         (tag::FILL_ORDER, 1, 1),
         (tag::SAMPLES_PER_PIXEL, 1, 1),
-        (tag::PLANAR_CONFIG, 1, 1),
         (tag::PREDICTOR, 1, 1),
         (tag::SAMPLE_FORMAT, 1, if expected.signed { 2 } else { 1 }),
     ];
     for (id, default, wanted) in plain {
         scalar(id, default).filter(|found| *found == wanted)?;
     }
+    // Bands apart or together: there is one.
+    scalar(tag::PLANAR_CONFIG, 1).filter(|bands| matches!(bands, 1 | 2))?;
     // White or black at zero, or a palette: GDAL hands out the same codes. Other colours it may convert.
     scalar(tag::PHOTOMETRIC, 1).filter(|colours| matches!(colours, 0 | 1 | 3))?;
     let possible = found_block == (block_rows, block_cols) && block_rows > 0 && block_cols > 0;

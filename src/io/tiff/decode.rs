@@ -2,10 +2,10 @@
 
 use std::io;
 
-use libdeflater::Decompressor;
+use libdeflater::{DecompressionError, Decompressor};
 
 use super::directory::malformed;
-use super::lzw::{self, LzwDecoder};
+use super::lzw::{self, ImpossibleCode, LzwDecoder};
 
 /// Values of TIFF tag 259.
 ///
@@ -55,26 +55,36 @@ impl BlockDecoder {
     /// Memory `expected_len` and a few bytes more, whatever the compressed bytes claim. A buffer that comes back from a
     /// block of the same length is not cleared again.
     pub fn decode(&mut self, bytes: &[u8], expected_len: usize, out: &mut Vec<u8>) -> io::Result<()> {
-        let decoded = self.fill(bytes, expected_len, out);
-        match decoded {
-            Ok(found) if found == expected_len => {
-                out.truncate(expected_len);
-                Ok(())
+        self.try_decode(bytes, expected_len, out).map_err(|refusal| match refusal {
+            Refusal::Damaged(words) | Refusal::Doubtful(words) => malformed(words),
+        })
+    }
+
+    /// Does what [`Self::decode`] does, and says how sure it is that a block it refuses is damaged.
+    pub(super) fn try_decode(
+        &mut self,
+        bytes: &[u8],
+        expected_len: usize,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Refusal> {
+        let decoded = self.fill(bytes, expected_len, out).and_then(|found| {
+            if found == expected_len {
+                return Ok(());
             }
-            Ok(found) => {
-                out.clear();
-                let found = if found > expected_len { "more".to_owned() } else { found.to_string() };
-                Err(malformed(format!("a block holds {found} raw bytes; expected {expected_len}")))
+            let holds = |found: &str| format!("a block holds {found} raw bytes; expected {expected_len}");
+            let words = if found > expected_len { holds("more") } else { holds(&found.to_string()) };
+            match self.0 {
+                Decoder::Deflate(_) => Err(Refusal::Damaged(words)),
+                _ => Err(Refusal::Doubtful(words)),
             }
-            Err(error) => {
-                out.clear();
-                Err(error)
-            }
-        }
+        });
+        // Beyond the expected bytes stand scratch bytes.
+        out.truncate(if decoded.is_ok() { expected_len } else { 0 });
+        decoded
     }
 
     /// Decodes into `out`, which becomes longer than `expected_len`, and gives the number of bytes decoded.
-    fn fill(&mut self, bytes: &[u8], expected_len: usize, out: &mut Vec<u8>) -> io::Result<usize> {
+    fn fill(&mut self, bytes: &[u8], expected_len: usize, out: &mut Vec<u8>) -> Result<usize, Refusal> {
         // The spare byte tells a block that is too long from one that fits.
         let room = expected_len.saturating_add(1);
         if let Decoder::Raw = self.0 {
@@ -85,16 +95,27 @@ impl BlockDecoder {
         let scratch = if matches!(self.0, Decoder::Lzw(_)) { lzw::SLACK } else { 0 };
         out.resize(room.saturating_add(scratch), 0);
         match &mut self.0 {
-            Decoder::Deflate(decompressor) => decompressor
-                .zlib_decompress(bytes, out)
-                .map_err(|error| malformed(format!("a DEFLATE block cannot be decoded: {error}"))),
+            Decoder::Deflate(decompressor) => match decompressor.zlib_decompress(bytes, out) {
+                Ok(found) => Ok(found),
+                Err(DecompressionError::InsufficientSpace) => Ok(room),
+                Err(error) => Err(Refusal::Damaged(format!("a DEFLATE block cannot be decoded: {error}"))),
+            },
             Decoder::Zstd(decompressor) => decompressor
                 .decompress_to_buffer(bytes, out.as_mut_slice())
-                .map_err(|error| malformed(format!("a ZSTD block cannot be decoded: {error}"))),
-            Decoder::Lzw(decoder) => decoder
-                .decode(bytes, out)
-                .map_err(|_| malformed("an LZW block holds a code that cannot be there".to_owned())),
+                .map_err(|error| Refusal::Doubtful(format!("a ZSTD block cannot be decoded: {error}"))),
+            Decoder::Lzw(decoder) => decoder.decode(bytes, out).map_err(|ImpossibleCode| {
+                Refusal::Doubtful("an LZW block holds a code that cannot be there".to_owned())
+            }),
             Decoder::Raw => Ok(out.len()),
         }
     }
+}
+
+/// Why a block is refused.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    /// It is damaged: its checksum says so, or it ends elsewhere than its cells.
+    Damaged(String),
+    /// It is damaged, or written in a way that is not read here, as streams are that go on after the last cell.
+    Doubtful(String),
 }
