@@ -48,6 +48,11 @@ impl CodeCounts {
         }
     }
 
+    /// Counts cells of one code.
+    pub fn count(&mut self, code: u8, cells: u64) {
+        self.counts[usize::from(code)] += cells;
+    }
+
     /// Cells of one code.
     pub fn get(&self, code: u8) -> u64 {
         self.counts[usize::from(code)]

@@ -1,4 +1,4 @@
-//! Turns the raw bytes of one block into the bytes of one TIFF tile, and back.
+//! Turns the raw bytes of one block into the bytes of one TIFF tile.
 //!
 //! Workers encode while they compute, so that the merge only copies bytes. A worker owns one
 //! [`BlockEncoder`]: the codec state is allocated once, not once a block.
@@ -8,9 +8,11 @@
 
 use std::io;
 
-use libdeflater::{CompressionLvl, Compressor, Decompressor};
+use libdeflater::{CompressionLvl, Compressor};
 use serde::{Deserialize, Serialize};
-use weezl::{BitOrder, LzwStatus};
+use weezl::BitOrder;
+
+use crate::io::tiff::decode::code;
 
 /// Level of zstd. Source: the default of GDAL's GTiff and COG drivers (`ZSTD_LEVEL`).
 const ZSTD_LEVEL: i32 = 9;
@@ -52,14 +54,6 @@ impl Compression {
             Self::None => code::NONE,
         }
     }
-}
-
-/// Values of TIFF tag 259.
-pub(super) mod code {
-    pub const NONE: u16 = 1;
-    pub const LZW: u16 = 5;
-    pub const DEFLATE: u16 = 8;
-    pub const ZSTD: u16 = 50000;
 }
 
 /// Compresses blocks, one after the other.
@@ -130,96 +124,12 @@ fn deflate(level: i32) -> io::Result<Encoder> {
     Ok(Encoder::Deflate(Compressor::new(level)))
 }
 
-/// Decompresses blocks, one after the other; for `verify` and for merging blocks of several tasks.
-pub struct BlockDecoder(Decoder);
-
-enum Decoder {
-    Deflate(Decompressor),
-    Zstd(zstd::bulk::Decompressor<'static>),
-    Lzw(weezl::decode::Decoder),
-    Raw,
-}
-
-impl BlockDecoder {
-    /// Allocates the state of the codec that TIFF tag 259 names.
-    ///
-    /// # Errors
-    /// [`io::ErrorKind::InvalidData`] if `tiff_code` is none of those [`Compression::tiff_code`] gives.
-    pub fn new(tiff_code: u16) -> io::Result<Self> {
-        Ok(Self(match tiff_code {
-            code::DEFLATE => Decoder::Deflate(Decompressor::new()),
-            code::ZSTD => Decoder::Zstd(zstd::bulk::Decompressor::new()?),
-            code::LZW => {
-                Decoder::Lzw(weezl::decode::Decoder::with_tiff_size_switch(BitOrder::Msb, LZW_SYMBOL_BITS))
-            }
-            code::NONE => Decoder::Raw,
-            other => {
-                return Err(malformed(format!("compression code {other}; expected 1, 5, 8 or 50000")));
-            }
-        }))
-    }
-
-    /// Replaces the content of `out` by the `expected_len` raw bytes of a block.
-    ///
-    /// # Errors
-    /// [`io::ErrorKind::InvalidData`] if the bytes are damaged or hold more or fewer raw bytes than expected.
-    /// # Cost
-    /// Memory `expected_len` + 1 bytes, whatever the compressed bytes claim.
-    pub fn decode(&mut self, bytes: &[u8], expected_len: usize, out: &mut Vec<u8>) -> io::Result<()> {
-        out.clear();
-        // The spare byte tells a block that is too long from one that fits.
-        out.resize(expected_len.saturating_add(1), 0);
-        let found = match &mut self.0 {
-            Decoder::Deflate(decompressor) => decompressor
-                .zlib_decompress(bytes, out)
-                .map_err(|error| malformed(format!("a DEFLATE block cannot be decoded: {error}")))?,
-            Decoder::Zstd(decompressor) => decompressor
-                .decompress_to_buffer(bytes, out.as_mut_slice())
-                .map_err(|error| malformed(format!("a ZSTD block cannot be decoded: {error}")))?,
-            Decoder::Lzw(decoder) => {
-                decoder.reset();
-                lzw_decode(decoder, bytes, out)?
-            }
-            Decoder::Raw => {
-                let kept = bytes.len().min(out.len());
-                out.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
-                kept
-            }
-        };
-        if found != expected_len {
-            let found = if found > expected_len { "more".to_owned() } else { found.to_string() };
-            return Err(malformed(format!("a block holds {found} raw bytes; expected {expected_len}")));
-        }
-        out.truncate(expected_len);
-        Ok(())
-    }
-}
-
-/// Fills `out` as far as the stream goes and gives the number of bytes written.
-fn lzw_decode(decoder: &mut weezl::decode::Decoder, bytes: &[u8], out: &mut [u8]) -> io::Result<usize> {
-    let (mut rest, mut filled) = (bytes, 0);
-    while let Some(room) = out.get_mut(filled..).filter(|room| !room.is_empty()) {
-        let step = decoder.decode_bytes(rest, room);
-        filled += step.consumed_out;
-        rest = rest.get(step.consumed_in..).unwrap_or_default();
-        match step.status {
-            Ok(LzwStatus::Ok) => {}
-            Ok(LzwStatus::NoProgress | LzwStatus::Done) => break,
-            Err(error) => return Err(malformed(format!("an LZW block cannot be decoded: {error}"))),
-        }
-    }
-    Ok(filled)
-}
-
-fn malformed(message: String) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, message)
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
     use super::*;
+    use crate::io::tiff::BlockDecoder;
 
     const ALL: [Compression; 6] = [
         Compression::Fast,

@@ -20,8 +20,9 @@ mod tests;
 
 use std::io::{self, Write};
 
+pub use super::tiff::BlockDecoder;
 pub use check::{LayoutReport, LayoutVerdict, check_layout};
-pub use encode::{BlockDecoder, BlockEncoder, Compression};
+pub use encode::{BlockEncoder, Compression};
 pub use layout::{BLOCK, CogSpec, LevelShape, SampleType, overview_levels};
 pub use template::{Tag, TemplateTags};
 
