@@ -1,0 +1,223 @@
+//! Cuts a class map into literals and matches, looking only where the class changes.
+//!
+//! A general parser looks for a match at every byte. In a class map most bytes lie inside a run of one class,
+//! where every place looks like every other; what tells places apart are the boundaries. So only boundaries
+//! are indexed, each with the length of the run that ends there, and a match from inside a run of which `r`
+//! bytes remain is a boundary before which at least `r` bytes of the same class stand: that part needs no comparison.
+
+use super::lanes::{LANES, Lanes};
+use super::token::{MAX_MATCH, MIN_MATCH, Token, WINDOW};
+
+/// Earlier boundaries that are remembered under a key.
+const WAYS: usize = 4;
+const LONG_BITS: u32 = 13;
+const SHORT_BITS: u32 = 12;
+
+/// Lengths of runs are remembered up to this.
+const RUN_BITS: u32 = 9;
+const RUN_MASK: u32 = (1 << RUN_BITS) - 1;
+
+/// Longest input in bytes: a place and a length of a run share 32 bits.
+pub const MAX_INPUT: usize = 1 << (32 - RUN_BITS);
+
+/// A match at least this long is taken without looking whether the next boundary has a better one.
+const LONG_ENOUGH: usize = 100;
+
+/// The latest places under a key, newest first: place << [`RUN_BITS`] | length of the run that ends there. 0: none.
+type Bucket = [u32; WAYS];
+
+/// Boundaries by what stands around them.
+pub struct Tables {
+    long: Box<[Bucket]>,
+    short: Box<[Bucket]>,
+}
+
+impl Tables {
+    pub fn new() -> Self {
+        let table = |bits: u32| vec![Bucket::default(); 1 << bits].into_boxed_slice();
+        Self { long: table(LONG_BITS), short: table(SHORT_BITS) }
+    }
+}
+
+/// Fills `tokens` with literals and matches that give `raw`.
+///
+/// `boundaries` are those of [`super::boundaries::find_boundaries`]; `row` is the length of a row in bytes.
+#[inline(always)]
+pub fn parse<const UNIT: usize>(
+    lanes: impl Lanes,
+    raw: &[u8],
+    row: usize,
+    boundaries: &[u32],
+    lazy: bool,
+    tables: &mut Tables,
+    tokens: &mut Vec<Token>,
+) {
+    tokens.clear();
+    tables.long.fill(Bucket::default());
+    tables.short.fill(Bucket::default());
+    let row = if row % UNIT == 0 && (1..=WINDOW).contains(&row) { row } else { 0 };
+    let (Some(long), Some(short)) = (tables.long.first_chunk_mut(), tables.short.first_chunk_mut()) else {
+        return;
+    };
+    let mut search = Search::<_, UNIT> { lanes, raw, row, long, short };
+    let boundary = |index: usize| boundaries.get(index).map_or(raw.len(), |place| *place as usize);
+    // The first boundary after `at`, and the first that is not in the tables yet.
+    let (mut at, mut next, mut unknown) = (0, 1, 1);
+    while at < raw.len() {
+        let end = boundary(next);
+        let run = end - at;
+        let inside = boundary(next - 1) != at;
+        if run < MAX_MATCH {
+            while boundary(unknown) <= at {
+                search.insert(boundary(unknown - 1), boundary(unknown));
+                unknown += 1;
+            }
+            let mut found = search.find(at, end);
+            if is_worth(found, run, inside) {
+                if lazy && end < raw.len() && found.length < LONG_ENOUGH {
+                    let later = search.find(end, boundary(next + 1));
+                    let gain = if inside || run == UNIT { 2 } else if run > 2 * UNIT { 6 } else { 4 };
+                    if later.length >= 4 && run + later.length > found.length + gain {
+                        push_run::<UNIT>(&raw[at..end], inside, tokens);
+                        at = end;
+                        found = later;
+                    }
+                }
+                tokens.push(Token::matching(found.length, found.distance));
+                at += found.length;
+                while boundary(next) <= at && next < boundaries.len() {
+                    next += 1;
+                }
+                continue;
+            }
+        }
+        push_run::<UNIT>(&raw[at..end], inside, tokens);
+        at = end;
+        next += 1;
+    }
+}
+
+#[inline(always)]
+fn is_worth(found: Match, run: usize, inside: bool) -> bool {
+    found.length > run && found.length >= MIN_MATCH && !(inside && run >= MIN_MATCH && found.length < run + 2)
+}
+
+/// Writes values that are all the same; `inside` a run the value before them is, too.
+#[inline(always)]
+fn push_run<const UNIT: usize>(run: &[u8], inside: bool, tokens: &mut Vec<Token>) {
+    let first = if inside { 0 } else { UNIT.min(run.len()) };
+    tokens.extend(run[..first].iter().map(|byte| Token::literal(*byte)));
+    let mut left = run.len() - first;
+    while left >= MIN_MATCH {
+        // What remains must not be too short for a match of its own.
+        let length = if left > MAX_MATCH { MAX_MATCH.min(left - MIN_MATCH) } else { left };
+        tokens.push(Token::matching(length, UNIT));
+        left -= length;
+    }
+    tokens.extend(run[run.len() - left..].iter().map(|byte| Token::literal(*byte)));
+}
+
+#[derive(Clone, Copy)]
+struct Match {
+    length: usize,
+    distance: usize,
+}
+
+struct Search<'a, L, const UNIT: usize> {
+    lanes: L,
+    raw: &'a [u8],
+    /// Bytes of a row; 0 if the row above cannot be reached.
+    row: usize,
+    long: &'a mut [Bucket; 1 << LONG_BITS],
+    short: &'a mut [Bucket; 1 << SHORT_BITS],
+}
+
+impl<L: Lanes, const UNIT: usize> Search<'_, L, UNIT> {
+    /// Remembers the boundary at `place`, where the run from `start` ends.
+    #[inline(always)]
+    fn insert(&mut self, start: usize, place: usize) {
+        if let Some((long, short)) = self.keys(place) {
+            let run = (place - start).min(RUN_MASK as usize);
+            let entry = (place << RUN_BITS | run) as u32;
+            for bucket in [&mut self.long[long], &mut self.short[short]] {
+                *bucket = [entry, bucket[0], bucket[1], bucket[2]];
+            }
+        }
+    }
+
+    /// Buckets of the boundary at `place`: one value before it and some after it, hashed.
+    #[inline(always)]
+    fn keys(&self, place: usize) -> Option<(usize, usize)> {
+        const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
+        let around = u64::from_le_bytes(*self.raw.get(place - UNIT..)?.first_chunk()?);
+        let hash = |key: u64, bits: u32| (key.wrapping_mul(SPREAD) >> (64 - bits)) as usize;
+        Some((hash(around, LONG_BITS), hash(around << 24, SHORT_BITS)))
+    }
+
+    /// The best match at `at`, in or before a run that ends at `end`.
+    #[inline(always)]
+    fn find(&self, at: usize, end: usize) -> Match {
+        let mut best = Match { length: 0, distance: 0 };
+        let (run, max) = (end - at, (self.raw.len() - at).min(MAX_MATCH) / UNIT * UNIT);
+        if self.row != 0 && at >= self.row {
+            best = Match { length: self.common(at - self.row, at, max), distance: self.row };
+        }
+        if best.length < max && run < max && let Some((long, short)) = self.keys(end) {
+            self.improve(&self.long[long], at, end, max, &mut best);
+            if best.length < run + 8 && best.length < max {
+                self.improve(&self.short[short], at, end, max, &mut best);
+            }
+        }
+        best
+    }
+
+    /// Tries the boundaries of a bucket, newest first.
+    #[inline(always)]
+    fn improve(&self, bucket: &Bucket, at: usize, end: usize, max: usize, best: &mut Match) {
+        let run = end - at;
+        for entry in bucket {
+            let place = (entry >> RUN_BITS) as usize;
+            let distance = end - place;
+            if *entry == 0 || distance > WINDOW {
+                break;
+            }
+            if ((entry & RUN_MASK) as usize) < run
+                || self.raw[at + best.length] != self.raw[at + best.length - distance]
+                || self.raw[place - UNIT..place] != self.raw[end - UNIT..end]
+            {
+                continue;
+            }
+            let length = run + self.common(place, end, max - run);
+            if length >= best.length + 2 {
+                *best = Match { length, distance };
+                if length >= max {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// How many bytes from `earlier` and from `later` are the same, in whole values, `max` at most.
+    #[inline(always)]
+    fn common(&self, earlier: usize, later: usize, max: usize) -> usize {
+        let mut length = 0;
+        while length < max {
+            let (Some(left), Some(right)) = (self.chunk(earlier + length), self.chunk(later + length)) else {
+                let (left, right) = (&self.raw[earlier + length..], &self.raw[later + length..]);
+                length += left.iter().zip(right).take_while(|(left, right)| left == right).count();
+                break;
+            };
+            let equal = self.lanes.equal(left, right);
+            length += equal.trailing_ones() as usize;
+            if equal != u32::MAX {
+                break;
+            }
+        }
+        length.min(max) / UNIT * UNIT
+    }
+
+    #[inline(always)]
+    fn chunk(&self, at: usize) -> Option<&[u8; LANES]> {
+        self.raw.get(at..)?.first_chunk()
+    }
+}
