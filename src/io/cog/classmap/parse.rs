@@ -73,7 +73,7 @@ pub fn parse<const UNIT: usize>(
                 unknown += 1;
             }
             let mut found = search.find(at, end);
-            if is_worth(found, run, inside) {
+            if found.length > run && found.length >= MIN_MATCH && saves::<UNIT>(found, at, inside, &boundaries[next..]) {
                 if lazy && end < raw.len() && found.length < LONG_ENOUGH {
                     let later = search.find(end, boundary(next + 1));
                     let gain = if inside || run == UNIT { 2 } else if run > 2 * UNIT { 6 } else { 4 };
@@ -97,9 +97,41 @@ pub fn parse<const UNIT: usize>(
     }
 }
 
+/// Bits that tokens take, about; which way to write is the cheaper follows from them.
+mod cost {
+    /// A literal: the classes at boundaries are few.
+    pub const LITERAL: u32 = 3;
+    /// A match inside a run.
+    pub const RUN: u32 = 6;
+    /// Any other match: the codes of length and distance...
+    pub const MATCH: u32 = 10;
+    /// ...and this per power of two of the distance, in quarters.
+    pub const DISTANCE_QUARTERS: u32 = 5;
+}
+
+/// Whether a match takes fewer bits than the runs it covers would.
+///
+/// `boundaries` are those after `at`; the first run began before `at` if `inside`.
 #[inline(always)]
-fn is_worth(found: Match, run: usize, inside: bool) -> bool {
-    found.length > run && found.length >= MIN_MATCH && !(inside && run >= MIN_MATCH && found.length < run + 2)
+fn saves<const UNIT: usize>(found: Match, at: usize, inside: bool, boundaries: &[u32]) -> bool {
+    let mut left = cost::MATCH + cost::DISTANCE_QUARTERS * (found.distance as u32).ilog2() / 4;
+    let end = at + found.length;
+    let (mut from, mut literal) = (at, if inside { 0 } else { UNIT });
+    for boundary in boundaries {
+        let to = end.min(*boundary as usize);
+        let repeated = to - from - literal;
+        let literals = literal + if repeated < MIN_MATCH { repeated } else { 0 };
+        let bits = cost::LITERAL * literals as u32 + if repeated < MIN_MATCH { 0 } else { cost::RUN };
+        if bits >= left {
+            return true;
+        }
+        left -= bits;
+        if to == end {
+            break;
+        }
+        (from, literal) = (to, UNIT);
+    }
+    false
 }
 
 /// Writes values that are all the same; `inside` a run the value before them is, too.
@@ -151,7 +183,7 @@ impl<L: Lanes, const UNIT: usize> Search<'_, L, UNIT> {
         const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
         let around = u64::from_le_bytes(*self.raw.get(place - UNIT..)?.first_chunk()?);
         let hash = |key: u64, bits: u32| (key.wrapping_mul(SPREAD) >> (64 - bits)) as usize;
-        Some((hash(around, LONG_BITS), hash(around << 24, SHORT_BITS)))
+        Some((hash(around, LONG_BITS), hash(around << 16, SHORT_BITS)))
     }
 
     /// The best match at `at`, in or before a run that ends at `end`.
@@ -188,7 +220,7 @@ impl<L: Lanes, const UNIT: usize> Search<'_, L, UNIT> {
                 continue;
             }
             let length = run + self.common(place, end, max - run);
-            if length >= best.length + 2 {
+            if length > best.length {
                 *best = Match { length, distance };
                 if length >= max {
                     break;
