@@ -39,7 +39,8 @@ fn equal_in_word(left: u64, right: u64) -> u32 {
 #[inline(always)]
 fn words(bytes: &[u8; LANES]) -> [u64; 4] {
     let (words, _) = bytes.as_chunks::<8>();
-    [0, 1, 2, 3].map(|word: usize| u64::from_le_bytes(words[word]))
+    let word = |at: usize| u64::from_le_bytes(words[at]);
+    [word(0), word(1), word(2), word(3)]
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -102,8 +103,8 @@ mod x86 {
     #[target_feature(enable = "avx2")]
     fn equal_avx2(left: &[u8; LANES], right: &[u8; LANES]) -> u32 {
         let whole = |bytes: &[u8; LANES]| -> __m256i {
-            let words = words(bytes).map(|word| word as i64);
-            _mm256_set_epi64x(words[3], words[2], words[1], words[0])
+            let words = words(bytes);
+            _mm256_set_epi64x(words[3] as i64, words[2] as i64, words[1] as i64, words[0] as i64)
         };
         _mm256_movemask_epi8(_mm256_cmpeq_epi8(whole(left), whole(right))) as u32
     }

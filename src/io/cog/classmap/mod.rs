@@ -18,16 +18,25 @@ mod tests;
 
 use boundaries::find_boundaries;
 use lanes::Lanes;
-use parse::{MAX_INPUT, Tables, parse};
+use parse::{MAX_INPUT, MatchCost, Tables, parse};
 use token::Token;
 
 /// How hard the encoder looks for matches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effort {
-    /// Takes the best match at each place.
+    /// Takes nearly every match: sooner done.
     Greedy,
-    /// Looks also whether the next boundary has a better one.
+    /// Takes a match only where it saves bits, and looks on otherwise: smaller.
     Lazy,
+}
+
+impl Effort {
+    const fn match_cost(self) -> MatchCost {
+        match self {
+            Self::Greedy => MatchCost { codes: 8, power: 4 },
+            Self::Lazy => MatchCost { codes: 32, power: 5 },
+        }
+    }
 }
 
 /// Values from one change to the next, at least, on average; data with shorter runs is no class map.
@@ -101,7 +110,7 @@ impl ClassMapEncoder {
         if !find_boundaries::<UNIT>(lanes, raw, limit, &mut self.boundaries) {
             return false;
         }
-        parse::<UNIT>(lanes, raw, row_bytes, &self.boundaries, self.effort == Effort::Lazy, &mut self.tables, &mut self.tokens);
+        parse::<UNIT>(lanes, raw, row_bytes, &self.boundaries, self.effort.match_cost(), &mut self.tables, &mut self.tokens);
         deflate::write_zlib(raw, &self.tokens, out) && out.len() < raw.len()
     }
 }

@@ -20,9 +20,6 @@ const RUN_MASK: u32 = (1 << RUN_BITS) - 1;
 /// Longest input in bytes: a place and a length of a run share 32 bits.
 pub const MAX_INPUT: usize = 1 << (32 - RUN_BITS);
 
-/// A match at least this long is taken without looking whether the next boundary has a better one.
-const LONG_ENOUGH: usize = 100;
-
 /// The latest places under a key, newest first: place << [`RUN_BITS`] | length of the run that ends there. 0: none.
 type Bucket = [u32; WAYS];
 
@@ -39,6 +36,21 @@ impl Tables {
     }
 }
 
+/// Bits that a match takes, about and in quarters: what it must save to be taken.
+#[derive(Debug, Clone, Copy)]
+pub struct MatchCost {
+    /// The codes of length and distance...
+    pub codes: u32,
+    /// ...and this for each power of two of the distance.
+    pub power: u32,
+}
+
+/// Bits that a literal takes, about and in quarters: the classes at boundaries are few.
+const LITERAL_COST: u32 = 13;
+
+/// The same of a match inside a run.
+const RUN_COST: u32 = 24;
+
 /// Fills `tokens` with literals and matches that give `raw`.
 ///
 /// `boundaries` are those of [`super::boundaries::find_boundaries`]; `row` is the length of a row in bytes.
@@ -48,7 +60,7 @@ pub fn parse<const UNIT: usize>(
     raw: &[u8],
     row: usize,
     boundaries: &[u32],
-    lazy: bool,
+    cost: MatchCost,
     tables: &mut Tables,
     tokens: &mut Vec<Token>,
 ) {
@@ -65,24 +77,17 @@ pub fn parse<const UNIT: usize>(
     let (mut at, mut next, mut unknown) = (0, 1, 1);
     while at < raw.len() {
         let end = boundary(next);
-        let run = end - at;
         let inside = boundary(next - 1) != at;
-        if run < MAX_MATCH {
+        if end - at < MAX_MATCH {
             while boundary(unknown) <= at {
                 search.insert(boundary(unknown - 1), boundary(unknown));
                 unknown += 1;
             }
-            let mut found = search.find(at, end);
-            if found.length > run && found.length >= MIN_MATCH && saves::<UNIT>(found, at, inside, &boundaries[next..]) {
-                if lazy && end < raw.len() && found.length < LONG_ENOUGH {
-                    let later = search.find(end, boundary(next + 1));
-                    let gain = if inside || run == UNIT { 2 } else if run > 2 * UNIT { 6 } else { 4 };
-                    if later.length >= 4 && run + later.length > found.length + gain {
-                        push_run::<UNIT>(&raw[at..end], inside, tokens);
-                        at = end;
-                        found = later;
-                    }
-                }
+            let found = search.find(at, end);
+            if found.length > end - at
+                && found.length >= MIN_MATCH
+                && saves::<UNIT>(found, cost, at, inside, &boundaries[next..])
+            {
                 tokens.push(Token::matching(found.length, found.distance));
                 at += found.length;
                 while boundary(next) <= at && next < boundaries.len() {
@@ -97,31 +102,22 @@ pub fn parse<const UNIT: usize>(
     }
 }
 
-/// Bits that tokens take, about; which way to write is the cheaper follows from them.
-mod cost {
-    /// A literal: the classes at boundaries are few.
-    pub const LITERAL: u32 = 3;
-    /// A match inside a run.
-    pub const RUN: u32 = 6;
-    /// Any other match: the codes of length and distance...
-    pub const MATCH: u32 = 10;
-    /// ...and this per power of two of the distance, in quarters.
-    pub const DISTANCE_QUARTERS: u32 = 5;
-}
-
 /// Whether a match takes fewer bits than the runs it covers would.
 ///
 /// `boundaries` are those after `at`; the first run began before `at` if `inside`.
 #[inline(always)]
-fn saves<const UNIT: usize>(found: Match, at: usize, inside: bool, boundaries: &[u32]) -> bool {
-    let mut left = cost::MATCH + cost::DISTANCE_QUARTERS * (found.distance as u32).ilog2() / 4;
+fn saves<const UNIT: usize>(found: Match, cost: MatchCost, at: usize, inside: bool, boundaries: &[u32]) -> bool {
+    let mut left = cost.codes + cost.power * (found.distance as u32).ilog2();
     let end = at + found.length;
-    let (mut from, mut literal) = (at, if inside { 0 } else { UNIT });
+    let (mut from, mut first) = (at, if inside { 0 } else { UNIT });
     for boundary in boundaries {
         let to = end.min(*boundary as usize);
-        let repeated = to - from - literal;
-        let literals = literal + if repeated < MIN_MATCH { repeated } else { 0 };
-        let bits = cost::LITERAL * literals as u32 + if repeated < MIN_MATCH { 0 } else { cost::RUN };
+        let repeated = to - from - first;
+        let bits = if repeated < MIN_MATCH {
+            LITERAL_COST * (first + repeated) as u32
+        } else {
+            LITERAL_COST * first as u32 + RUN_COST
+        };
         if bits >= left {
             return true;
         }
@@ -129,7 +125,7 @@ fn saves<const UNIT: usize>(found: Match, at: usize, inside: bool, boundaries: &
         if to == end {
             break;
         }
-        (from, literal) = (to, UNIT);
+        (from, first) = (to, UNIT);
     }
     false
 }
@@ -186,7 +182,7 @@ impl<L: Lanes, const UNIT: usize> Search<'_, L, UNIT> {
         Some((hash(around, LONG_BITS), hash(around << 16, SHORT_BITS)))
     }
 
-    /// The best match at `at`, in or before a run that ends at `end`.
+    /// The longest match at `at`, in or before a run that ends at `end`; the nearest of equally long ones.
     #[inline(always)]
     fn find(&self, at: usize, end: usize) -> Match {
         let mut best = Match { length: 0, distance: 0 };
@@ -196,7 +192,7 @@ impl<L: Lanes, const UNIT: usize> Search<'_, L, UNIT> {
         }
         if best.length < max && run < max && let Some((long, short)) = self.keys(end) {
             self.improve(&self.long[long], at, end, max, &mut best);
-            if best.length < run + 8 && best.length < max {
+            if best.length < run + 8 {
                 self.improve(&self.short[short], at, end, max, &mut best);
             }
         }
@@ -210,7 +206,7 @@ impl<L: Lanes, const UNIT: usize> Search<'_, L, UNIT> {
         for entry in bucket {
             let place = (entry >> RUN_BITS) as usize;
             let distance = end - place;
-            if *entry == 0 || distance > WINDOW {
+            if *entry == 0 || distance > WINDOW || best.length >= max {
                 break;
             }
             if ((entry & RUN_MASK) as usize) < run
@@ -222,9 +218,6 @@ impl<L: Lanes, const UNIT: usize> Search<'_, L, UNIT> {
             let length = run + self.common(place, end, max - run);
             if length > best.length {
                 *best = Match { length, distance };
-                if length >= max {
-                    break;
-                }
             }
         }
     }
