@@ -87,7 +87,8 @@ fn write_block(bits: &mut BitWriter, tokens: &[Token], last: bool) -> usize {
     let literals = Code::of_frequencies(&frequencies.literals, MAX_CODE);
     let distances = Code::of_frequencies(&frequencies.distances, MAX_CODE);
     let header = Header::new(&literals.lengths, &distances.lengths);
-    let dynamic = header.cost() + literals.cost(&frequencies.literals) + distances.cost(&frequencies.distances);
+    let dynamic =
+        header.cost() + literals.cost(&frequencies.literals) + distances.cost(&frequencies.distances);
 
     let (fixed_literals, fixed_distances) = fixed_codes();
     let fixed = fixed_literals.cost(&frequencies.literals) + fixed_distances.cost(&frequencies.distances);
@@ -128,12 +129,7 @@ fn count(tokens: &[Token]) -> (Frequencies, usize) {
     (frequencies, covered)
 }
 
-fn write_tokens(
-    bits: &mut BitWriter,
-    tokens: &[Token],
-    literals: &Code<MAX_SYMBOLS>,
-    distances: &Code<32>,
-) {
+fn write_tokens(bits: &mut BitWriter, tokens: &[Token], literals: &Code<MAX_SYMBOLS>, distances: &Code<32>) {
     // Code and further bits of every length, joined: 20 bits at most, and how many they are.
     let mut lengths = [(0_u32, 0_u32); 256];
     for (joined, length) in lengths.iter_mut().zip(MIN_MATCH..) {
@@ -192,7 +188,8 @@ impl Header {
         let used = |lengths: &[u8], least: usize| {
             lengths.iter().rposition(|length| *length > 0).map_or(least, |last| least.max(last + 1))
         };
-        let (literals_used, distances_used) = (used(&literals[..LITERALS], 257), used(&distances[..DISTANCES], 1));
+        let (literals_used, distances_used) =
+            (used(&literals[..LITERALS], 257), used(&distances[..DISTANCES], 1));
         let lengths: Vec<u8> = [&literals[..literals_used], &distances[..distances_used]].concat();
         let runs: Vec<_> = lengths.chunk_by(|a, b| a == b).flat_map(run_symbols).collect();
         let mut frequencies = [0; 19];

@@ -7,13 +7,13 @@
 pub const LANES: usize = 32;
 
 /// Compares blocks of [`LANES`] bytes.
-pub trait Lanes: Copy {
+pub trait Lanes: Copy + Default {
     /// Gives a mask whose bit `i` is set where `left[i]` and `right[i]` are equal.
     fn equal(self, left: &[u8; LANES], right: &[u8; LANES]) -> u32;
 }
 
 /// Plain Rust, for every processor.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Portable;
 
 impl Lanes for Portable {
@@ -43,25 +43,27 @@ fn words(bytes: &[u8; LANES]) -> [u64; 4] {
     [word(0), word(1), word(2), word(3)]
 }
 
+/// The fastest lanes every processor of this architecture has.
 #[cfg(target_arch = "x86_64")]
-pub use x86::{Avx2, Sse2};
+pub type Native = sse2::Sse2;
+
+/// The fastest lanes every processor of this architecture has.
+#[cfg(not(target_arch = "x86_64"))]
+pub type Native = Portable;
 
 #[cfg(target_arch = "x86_64")]
-mod x86 {
-    use std::arch::x86_64::{
-        __m256i, _mm_cmpeq_epi8, _mm_movemask_epi8, _mm_set_epi64x, _mm256_cmpeq_epi8,
-        _mm256_movemask_epi8, _mm256_set_epi64x,
-    };
+mod sse2 {
+    use std::arch::x86_64::{_mm_cmpeq_epi8, _mm_movemask_epi8, _mm_set_epi64x};
 
     use super::{LANES, Lanes, words};
 
-    /// Twice 16 lanes; every x86-64 processor has them.
-    #[derive(Debug, Clone, Copy)]
+    /// Twice 16 lanes.
+    #[derive(Debug, Clone, Copy, Default)]
     pub struct Sse2;
 
     impl Lanes for Sse2 {
         #[inline(always)]
-        #[expect(unsafe_code, reason = "intrinsics of a feature that every x86-64 processor has")]
+        #[expect(unsafe_code, reason = "intrinsics; a tenth to a fifth faster than plain Rust")]
         fn equal(self, left: &[u8; LANES], right: &[u8; LANES]) -> u32 {
             // SAFETY: SSE2 belongs to x86-64.
             unsafe { equal_sse2(left, right) }
@@ -77,35 +79,5 @@ mod x86 {
         let mask =
             |first: usize| _mm_movemask_epi8(_mm_cmpeq_epi8(half(left, first), half(right, first))) as u32;
         mask(0) | mask(2) << 16
-    }
-
-    /// 32 lanes of a processor with AVX2.
-    #[derive(Debug, Clone, Copy)]
-    pub struct Avx2(());
-
-    impl Avx2 {
-        /// Asks the processor.
-        pub fn detect() -> Option<Self> {
-            is_x86_feature_detected!("avx2").then_some(Self(()))
-        }
-    }
-
-    impl Lanes for Avx2 {
-        #[inline(always)]
-        #[expect(unsafe_code, reason = "AVX2 is known at run time only; twice the lanes make the parse faster")]
-        fn equal(self, left: &[u8; LANES], right: &[u8; LANES]) -> u32 {
-            // SAFETY: an `Avx2` exists only where `detect` found the feature.
-            unsafe { equal_avx2(left, right) }
-        }
-    }
-
-    #[inline]
-    #[target_feature(enable = "avx2")]
-    fn equal_avx2(left: &[u8; LANES], right: &[u8; LANES]) -> u32 {
-        let whole = |bytes: &[u8; LANES]| -> __m256i {
-            let words = words(bytes);
-            _mm256_set_epi64x(words[3] as i64, words[2] as i64, words[1] as i64, words[0] as i64)
-        };
-        _mm256_movemask_epi8(_mm256_cmpeq_epi8(whole(left), whole(right))) as u32
     }
 }

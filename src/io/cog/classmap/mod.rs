@@ -67,31 +67,17 @@ impl ClassMapEncoder {
     /// # Cost
     /// Memory: 8 bytes a value at worst, kept from block to block.
     pub fn encode(&mut self, raw: &[u8], row_bytes: usize, unit: usize, out: &mut Vec<u8>) -> bool {
-        #[cfg(target_arch = "x86_64")]
-        {
-            match lanes::Avx2::detect().filter(|_| mode() == 0) {
-                Some(lanes) => self.encode_avx2(lanes, raw, row_bytes, unit, out),
-                None if mode() == 2 => self.encode_with(lanes::Portable, raw, row_bytes, unit, out),
-                None => self.encode_with(lanes::Sse2, raw, row_bytes, unit, out),
-            }
-        }
-        #[cfg(not(target_arch = "x86_64"))]
-        self.encode_with(lanes::Portable, raw, row_bytes, unit, out)
+        self.encode_with(lanes::Native::default(), raw, row_bytes, unit, out)
     }
 
-    #[cfg(target_arch = "x86_64")]
-    #[expect(unsafe_code, reason = "AVX2 is known at run time only")]
-    fn encode_avx2(&mut self, lanes: lanes::Avx2, raw: &[u8], row_bytes: usize, unit: usize, out: &mut Vec<u8>) -> bool {
-        #[target_feature(enable = "avx2")]
-        fn compiled(this: &mut ClassMapEncoder, lanes: lanes::Avx2, raw: &[u8], row_bytes: usize, unit: usize, out: &mut Vec<u8>) -> bool {
-            this.encode_with(lanes, raw, row_bytes, unit, out)
-        }
-        // SAFETY: an `Avx2` exists only where the processor has the feature.
-        unsafe { compiled(self, lanes, raw, row_bytes, unit, out) }
-    }
-
-    #[inline(always)]
-    fn encode_with(&mut self, lanes: impl Lanes, raw: &[u8], row_bytes: usize, unit: usize, out: &mut Vec<u8>) -> bool {
+    fn encode_with(
+        &mut self,
+        lanes: impl Lanes,
+        raw: &[u8],
+        row_bytes: usize,
+        unit: usize,
+        out: &mut Vec<u8>,
+    ) -> bool {
         match unit {
             1 => self.encode_values::<1>(lanes, raw, row_bytes, out),
             2 => self.encode_values::<2>(lanes, raw, row_bytes, out),
@@ -100,8 +86,13 @@ impl ClassMapEncoder {
         }
     }
 
-    #[inline(always)]
-    fn encode_values<const UNIT: usize>(&mut self, lanes: impl Lanes, raw: &[u8], row_bytes: usize, out: &mut Vec<u8>) -> bool {
+    fn encode_values<const UNIT: usize>(
+        &mut self,
+        lanes: impl Lanes,
+        raw: &[u8],
+        row_bytes: usize,
+        out: &mut Vec<u8>,
+    ) -> bool {
         if raw.len() % UNIT != 0 || raw.len() >= MAX_INPUT {
             return false;
         }
@@ -110,8 +101,15 @@ impl ClassMapEncoder {
         if !find_boundaries::<UNIT>(lanes, raw, limit, &mut self.boundaries) {
             return false;
         }
-        parse::<UNIT>(lanes, raw, row_bytes, &self.boundaries, self.effort.match_cost(), &mut self.tables, &mut self.tokens);
+        parse::<UNIT>(
+            lanes,
+            raw,
+            row_bytes,
+            &self.boundaries,
+            self.effort.match_cost(),
+            &mut self.tables,
+            &mut self.tokens,
+        );
         deflate::write_zlib(raw, &self.tokens, out) && out.len() < raw.len()
     }
 }
-pub fn mode() -> u32 { std::env::var("MODE").map_or(0, |m| m.parse().unwrap()) }

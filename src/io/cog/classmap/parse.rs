@@ -45,8 +45,9 @@ pub struct MatchCost {
     pub power: u32,
 }
 
-/// Bits that a literal takes, about and in quarters: the classes at boundaries are few.
-const LITERAL_COST: u32 = 13;
+/// Bits that a literal takes, about and in quarters, by width of the values: the classes at boundaries are few,
+/// the pairs of them in a change raster more.
+const LITERAL_COST: [u32; 5] = [0, 13, 16, 0, 13];
 
 /// The same of a match inside a run.
 const RUN_COST: u32 = 24;
@@ -106,7 +107,13 @@ pub fn parse<const UNIT: usize>(
 ///
 /// `boundaries` are those after `at`; the first run began before `at` if `inside`.
 #[inline(always)]
-fn saves<const UNIT: usize>(found: Match, cost: MatchCost, at: usize, inside: bool, boundaries: &[u32]) -> bool {
+fn saves<const UNIT: usize>(
+    found: Match,
+    cost: MatchCost,
+    at: usize,
+    inside: bool,
+    boundaries: &[u32],
+) -> bool {
     let mut left = cost.codes + cost.power * (found.distance as u32).ilog2();
     let end = at + found.length;
     let (mut from, mut first) = (at, if inside { 0 } else { UNIT });
@@ -114,9 +121,9 @@ fn saves<const UNIT: usize>(found: Match, cost: MatchCost, at: usize, inside: bo
         let to = end.min(*boundary as usize);
         let repeated = to - from - first;
         let bits = if repeated < MIN_MATCH {
-            LITERAL_COST * (first + repeated) as u32
+            LITERAL_COST[UNIT] * (first + repeated) as u32
         } else {
-            LITERAL_COST * first as u32 + RUN_COST
+            LITERAL_COST[UNIT] * first as u32 + RUN_COST
         };
         if bits >= left {
             return true;
@@ -173,13 +180,31 @@ impl<L: Lanes, const UNIT: usize> Search<'_, L, UNIT> {
         }
     }
 
-    /// Buckets of the boundary at `place`: one value before it and some after it, hashed.
+    /// Bytes that a key of each table covers: one value before the boundary, the others after it.
+    ///
+    /// Longer keys find longer matches, shorter ones more of them; measured on land cover and change rasters.
+    const KEY_BYTES: (usize, usize) = match UNIT {
+        1 => (8, 6),
+        2 => (12, 4),
+        _ => (24, 8),
+    };
+
+    /// Buckets of the boundary at `place`; none if fewer bytes follow than a long key covers.
     #[inline(always)]
     fn keys(&self, place: usize) -> Option<(usize, usize)> {
+        // 2^64 by the golden ratio: neighbouring keys end up far from each other.
         const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
-        let around = u64::from_le_bytes(*self.raw.get(place - UNIT..)?.first_chunk()?);
-        let hash = |key: u64, bits: u32| (key.wrapping_mul(SPREAD) >> (64 - bits)) as usize;
-        Some((hash(around, LONG_BITS), hash(around << 16, SHORT_BITS)))
+        let (long_bytes, short_bytes) = Self::KEY_BYTES;
+        let bytes = self.raw.get(place - UNIT..)?.get(..long_bytes)?;
+        let word = |at: usize| bytes[at..].first_chunk().map_or(0, |word| u64::from_le_bytes(*word));
+        let first = word(0);
+        let mut long = first.wrapping_mul(SPREAD);
+        for at in (8..long_bytes).step_by(8) {
+            // The last word overlaps the one before where the key is no multiple of eight bytes.
+            long = (long.rotate_left(29) ^ word(at.min(long_bytes - 8))).wrapping_mul(SPREAD);
+        }
+        let short = (first << (64 - 8 * short_bytes)).wrapping_mul(SPREAD);
+        Some(((long >> (64 - LONG_BITS)) as usize, (short >> (64 - SHORT_BITS)) as usize))
     }
 
     /// The longest match at `at`, in or before a run that ends at `end`; the nearest of equally long ones.
@@ -190,7 +215,10 @@ impl<L: Lanes, const UNIT: usize> Search<'_, L, UNIT> {
         if self.row != 0 && at >= self.row {
             best = Match { length: self.common(at - self.row, at, max), distance: self.row };
         }
-        if best.length < max && run < max && let Some((long, short)) = self.keys(end) {
+        if best.length < max
+            && run < max
+            && let Some((long, short)) = self.keys(end)
+        {
             self.improve(&self.long[long], at, end, max, &mut best);
             if best.length < run + 8 {
                 self.improve(&self.short[short], at, end, max, &mut best);
