@@ -15,7 +15,7 @@ use std::path::Path;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use nalcms::config::shipped;
-use nalcms::io::cog::{BlockEncoder, Compression};
+use nalcms::io::cog::{BlockEncoder, Compression, SampleType};
 use nalcms::kernel::ClassValue;
 use nalcms::kernel::change::{CHANGE_NODATA, Unchanged, change, change_bytes};
 use nalcms::kernel::histogram::{CodeCounts, PairCounts};
@@ -81,14 +81,21 @@ fn stages(criterion: &mut Criterion) {
     group.bench_function("change", |b| {
         b.iter(|| change(black_box(from.view()), to.view(), 0, Unchanged::Zero))
     });
+    let changes = change(from.view(), to.view(), 0, Unchanged::Zero).unwrap();
+    let change_bytes: Vec<u8> = changes.iter().flat_map(|code| code.to_le_bytes()).collect();
+    let rasters = [
+        ("land cover", SampleType::U8, from.as_slice().unwrap()),
+        ("change raster", SampleType::U16, change_bytes.as_slice()),
+    ];
     for compression in
         [Compression::Fast, Compression::Balanced, Compression::Small, Compression::Zstd, Compression::Lzw]
     {
-        let mut encoder = BlockEncoder::new(compression).unwrap();
-        let (bytes, mut encoded) = (from.as_slice().unwrap(), Vec::new());
-        group.bench_function(format!("encode {compression:?}"), |b| {
-            b.iter(|| encoder.encode(black_box(bytes), &mut encoded))
-        });
+        for (name, sample, bytes) in rasters {
+            let (mut encoder, mut encoded) = (BlockEncoder::new(compression).unwrap(), Vec::new());
+            group.bench_function(format!("encode {name}, {compression:?}"), |b| {
+                b.iter(|| encoder.encode(sample, black_box(bytes), &mut encoded))
+            });
+        }
     }
     group.finish();
 }

@@ -60,7 +60,7 @@ impl<T: ClassValue> CellStore<T> {
         let mut encoded = Vec::new();
         let bytes = self.block_bytes(cells)?;
         sink.encoder
-            .encode(&bytes, &mut encoded)
+            .encode(self.sample, &bytes, &mut encoded)
             .map_err(|e| Error::bug(format!("a block cannot be encoded: {e}")))?;
         Ok((sink.part.append(&encoded)?, encoded.len() as u32))
     }

@@ -478,7 +478,7 @@ impl Joiner<'_> {
         let store = CellStore { nodata: self.nodata(), sample, stored_nodata };
         let mut encoded = Vec::new();
         encoder
-            .encode(&store.block_bytes(cells.view())?, &mut encoded)
+            .encode(sample, &store.block_bytes(cells.view())?, &mut encoded)
             .map_err(|e| Error::bug(format!("a block cannot be encoded: {e}")))?;
         Ok(encoded)
     }
