@@ -30,6 +30,8 @@ pub trait ClassValue: Copy + Ord + Send + Sync + std::fmt::Debug + 'static {
     fn bytes_mut(_cells: &mut [Self]) -> Option<&mut [u8]> {
         None
     }
+    /// Appends the cells in little-endian order.
+    fn extend_le(cells: &[Self], out: &mut Vec<u8>);
 }
 
 macro_rules! class_value {
@@ -43,6 +45,10 @@ macro_rules! class_value {
             #[inline]
             fn from_code(code: i32) -> Option<Self> {
                 Self::try_from(code).ok()
+            }
+            #[inline]
+            fn extend_le(cells: &[Self], out: &mut Vec<u8>) {
+                out.extend(cells.iter().flat_map(|cell| cell.to_le_bytes()));
             }
         }
     )*};

@@ -94,7 +94,12 @@ impl<T: ClassValue> Mosaic<T> {
                 _ => None,
             })
             .collect();
-        self.laid.push(Window { row: at.0 as i64, col: at.1 as i64, rows: layer.nrows(), cols: layer.ncols() });
+        self.laid.push(Window {
+            row: at.0 as i64,
+            col: at.1 as i64,
+            rows: layer.nrows(),
+            cols: layer.ncols(),
+        });
         let mut pending: Option<(Overlap, u64)> = None;
         let place = s![at.0..at.0 + layer.nrows(), at.1..at.1 + layer.ncols()];
         let (mut classes, mut winners) = (self.classes.slice_mut(place), self.winners.slice_mut(place));
@@ -156,8 +161,11 @@ impl<T: ClassValue> Mosaic<T> {
             self.spans(at_row, at.1, at.1 + values.len(), &mut spans);
             for &(from, to, free) in &spans {
                 let place = s![at_row, from..to];
-                let (mut classes, mut winners) = (self.classes.slice_mut(place), self.winners.slice_mut(place));
-                let (Some(classes), Some(winners)) = (classes.as_slice_mut(), winners.as_slice_mut()) else { continue };
+                let (mut classes, mut winners) =
+                    (self.classes.slice_mut(place), self.winners.slice_mut(place));
+                let (Some(classes), Some(winners)) = (classes.as_slice_mut(), winners.as_slice_mut()) else {
+                    continue;
+                };
                 let values = &values[from - at.1..to - at.1];
                 counts.covered.add(values);
                 if free {
@@ -184,7 +192,12 @@ impl<T: ClassValue> Mosaic<T> {
                 }
             }
         }
-        self.laid.push(Window { row: at.0 as i64, col: at.1 as i64, rows: layer.nrows(), cols: layer.ncols() });
+        self.laid.push(Window {
+            row: at.0 as i64,
+            col: at.1 as i64,
+            rows: layer.nrows(),
+            cols: layer.ncols(),
+        });
     }
 
     /// Cuts a stretch of a row where earlier layers begin and end: first and last + 1 column, whether no layer is there.
@@ -200,7 +213,8 @@ impl<T: ClassValue> Mosaic<T> {
         edges.dedup();
         for pair in edges.windows(2) {
             let column = pair[0] as i64;
-            let taken = self.laid.iter().filter(here).any(|laid| laid.col <= column && column < laid.col_end());
+            let taken =
+                self.laid.iter().filter(here).any(|laid| laid.col <= column && column < laid.col_end());
             spans.push((pair[0], pair[1], !taken));
         }
     }

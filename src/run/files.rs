@@ -43,7 +43,8 @@ impl OpenFiles {
     /// Unreadable: it is not the file that was planned with. Input, Io: it cannot be opened.
     pub fn of(&mut self, scene: &Scene) -> Result<&RasterFile> {
         let header = &scene.header;
-        let known = self.files.iter().position(|(path, band, _)| *path == header.path && *band == header.band);
+        let known =
+            self.files.iter().position(|(path, band, _)| *path == header.path && *band == header.band);
         let entry = match known.and_then(|position| self.files.remove(position)) {
             Some(entry) => entry,
             None => {
@@ -52,9 +53,12 @@ impl OpenFiles {
                 let (now, then) = (&file.header.grid, &header.grid);
                 let same = (now.affine, now.rows, now.cols) == (then.affine, then.rows, then.cols);
                 if !same || file.header.sample != header.sample {
-                    return Err(Error::new(ErrorKind::Unreadable, "an input changed since the plan was made")
-                        .at(header.path.display())
-                        .help("run again"));
+                    return Err(Error::new(
+                        ErrorKind::Unreadable,
+                        "an input changed since the plan was made",
+                    )
+                    .at(header.path.display())
+                    .help("run again"));
                 }
                 (header.path.clone(), header.band, file)
             }

@@ -71,11 +71,6 @@ impl BlockReader {
         })
     }
 
-    /// Rows and columns of a block.
-    pub(super) fn layout(&self) -> (usize, usize) {
-        self.block
-    }
-
     /// Whether the blocks that a window touches are worth decoding whole.
     ///
     /// Strips much wider than the window are not if GDAL's cache can hold them until the window beside this one is read:
@@ -162,13 +157,30 @@ impl BlockReader {
         if row >= self.rows.div_ceil(self.block.0) || col >= self.cols.div_ceil(self.block.1) {
             return Err(Error::bug(format!("block in row {row}, column {col} lies outside its raster")));
         }
+        let mut stored = std::mem::take(&mut self.compressed);
+        let read = match self.compressed((row, col), &mut stored) {
+            Some(_) => self.decode(dataset, (row, col), &stored, out),
+            None => self.read_by_gdal(dataset, (row, col), out),
+        };
+        self.compressed = stored;
+        read
+    }
+
+    /// Replaces the content of `out` by the cells of a block whose bytes were read before.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub(super) fn decode(
+        &mut self,
+        dataset: &Dataset,
+        (row, col): Place,
+        stored: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<()> {
         if let Some((blocks, decoder)) = &mut self.plain
             && let Some(place) = blocks.place(row, col)
         {
-            let direct = blocks
-                .read_compressed(&place, &mut self.compressed)
-                .and_then(|()| blocks.decode(&place, decoder, &self.compressed, out));
-            match direct {
+            match blocks.decode(&place, decoder, stored, out) {
                 Ok(()) => return Ok(()),
                 Err(damaged) if damaged.kind() == ErrorKind::Unreadable => return Err(damaged),
                 Err(_) => {}

@@ -287,21 +287,16 @@ impl RasterFile {
         }
     }
 
-    /// Rows and columns of a block; none if [`Self::block`] cannot hand blocks out.
-    pub fn block_layout(&self) -> Option<(usize, usize)> {
-        self.blocks().map(|blocks| blocks.borrow().layout())
-    }
-
-    /// Replaces the content of `out` by the cells of a block, found by its row and column among the blocks.
+    /// Replaces the content of `out` by the cells of a block whose bytes [`Self::compressed_block`] has read.
     ///
     /// # Shape
     /// Row by row, [`SampleKind::bytes`] a cell in the machine's byte order: all rows and columns of the block, also
     /// those beyond the edge of the raster, whose cells mean nothing; the last strip of an untiled file may lack them.
     /// # Errors
-    /// Unreadable: the block cannot be decoded. Bug: the raster has no such block, or no [`Self::block_layout`].
-    pub fn block(&self, row: usize, col: usize, out: &mut Vec<u8>) -> Result<()> {
+    /// Unreadable: the block cannot be decoded. Bug: the raster has no such block.
+    pub fn decode_block(&self, row: usize, col: usize, stored: &[u8], out: &mut Vec<u8>) -> Result<()> {
         let blocks = self.blocks().ok_or_else(|| Error::bug("a raster has no blocks to hand out"))?;
-        blocks.borrow_mut().read(&self.dataset, (row, col), out)
+        blocks.borrow_mut().decode(&self.dataset, (row, col), stored, out)
     }
 
     /// Replaces the content of `out` by the bytes of a block as they stand in the file, and says how they become cells.
@@ -312,7 +307,7 @@ impl RasterFile {
         self.blocks()?.borrow().compressed((row, col), out)
     }
 
-    fn blocks(&self) -> Option<&RefCell<BlockReader>> {
+    pub(super) fn blocks(&self) -> Option<&RefCell<BlockReader>> {
         self.blocks.get_or_init(|| BlockReader::new(&self.header, true).map(RefCell::new)).as_ref()
     }
 
@@ -345,7 +340,8 @@ impl RasterFile {
             SampleKind::I32 => {
                 fill!(i32);
                 let place = || self.place_of(window);
-                refuse_undeclared_minimum(&codes, window, self.header.nodata_tag).map_err(|e| e.at(place()))?;
+                refuse_undeclared_minimum(&codes, window, self.header.nodata_tag)
+                    .map_err(|e| e.at(place()))?;
             }
             SampleKind::U8 | SampleKind::U32 | SampleKind::F32 | SampleKind::F64 => {
                 return Err(Error::bug("cells of a type that is not read by blocks"));
