@@ -4,7 +4,7 @@
 //! the same. But where a checksum says that a DEFLATE block is damaged it is refused: some versions of GDAL hand out
 //! the cells before the damage and after them what happens to stand in memory.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use gdal::Dataset;
@@ -231,7 +231,7 @@ fn places(from: i64, cells: usize, block: usize) -> std::ops::Range<usize> {
 /// Decoded blocks, those used last.
 #[derive(Default)]
 struct BlockCache {
-    blocks: HashMap<Place, (u64, Arc<Vec<u8>>)>,
+    blocks: BTreeMap<Place, (u64, Arc<Vec<u8>>)>,
     /// Places by when they were used last.
     uses: BTreeMap<u64, Place>,
     used: u64,

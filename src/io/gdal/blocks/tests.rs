@@ -1,4 +1,11 @@
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "tests fail loudly"
+)]
 #![allow(clippy::print_stderr, reason = "a test that skips says so")]
 
 use std::path::{Path, PathBuf};
@@ -13,7 +20,7 @@ use crate::model::window::Window;
 /// A cell of a made-up map: patches, with a few single cells in them.
 fn class(row: usize, col: usize) -> usize {
     let patch = (row / 9 * 31 + col / 13 * 17) % 19 + 1;
-    if (row * 7919 + col * 104_729) % 23 == 0 { (row + col) % 19 } else { patch }
+    if (row * 7919 + col * 104_729).is_multiple_of(23) { (row + col) % 19 } else { patch }
 }
 
 /// Has GDAL write a map of `rows` x `cols` cells; only its upper half if it may be sparse.
