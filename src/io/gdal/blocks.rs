@@ -4,7 +4,7 @@
 //! the same. But where a checksum says that a DEFLATE block is damaged it is refused: some versions of GDAL hand out
 //! the cells before the damage and after them what happens to stand in memory.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use gdal::Dataset;
@@ -44,16 +44,15 @@ impl std::fmt::Debug for BlockReader {
 }
 
 impl BlockReader {
-    /// None if the raster is better read by windows: several bands, floating point, blocks larger than the cache.
-    pub(super) fn new(header: &RasterHeader, direct: bool) -> Option<Self> {
+    /// None if GDAL alone reads the raster: several bands, cells that are no whole numbers of 32 bits with sign.
+    pub(super) fn new(header: &RasterHeader) -> Option<Self> {
         let (cell_bytes, signed) = header.sample.whole_number()?;
         let (grid, block) = (&header.grid, header.block);
-        let block_bytes = block.0.checked_mul(block.1)?.checked_mul(cell_bytes)?;
-        if header.bands != 1 || block_bytes == 0 || block_bytes > BLOCK_CACHE_BYTES {
+        if header.bands != 1 || block.0 == 0 || block.1 == 0 {
             return None;
         }
         let expected = ExpectedShape { rows: grid.rows, cols: grid.cols, block, cell_bytes, signed };
-        let plain = (direct && header.format == "GTiff")
+        let plain = (header.format == "GTiff")
             .then(|| PlainBlocks::open(&header.path, &expected))
             .flatten()
             .and_then(|blocks| blocks.decoder().ok().map(|decoder| (blocks, decoder)));
@@ -73,14 +72,25 @@ impl BlockReader {
 
     /// Whether the blocks that a window touches are worth decoding whole.
     ///
-    /// Strips much wider than the window are not if GDAL's cache can hold them until the window beside this one is read:
-    /// GDAL would decode them once, and this several times.
+    /// Blocks that are cut are if they can be kept for the window that takes the rest. Strips much wider than the window
+    /// are not if GDAL's cache can hold them until the window beside this one is read: GDAL would decode them once, and
+    /// this several times.
     pub(super) fn pays(&self, window: &Window) -> bool {
-        let down = places(window.row, window.rows, self.block.0).len() as u64;
-        let across = places(window.col, window.cols, self.block.1).len() as u64;
-        let cells = down * across * (self.block.0 * self.block.1) as u64;
-        let bytes = cells * self.cell_bytes as u64;
-        cells <= 2 * window.cells() || bytes <= BLOCK_CACHE_BYTES as u64 || bytes > GDAL_CACHE_SHARE
+        let (block_rows, block_cols) = self.block;
+        let down = places(window.row, window.rows, block_rows);
+        let across = places(window.col, window.cols, block_cols);
+        let corner = |row: usize, col: usize| ((row * block_rows) as i64, (col * block_cols) as i64);
+        let (first, end) = (corner(down.start, across.start), corner(down.end, across.end));
+        let touched = Window::between(first.0, first.1, end.0, end.1);
+        if touched.intersect(&Window::whole(self.rows, self.cols)) == *window {
+            return true;
+        }
+        let block_bytes = block_rows * block_cols * self.cell_bytes;
+        let bytes = touched.cells().saturating_mul(self.cell_bytes as u64);
+        block_bytes <= BLOCK_CACHE_BYTES / 4
+            && (touched.cells() <= 2 * window.cells()
+                || bytes <= BLOCK_CACHE_BYTES as u64
+                || bytes > GDAL_CACHE_SHARE)
     }
 
     /// Hands out the cells of a window, a line of a block at a time: its row and column in the window, its bytes.
@@ -233,7 +243,7 @@ fn places(from: i64, cells: usize, block: usize) -> std::ops::Range<usize> {
 /// Decoded blocks, those used last.
 #[derive(Default)]
 struct BlockCache {
-    blocks: HashMap<Place, (u64, Arc<Vec<u8>>)>,
+    blocks: BTreeMap<Place, (u64, Arc<Vec<u8>>)>,
     /// Places by when they were used last.
     uses: BTreeMap<u64, Place>,
     used: u64,

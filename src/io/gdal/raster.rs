@@ -152,7 +152,7 @@ pub enum Pixels {
 #[derive(Debug)]
 pub struct RasterFile {
     dataset: Dataset,
-    /// Set up when the first cells are asked for; within, none if cells are better read by windows.
+    /// Set up when the first cells are asked for; within, none if GDAL alone reads the raster.
     blocks: OnceCell<Option<RefCell<BlockReader>>>,
     /// What its header says.
     pub header: RasterHeader,
@@ -308,7 +308,7 @@ impl RasterFile {
     }
 
     pub(super) fn blocks(&self) -> Option<&RefCell<BlockReader>> {
-        self.blocks.get_or_init(|| BlockReader::new(&self.header, true).map(RefCell::new)).as_ref()
+        self.blocks.get_or_init(|| BlockReader::new(&self.header).map(RefCell::new)).as_ref()
     }
 
     fn read_by_blocks(&self, blocks: &mut BlockReader, window: &Window) -> Result<Pixels> {
