@@ -82,7 +82,7 @@ impl ClassMapEncoder {
         unit: usize,
         out: &mut Vec<u8>,
     ) -> bool {
-        if raw.len() >= MAX_INPUT || !matches!(unit, 1 | 2 | 4) || raw.len() % unit != 0 {
+        if raw.len() >= MAX_INPUT || !matches!(unit, 1 | 2 | 4) || !raw.len().is_multiple_of(unit) {
             return false;
         }
         // Two are the ends.
