@@ -86,11 +86,14 @@ enum Bytes {
     Source(SourceIndex),
 }
 
+/// The rules of a scene of bytes, and its file.
+pub type SceneRules = (Rc<ByteRules>, PathBuf);
+
 /// What the bytes of a task's maps mean.
 #[derive(Debug)]
 pub struct Meanings {
-    /// Rules and file of each scene of bytes, by epoch and position.
-    pub rules: Vec<Vec<Option<(Rc<ByteRules>, PathBuf)>>>,
+    /// By epoch and position of the scene; `None` for a scene that is no scene of bytes.
+    pub rules: Vec<Vec<Option<SceneRules>>>,
     /// The product's nodata.
     pub nodata: ClassCode,
     /// The code for cells that no source covers, where classes are bytes.
@@ -327,7 +330,6 @@ struct Tables {
 
 impl Tables {
     /// Notes the area of a byte, and its rule where the bytes are a scene's own.
-    #[expect(clippy::too_many_arguments, reason = "a byte, what it means and where it lies")]
     fn note_byte(
         &mut self,
         meanings: &Meanings,

@@ -215,6 +215,23 @@ mod tests {
     }
 
     #[test]
+    fn noise_goes_to_libdeflate_and_class_maps_do_not() {
+        for (compression, level) in [(Compression::Fast, 3), (Compression::Balanced, 6)] {
+            for (sample, raw, same) in [
+                (SampleType::U8, noise(512 * 512), true),
+                (SampleType::U16, noise(2 * 512 * 512), true),
+                (SampleType::U16, change_codes(512 * 512), false),
+            ] {
+                let (mut found, mut general) = (Vec::new(), Vec::new());
+                BlockEncoder::new(compression).unwrap().encode(sample, &raw, &mut found).unwrap();
+                deflate(&mut libdeflate(level).unwrap(), &raw, &mut general).unwrap();
+                assert_eq!(found == general, same, "{compression:?}, {sample:?}");
+                assert!(found.len() <= general.len(), "{compression:?}, {sample:?}");
+            }
+        }
+    }
+
+    #[test]
     fn a_block_of_another_length_than_expected_is_refused() {
         for compression in ALL {
             let mut encoded = Vec::new();

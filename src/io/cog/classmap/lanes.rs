@@ -1,6 +1,6 @@
 //! Compares bytes 32 at a time: the innermost step of the encoder, with and without SIMD.
 //!
-//! [`Portable`] is the reference in plain Rust; a property test holds the others to it, so that a file does not
+//! `Portable` is the reference in plain Rust; a property test holds the others to it, so that a file does not
 //! depend on the processor it was written on. The step compares bytes, not values: it serves every sample width.
 
 /// Number of bytes that are compared in one step.
@@ -13,9 +13,11 @@ pub trait Lanes: Copy + Default {
 }
 
 /// Plain Rust, for every processor.
+#[cfg(any(test, not(target_arch = "x86_64")))]
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Portable;
 
+#[cfg(any(test, not(target_arch = "x86_64")))]
 impl Lanes for Portable {
     #[inline(always)]
     fn equal(self, left: &[u8; LANES], right: &[u8; LANES]) -> u32 {
@@ -25,6 +27,7 @@ impl Lanes for Portable {
 }
 
 /// The mask of [`Lanes::equal`] for 8 bytes.
+#[cfg(any(test, not(target_arch = "x86_64")))]
 #[inline(always)]
 fn equal_in_word(left: u64, right: u64) -> u32 {
     const LOW: u64 = 0x7f7f_7f7f_7f7f_7f7f;

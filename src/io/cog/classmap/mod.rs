@@ -7,8 +7,9 @@
 //!
 //! Data that change at every third value or more often are no class map: there a general encoder is faster.
 //!
-//! Rejected: looking one boundary further before a match is taken (slower, and larger than weighing matches); eight
-//! earlier boundaries under a key (half a percent smaller, a sixth slower); the rows above as further candidates.
+//! Rejected, all measured on land cover of 30 m: looking one boundary further before a match is taken (slower and
+//! larger than weighing matches); eight earlier boundaries under a key (half a percent smaller, a sixth slower); a
+//! shortest useful length before candidates are compared (a tenth slower); 32 lanes (no faster than 16).
 
 mod boundaries;
 mod deflate;
@@ -30,7 +31,7 @@ use token::Token;
 pub enum Effort {
     /// Takes nearly every match: fewer places to look at.
     Fast,
-    /// Takes a match only where it surely saves bits, and looks on otherwise: 3 to 5 % smaller, a fifth slower.
+    /// Takes a match only where it surely saves bits, and looks on otherwise: 2 to 6 % smaller, a fifth slower.
     Balanced,
 }
 
@@ -82,7 +83,7 @@ impl ClassMapEncoder {
         unit: usize,
         out: &mut Vec<u8>,
     ) -> bool {
-        if raw.len() >= MAX_INPUT || !matches!(unit, 1 | 2 | 4) || raw.len() % unit != 0 {
+        if raw.len() >= MAX_INPUT || !matches!(unit, 1 | 2 | 4) || !raw.len().is_multiple_of(unit) {
             return false;
         }
         // Two are the ends.

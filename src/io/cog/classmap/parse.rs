@@ -68,7 +68,7 @@ pub fn parse<const UNIT: usize>(
     tokens.clear();
     tables.long.fill(Bucket::default());
     tables.short.fill(Bucket::default());
-    let row = if row % UNIT == 0 && (1..=WINDOW).contains(&row) { row } else { 0 };
+    let row = if row.is_multiple_of(UNIT) && (1..=WINDOW).contains(&row) { row } else { 0 };
     let (Some(long), Some(short)) = (tables.long.first_chunk_mut(), tables.short.first_chunk_mut()) else {
         return;
     };
