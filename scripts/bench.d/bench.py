@@ -15,6 +15,8 @@ import tools
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
+# A tool slower than both is run once: more rounds would tell nothing new and take all the time.
+SLOW_SECONDS, SLOW_TIMES = 60, 20
 
 
 def say(text):
@@ -70,6 +72,8 @@ def wrong(text):
 def compare(tool, folder, reference, ref_folder, options):
     """Ends the bench if a result is not that of nalcms."""
     ours, theirs = reference.matrix(ref_folder), tool.matrix(folder)
+    if not ours:
+        wrong(f"the matrix of {reference.name} is empty")
     if ours != theirs:
         pairs = sorted(pair for pair in ours.keys() | theirs.keys() if ours.get(pair) != theirs.get(pair))
         some = "; ".join(f"{f} to {t}: {ours.get((f, t), 0)} and {theirs.get((f, t), 0)}" for f, t in pairs[:5])
@@ -82,10 +86,13 @@ def compare(tool, folder, reference, ref_folder, options):
 
 
 def warm_up(rows, options, not_run):
-    """The round that is not timed: drops what fails, compares what does not."""
+    """The round before timing: drops what fails, compares what does not.
+
+    What takes very long is not run again: its time from this round counts, as `slow` returns it.
+    """
     reference, ref_folder = rows[0], os.path.join(options.work, "reference")
-    sums = {}
-    running = []
+    sums, running, slow = {}, [], {}
+    longest = None
     for tool in rows:
         folder = ref_folder if tool is reference else os.path.join(options.work, "run")
         say(f"{tool.job}: {tool.name}, {tool.threads} thread(s), not timed")
@@ -106,14 +113,19 @@ def warm_up(rows, options, not_run):
                 wrong(f"nalcms verify finds fault with {folder}/out")
         if tool is not reference:
             compare(tool, folder, reference, ref_folder, options)
+        longest = longest or max(SLOW_SECONDS, SLOW_TIMES * done.wall)
+        if done.wall > longest:
+            slow[tool] = [done]
         running.append(tool)
-    return running
+    return running, slow
 
 
-def timed(running, options, log, **what):
-    results = {tool: [] for tool in running}
+def timed(running, slow, options, log, **what):
+    results = {tool: list(slow.get(tool, [])) for tool in running}
     for number in range(options.runs):
         for tool in running:
+            if tool in slow:
+                continue
             done = once(tool, options, os.path.join(options.work, "run"))
             trouble = done.trouble(options.limit_seconds)
             if trouble:
@@ -143,8 +155,8 @@ def bench(options, profile, log):
     for job in options.jobs:
         rows = [tool for tool in wanted if tool.job == job]
         not_run += [(tool, tool.missing) for tool in rows if tool.missing]
-        running = warm_up([tool for tool in rows if not tool.missing], options, not_run)
-        results = timed(running, options, log, size=options.size, profile=profile)
+        running, slow = warm_up([tool for tool in rows if not tool.missing], options, not_run)
+        results = timed(running, slow, options, log, size=options.size, profile=profile)
         shown.update(results)
         sections.append(f"### {job}\n\n{report.table(running, results, maps.cells)}")
     reasons = {}
@@ -156,7 +168,7 @@ def bench(options, profile, log):
         sections.append("### Not run\n\n" + "\n".join(lines))
 
     def shorten(text):
-        for path, name in ((maps.folder, "INPUTS"), (options.work, "WORK"), (ROOT, "."),
+        for path, name in ((options.peer_python, "python"), (maps.folder, "INPUTS"), (options.work, "WORK"), (ROOT, "."),
                            (os.path.dirname(options.nalcms) + "/", "")):
             text = text.replace(path, name)
         return text
@@ -185,9 +197,10 @@ def main():
 - GDAL_CACHEMAX: {options.cache_mib} MiB for peers, 64 MiB inside nalcms, which sets it itself.
 - Before timing, every row's results were found equal to those of nalcms: all cells of all maps at full resolution, all
   cells of the matrix between classes. Overviews were not compared: GDAL's are modes of modes.
-- Medians; tools took turns. Ratios refer to the first row of nalcms with as many threads: above 1 is slower than nalcms."""
+- Medians; tools took turns. What takes over {SLOW_SECONDS} s and {SLOW_TIMES} times as long as nalcms ran once, in the round that
+  checks. Ratios refer to the first row of nalcms with as many threads: above 1 is slower than nalcms."""
     if options.full_lattice:
-        head = "\n".join(line for line in head.splitlines() if not line.startswith(("- Before", "  cells", "- Medians")))
+        head = head[: head.index("- Before timing")].rstrip()
     text = "\n\n".join([head, *parts]) + "\n"
     print(text)
     if options.out:

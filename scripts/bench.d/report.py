@@ -19,7 +19,8 @@ def machine():
     memory = first("/proc/meminfo", r"MemTotal:\s*(\d+)")
     gib = f"{int(memory) / 2**20:.0f} GiB" if memory.isdigit() else memory
     system = os.uname()
-    return (f"{first('/proc/cpuinfo', r'model name\s*:(.*)')}, {os.cpu_count()} cores, {gib}, {system.sysname} "
+    model = first("/proc/cpuinfo", r"model name\s*:(.*)")
+    return (f"{model}, {os.cpu_count()} cores, {gib}, {system.sysname} "
             f"{system.release} {system.machine}")
 
 
@@ -38,7 +39,7 @@ def versions(options):
                      "os.path.dirname(os.path.dirname(rasterio.__file__)), 'rasterio.libs', '*')) if "
                      "os.path.basename(p).startswith(('libdeflate', 'libtiff')))))")
     found = {
-        "nalcms": f"{after(r' (.*)', measure.said(options.nalcms, '--version'))} ({commit})",
+        "nalcms": f"{after('nalcms (.*)', measure.said(options.nalcms, '--version'))} ({commit})",
         "rustc": after(r"rustc (\S+)", measure.said("rustc", "--version")),
         "libdeflate of nalcms": libdeflate,
         "GDAL of nalcms and of the programs": after(r"GDAL ([^,]+)", measure.said("gdalinfo", "--version")),
@@ -48,7 +49,7 @@ def versions(options):
         "beside it": bundled,
         "numba": python("import numba; print(numba.__version__)"),
         "numpy": python("import numpy; print(numpy.__version__)"),
-        "GRASS": after(r"GRASS(?: GIS)? ([\d.]+)", measure.said("grass", "--version")),
+        "GRASS": after(r"GRASS(?: GIS)? ([\d.]+)", measure.said("sh", "-c", "grass --version 2>&1")),
         "terra": measure.said("Rscript", "-e", "cat(as.character(packageVersion('terra')))"),
         "OTB": measure.said("dpkg-query", "-W", "-f", "${Version}", "otb-bin"),
     }
@@ -76,7 +77,7 @@ def about_inputs(maps, facts):
 def row_of(tool, runs, reference, cells):
     """One line of a table; `runs` are measures, `reference` the medians of nalcms with as many threads."""
     if tool.limit:
-        decode, count = (statistics.median(float(re.search(rf"{part} (\S+)", run.said)[1]) for run in runs)
+        decode, count = (statistics.median(float(re.search(part + r" (\S+)", run.said)[1]) for run in runs)
                          for part in ("decode_s", "count_s"))
         cpu = decode + count
         ratio = f"{cpu / reference['cpu']:.2f}" if reference else ""
