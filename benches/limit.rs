@@ -70,7 +70,9 @@ impl Counts {
             let word = |cells: &[u8]| u64::from_ne_bytes(cells.try_into().unwrap());
             let (a, b) = (word(from), word(to));
             seen |= a | b;
-            if a == u64::from(from[0]) * 0x0101_0101_0101_0101 && b == u64::from(to[0]) * 0x0101_0101_0101_0101 {
+            if a == u64::from(from[0]) * 0x0101_0101_0101_0101
+                && b == u64::from(to[0]) * 0x0101_0101_0101_0101
+            {
                 lanes[0][at(from[0], to[0])] += 8;
             } else {
                 for (i, (from, to)) in from.iter().zip(to).enumerate() {
