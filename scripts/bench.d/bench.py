@@ -27,7 +27,7 @@ def arguments():
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__.splitlines()[0],
                                      epilog="The head of scripts/bench says what the numbers mean.")
     parser.add_argument("--size", type=int, choices=sorted(inputs.SIDES), default=64, help="Mpx a year")
-    parser.add_argument("--profile", nargs="+", choices=["continental", "interior"], default=["continental"])
+    parser.add_argument("--profile", nargs="+", choices=inputs.PROFILES, default=["continental"])
     parser.add_argument("--runs", type=int, default=3, help="timed rounds")
     parser.add_argument("--jobs", nargs="+", choices=["matrix", "job"], default=["matrix", "job"])
     parser.add_argument("--only", nargs="+", metavar="NAME", help="tools, with * and ?")
