@@ -5,8 +5,9 @@ usage: job_fused.py THREADS FROM.vrt TO.vrt LUT.json OUT_FOLDER
 """
 import json
 import os
+import subprocess
 import sys
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 
 import rasterio
 
@@ -16,8 +17,10 @@ threads, paths, lut, out = int(sys.argv[1]), sys.argv[2:4], sys.argv[4], sys.arg
 NAMES = ("from", "to", "change")
 
 
-def finish(name, threads):
-    cog(f"{out}/{name}.tmp", f"{out}/{name}.tif", threads)
+def finish(name):
+    """A COG in a process of its own: GDAL's threads do not survive a fork."""
+    here = os.path.dirname(os.path.abspath(__file__))
+    subprocess.run([sys.executable, f"{here}/rio_cog.py", f"{out}/{name}.tmp", f"{out}/{name}.tif", "1"], check=True)
     os.remove(f"{out}/{name}.tmp")
 
 
@@ -48,11 +51,12 @@ def main():
     matrix_of(counts, f"{out}/matrix.csv")
     if threads == 1:
         for name in NAMES:
-            finish(name, 1)
+            cog(f"{out}/{name}.tmp", f"{out}/{name}.tif", 1)
+            os.remove(f"{out}/{name}.tmp")
     else:
         # Whole files side by side leave no core idle; NUM_THREADS inside one file does.
-        with ProcessPoolExecutor(threads) as pool:
-            list(pool.map(finish, NAMES, [1] * len(NAMES)))
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(finish, NAMES))
 
 
 if __name__ == "__main__":
