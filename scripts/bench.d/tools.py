@@ -127,8 +127,9 @@ def all_tools(maps, options):
             "job", "rasterio + numba, fused", command=lambda out, threads=threads: [
                 f"{PEERS}/job_fused.sh", str(threads), *maps.tiles, options.lut, out],
             missing=no_gdal or no_python, **job))
-        if threads != 1:
+        if threads != options.threads[0]:
             continue
+        # Those that know one thread only.
         found.append(Tool("matrix", "limit: libdeflate, histogram", 1,
                           lambda out: [options.limit_program, first, second, f"{out}/matrix.csv"], matrix_of_triples,
                           keep=["matrix.*"], limit=True))
