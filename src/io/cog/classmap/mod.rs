@@ -9,7 +9,7 @@
 //!
 //! Rejected, all measured on land cover of 30 m: looking one boundary further before a match is taken (slower and
 //! larger than weighing matches); eight earlier boundaries under a key (half a percent smaller, a sixth slower); a
-//! shortest useful length before candidates are compared (a tenth slower); 32 lanes (no faster than 16).
+//! shortest useful length before candidates are compared (slower); 32 lanes (no faster than 16).
 
 mod boundaries;
 mod deflate;
