@@ -175,10 +175,7 @@ impl BlockReader {
         if let Some((blocks, decoder)) = &mut self.plain
             && let Some(place) = blocks.place(row, col)
         {
-            let direct = blocks
-                .read_compressed(&place, &mut self.compressed)
-                .and_then(|()| blocks.decode(&place, decoder, &self.compressed, out));
-            match direct {
+            match blocks.read(&place, decoder, &mut self.compressed, out) {
                 Ok(()) => return Ok(()),
                 Err(damaged) if damaged.kind() == ErrorKind::Unreadable => return Err(damaged),
                 Err(_) => {}
