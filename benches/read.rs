@@ -14,7 +14,7 @@ use std::path::Path;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use gdal::DriverManager;
 use gdal::raster::{Buffer, RasterCreationOptions};
-use nalcms::io::cog::{BlockDecoder, BlockEncoder, Compression};
+use nalcms::io::cog::{BlockDecoder, BlockEncoder, Compression, SampleType};
 use nalcms::io::gdal::open_raster;
 use nalcms::kernel::landscape::{Landscape, Profile};
 use nalcms::model::window::{BLOCK, Window};
@@ -96,7 +96,7 @@ fn decoding(criterion: &mut Criterion) {
         ("NONE", Compression::None),
     ] {
         let (mut bytes, mut out) = (Vec::new(), Vec::new());
-        BlockEncoder::new(compression).unwrap().encode(&raw, &mut bytes).unwrap();
+        BlockEncoder::new(compression).unwrap().encode(SampleType::U8, &raw, &mut bytes).unwrap();
         let mut decoder = BlockDecoder::new(compression.tiff_code()).unwrap();
         group.bench_function(name, |b| {
             b.iter(|| decoder.decode(black_box(&bytes), raw.len(), &mut out).unwrap());

@@ -167,13 +167,16 @@ impl BlockReader {
         if row >= self.rows.div_ceil(self.block.0) || col >= self.cols.div_ceil(self.block.1) {
             return Err(Error::bug(format!("block in row {row}, column {col} lies outside its raster")));
         }
-        let mut stored = std::mem::take(&mut self.compressed);
-        let read = match self.compressed((row, col), &mut stored) {
-            Some(_) => self.decode(dataset, (row, col), &stored, out),
-            None => self.read_by_gdal(dataset, (row, col), out),
-        };
-        self.compressed = stored;
-        read
+        if let Some((blocks, decoder)) = &mut self.plain
+            && let Some(place) = blocks.place(row, col)
+        {
+            match blocks.read(&place, decoder, &mut self.compressed, out) {
+                Ok(()) => return Ok(()),
+                Err(damaged) if damaged.kind() == ErrorKind::Unreadable => return Err(damaged),
+                Err(_) => {}
+            }
+        }
+        self.read_by_gdal(dataset, (row, col), out)
     }
 
     /// Replaces the content of `out` by the cells of a block whose bytes were read before.

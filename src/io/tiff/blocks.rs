@@ -133,10 +133,10 @@ impl PlainBlocks {
     /// Replaces the content of `out` by the bytes of a block as they stand in the file.
     ///
     /// # Errors
+    /// What `out` holds then means nothing.
     /// Unsupported: the block does not lie in the file, or has a length that is not understood here. Io: it cannot be
     /// read.
     pub fn read_compressed(&self, place: &BlockPlace, out: &mut Vec<u8>) -> Result<()> {
-        out.clear();
         let length = u64::from(place.length);
         let raw = self.raw_len(place.row) as u64;
         let possible = match self.compression {
@@ -150,6 +150,7 @@ impl PlainBlocks {
             let words = format!("{length} bytes from byte {} on, in {}", place.offset, self.file_len);
             return Err(self.doubtful(place, words));
         }
+        // Not cleared before: what a buffer held already need not be set to zero.
         out.resize(place.length as usize, 0);
         self.file.read_exact_at(out, place.offset).map_err(|e| {
             out.clear();
@@ -183,6 +184,24 @@ impl PlainBlocks {
                 .help("the file may be damaged; compare its size and checksum with the publisher's"),
             Refusal::Doubtful(words) => self.doubtful(place, words),
         })
+    }
+
+    /// Reads and decodes a block in one go; `compressed` is scratch.
+    ///
+    /// # Errors
+    /// Those of [`Self::read_compressed`] and [`Self::decode`].
+    pub fn read(
+        &self,
+        place: &BlockPlace,
+        decoder: &mut BlockDecoder,
+        compressed: &mut Vec<u8>,
+        out: &mut Vec<u8>,
+    ) -> Result<()> {
+        if self.compression == code::NONE {
+            return self.read_compressed(place, out);
+        }
+        self.read_compressed(place, compressed)?;
+        self.decode(place, decoder, compressed, out)
     }
 
     fn doubtful(&self, place: &BlockPlace, found: String) -> Error {
