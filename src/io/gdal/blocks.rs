@@ -164,19 +164,13 @@ impl BlockReader {
     /// # Errors
     /// Unreadable: it is damaged, or neither our decoders nor GDAL can read it. Bug: there is no such block.
     pub(super) fn read(&mut self, dataset: &Dataset, (row, col): Place, out: &mut Vec<u8>) -> Result<()> {
-        if row >= self.rows.div_ceil(self.block.0) || col >= self.cols.div_ceil(self.block.1) {
-            return Err(Error::bug(format!("block in row {row}, column {col} lies outside its raster")));
-        }
-        if let Some((blocks, decoder)) = &mut self.plain
-            && let Some(place) = blocks.place(row, col)
-        {
-            match blocks.read(&place, decoder, &mut self.compressed, out) {
-                Ok(()) => return Ok(()),
-                Err(damaged) if damaged.kind() == ErrorKind::Unreadable => return Err(damaged),
-                Err(_) => {}
+        let past_gdal = match &mut self.plain {
+            Some((blocks, decoder)) => {
+                blocks.place(row, col).map(|place| blocks.read(&place, decoder, &mut self.compressed, out))
             }
-        }
-        self.read_by_gdal(dataset, (row, col), out)
+            None => None,
+        };
+        self.settle(past_gdal, dataset, (row, col), out)
     }
 
     /// Replaces the content of `out` by the cells of a block whose bytes were read before.
@@ -190,16 +184,28 @@ impl BlockReader {
         stored: &[u8],
         out: &mut Vec<u8>,
     ) -> Result<()> {
-        if let Some((blocks, decoder)) = &mut self.plain
-            && let Some(place) = blocks.place(row, col)
-        {
-            match blocks.decode(&place, decoder, stored, out) {
-                Ok(()) => return Ok(()),
-                Err(damaged) if damaged.kind() == ErrorKind::Unreadable => return Err(damaged),
-                Err(_) => {}
+        let past_gdal = match &mut self.plain {
+            Some((blocks, decoder)) => {
+                blocks.place(row, col).map(|place| blocks.decode(&place, decoder, stored, out))
             }
+            None => None,
+        };
+        self.settle(past_gdal, dataset, (row, col), out)
+    }
+
+    /// What was read past GDAL stands, damage included; GDAL reads what our decoders do not understand.
+    fn settle(
+        &self,
+        past_gdal: Option<Result<()>>,
+        dataset: &Dataset,
+        place: Place,
+        out: &mut Vec<u8>,
+    ) -> Result<()> {
+        match past_gdal {
+            Some(Ok(())) => Ok(()),
+            Some(Err(damaged)) if damaged.kind() == ErrorKind::Unreadable => Err(damaged),
+            _ => self.read_by_gdal(dataset, place, out),
         }
-        self.read_by_gdal(dataset, (row, col), out)
     }
 
     #[expect(unsafe_code, reason = "reading a block as bytes, whatever its type, has no safe wrapper")]
@@ -209,6 +215,9 @@ impl BlockReader {
                 format!("{}, band {}, block in row {row}, column {col} of its blocks", self.name, self.band);
             cells_unreadable(place, words)
         };
+        if row >= self.rows.div_ceil(self.block.0) || col >= self.cols.div_ceil(self.block.1) {
+            return Err(Error::bug(format!("block in row {row}, column {col} lies outside its raster")));
+        }
         let band = dataset.rasterband(self.band).map_err(|e| failed(gdal_text(&e)))?;
         let (Ok(x), Ok(y)) = (i32::try_from(col), i32::try_from(row)) else {
             return Err(Error::bug("a block has an impossible place"));
