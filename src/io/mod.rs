@@ -12,3 +12,4 @@ pub mod proj;
 pub mod quicklook;
 pub mod stop;
 pub mod table;
+pub mod tiff;

@@ -1,11 +1,19 @@
 //! The verbs: pure functions on blocks of cells. They open no file, know no path and no configuration.
+//!
+//! The verbs of the line are [`reclass`], [`align`], [`mosaic`], [`tabulate`], [`change`] and [`pyramid`]. Most class
+//! maps are bytes, and what takes time on bytes stands alone: [`histogram`] counts codes and pairs of codes,
+//! [`lookup`] maps codes, [`runs`] tells whether cells are alike, [`change::change_bytes`] codes changes. Fast ways
+//! give the very results of the plain ones they are tested against.
 
 pub mod align;
 pub mod change;
+pub mod histogram;
 pub mod landscape;
+pub mod lookup;
 pub mod mosaic;
 pub mod pyramid;
 pub mod reclass;
+pub mod runs;
 pub mod tabulate;
 
 /// A value that stands for a class in a block.
@@ -14,11 +22,22 @@ pub trait ClassValue: Copy + Ord + Send + Sync + std::fmt::Debug + 'static {
     fn code(self) -> i32;
     /// The value of a class code; `None` where it does not fit.
     fn from_code(code: i32) -> Option<Self>;
+    /// The cells as bytes, if that is what they are.
+    fn bytes(_cells: &[Self]) -> Option<&[u8]> {
+        None
+    }
+    /// The cells as bytes to write, if that is what they are.
+    fn bytes_mut(_cells: &mut [Self]) -> Option<&mut [u8]> {
+        None
+    }
+    /// Appends the cells in little-endian order.
+    fn extend_le(cells: &[Self], out: &mut Vec<u8>);
 }
 
 macro_rules! class_value {
-    ($($type:ty),*) => {$(
+    ($($type:ty $({ $($own:item)* })?),*) => {$(
         impl ClassValue for $type {
+            $($($own)*)?
             #[inline]
             fn code(self) -> i32 {
                 i32::from(self)
@@ -27,7 +46,22 @@ macro_rules! class_value {
             fn from_code(code: i32) -> Option<Self> {
                 Self::try_from(code).ok()
             }
+            #[inline]
+            fn extend_le(cells: &[Self], out: &mut Vec<u8>) {
+                out.extend(cells.iter().flat_map(|cell| cell.to_le_bytes()));
+            }
         }
     )*};
 }
-class_value!(u8, u16, i32);
+class_value!(
+    u8 {
+        fn bytes(cells: &[u8]) -> Option<&[u8]> {
+            Some(cells)
+        }
+        fn bytes_mut(cells: &mut [u8]) -> Option<&mut [u8]> {
+            Some(cells)
+        }
+    },
+    u16,
+    i32
+);

@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use ndarray::{Array2, ArrayView2, s};
 
 use super::ClassValue;
+use super::histogram::CodeCounts;
 use super::tabulate::Map;
 use crate::model::legend::{Absence, ClassCode};
 use crate::model::rule::{NOT_COVERED, Outcome, RuleIndex};
 use crate::model::source::{NO_SOURCE, SourceIndex};
+use crate::model::window::Window;
 
 /// One cell of disagreement: who won, who lost, with which classes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,6 +33,17 @@ pub struct Mosaic<T> {
     /// Source that decided each cell, [`NO_SOURCE`] where none covers it.
     pub winners: Array2<SourceIndex>,
     nodata: T,
+    /// Where layers were laid so far.
+    laid: Vec<Window>,
+}
+
+/// What becomes of each value of a byte layer.
+#[derive(Debug, Clone)]
+pub struct ByteLookup<T> {
+    /// Class of each value, nodata where it has none.
+    pub classes: [T; 256],
+    /// Who decides a cell with this value; [`NO_SOURCE`] lets it through to the next layer.
+    pub winners: [SourceIndex; 256],
 }
 
 /// Counts of one layer laid into the mosaic, by rule.
@@ -49,6 +62,7 @@ impl<T: ClassValue> Mosaic<T> {
             classes: Array2::from_elem((rows, cols), nodata),
             winners: Array2::from_elem((rows, cols), NO_SOURCE),
             nodata,
+            laid: Vec::new(),
         }
     }
 
@@ -80,6 +94,12 @@ impl<T: ClassValue> Mosaic<T> {
                 _ => None,
             })
             .collect();
+        self.laid.push(Window {
+            row: at.0 as i64,
+            col: at.1 as i64,
+            rows: layer.nrows(),
+            cols: layer.ncols(),
+        });
         let mut pending: Option<(Overlap, u64)> = None;
         let place = s![at.0..at.0 + layer.nrows(), at.1..at.1 + layer.ncols()];
         let (mut classes, mut winners) = (self.classes.slice_mut(place), self.winners.slice_mut(place));
@@ -118,6 +138,95 @@ impl<T: ClassValue> Mosaic<T> {
         }
         counts
     }
+
+    /// Does what [`Mosaic::lay_under`] does with a layer of bytes, and counts its cells by their value.
+    ///
+    /// # Shape
+    /// `layer` fits into the mosaic from the cell `at` (row, column) on; its rows are contiguous.
+    /// # Cost
+    /// A lookup where no other layer was laid before; a look at every cell where one was.
+    pub fn lay_bytes_under(
+        &mut self,
+        layer: ArrayView2<u8>,
+        at: (usize, usize),
+        lookup: &ByteLookup<T>,
+        source: SourceIndex,
+        overlaps: &mut BTreeMap<Overlap, u64>,
+        counts: &mut ByteCounts,
+    ) {
+        let mut spans = Vec::new();
+        for (row, values) in layer.outer_iter().enumerate() {
+            let Some(values) = values.to_slice() else { continue };
+            let at_row = at.0 + row;
+            self.spans(at_row, at.1, at.1 + values.len(), &mut spans);
+            for &(from, to, free) in &spans {
+                let place = s![at_row, from..to];
+                let (mut classes, mut winners) =
+                    (self.classes.slice_mut(place), self.winners.slice_mut(place));
+                let (Some(classes), Some(winners)) = (classes.as_slice_mut(), winners.as_slice_mut()) else {
+                    continue;
+                };
+                let values = &values[from - at.1..to - at.1];
+                counts.covered.add(values);
+                if free {
+                    counts.decided.add(values);
+                    for ((class, winner), &value) in classes.iter_mut().zip(winners).zip(values) {
+                        *class = lookup.classes[usize::from(value)];
+                        *winner = lookup.winners[usize::from(value)];
+                    }
+                    continue;
+                }
+                for ((class, winner), &value) in classes.iter_mut().zip(winners).zip(values) {
+                    let index = usize::from(value);
+                    if lookup.winners[index] == NO_SOURCE {
+                        continue;
+                    }
+                    if *winner == NO_SOURCE {
+                        (*class, *winner) = (lookup.classes[index], source);
+                        counts.decided.count(value, 1);
+                    } else if lookup.classes[index] != self.nodata && *class != self.nodata {
+                        let (winner_code, loser_code) = (class.code(), lookup.classes[index].code());
+                        let overlap = Overlap { winner: *winner, loser: source, winner_code, loser_code };
+                        *overlaps.entry(overlap).or_default() += 1;
+                    }
+                }
+            }
+        }
+        self.laid.push(Window {
+            row: at.0 as i64,
+            col: at.1 as i64,
+            rows: layer.nrows(),
+            cols: layer.ncols(),
+        });
+    }
+
+    /// Cuts a stretch of a row where earlier layers begin and end: first and last + 1 column, whether no layer is there.
+    fn spans(&self, row: usize, from: usize, to: usize, spans: &mut Vec<(usize, usize, bool)>) {
+        spans.clear();
+        let row = row as i64;
+        let here = |laid: &&Window| laid.row <= row && row < laid.row_end();
+        let mut edges: Vec<usize> = vec![from, to];
+        for laid in self.laid.iter().filter(here) {
+            edges.extend([laid.col, laid.col_end()].map(|edge| (edge.max(0) as usize).clamp(from, to)));
+        }
+        edges.sort_unstable();
+        edges.dedup();
+        for pair in edges.windows(2) {
+            let column = pair[0] as i64;
+            let taken =
+                self.laid.iter().filter(here).any(|laid| laid.col <= column && column < laid.col_end());
+            spans.push((pair[0], pair[1], !taken));
+        }
+    }
+}
+
+/// Counts of a byte layer by value.
+#[derive(Debug, Clone, Default)]
+pub struct ByteCounts {
+    /// Cells that the layer covers.
+    pub covered: CodeCounts,
+    /// Those of them that no layer before had decided; cells that it lets through among them.
+    pub decided: CodeCounts,
 }
 
 #[cfg(test)]

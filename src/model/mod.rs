@@ -1,6 +1,7 @@
 //! The nouns of the field: plain values that open no file, start no thread and read no clock.
 
 pub mod area;
+pub mod byte_rules;
 pub mod crosswalk;
 pub mod epoch;
 pub mod grid;

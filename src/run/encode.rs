@@ -1,22 +1,34 @@
-//! A task's share of one raster: compressed blocks, overviews, and the cells that merge will join.
+//! A task's share of the rasters: compressed blocks, overviews, and the cells that merge will join.
+//!
+//! Nothing is encoded twice: blocks whose cells are all alike are encoded once per value, and a map that is the same as
+//! an earlier year's shares its block and its overviews.
+
+use std::collections::BTreeMap;
 
 use ndarray::{Array2, ArrayView2, s};
 
+use super::compose::BlockMap;
 use crate::error::{Error, Result};
-use crate::io::cog::{BlockEncoder, SampleType};
+use crate::io::cog::{BlockEncoder, Compression, SampleType};
 use crate::io::part::{PartCells, PartProduct, PartWriter};
 use crate::kernel::ClassValue;
-use crate::kernel::pyramid::{BLOCK_LEVELS, Tie, block_pyramid};
+use crate::kernel::change::{CHANGE_NODATA, CodeBeyond99, LARGEST_CODE, Unchanged, change, change_bytes};
+use crate::kernel::pyramid::{BLOCK_LEVELS, Pyramid, Tie};
+use crate::kernel::runs::constant;
+use crate::model::epoch::Epoch;
 use crate::model::window::{BLOCK, Window};
 use crate::plan::task::Task;
 use crate::plan::{Plan, Product};
 
+/// Where a block stands in a part, and how long it is.
+type Place = (u64, u32);
+
 /// Where encoded blocks go.
-pub struct BlockSink<'a> {
-    /// The part that is being written.
-    pub part: &'a mut PartWriter,
-    /// The worker's encoder.
-    pub encoder: &'a mut BlockEncoder,
+struct BlockSink<'a> {
+    part: &'a mut PartWriter,
+    encoder: &'a mut BlockEncoder,
+    /// Blocks of one value that stand in the part already, by data type and value.
+    alike: &'a mut BTreeMap<(u16, i64), Place>,
 }
 
 /// How the cells of a raster are stored.
@@ -38,31 +50,47 @@ impl<T: ClassValue> CellStore<T> {
     pub fn block_bytes(&self, cells: ArrayView2<T>) -> Result<Vec<u8>> {
         let mut bytes = Vec::with_capacity(self.sample.block_bytes());
         let padding = self.stored_nodata.unwrap_or(0);
-        for row in 0..BLOCK {
-            let line = (row < cells.nrows()).then(|| cells.row(row));
-            for col in 0..BLOCK {
-                let value = match line.as_ref().filter(|_| col < cells.ncols()).map(|line| line[col]) {
-                    None => padding,
-                    Some(cell) if cell == self.nodata => self.stored_nodata.ok_or_else(no_nodata)?,
-                    Some(cell) => i64::from(cell.code()),
-                };
-                self.sample.push_le(value, &mut bytes);
+        let as_stored = size_of::<T>() * 8 == usize::from(self.sample.bits())
+            && self.stored_nodata == Some(self.nodata.code().into());
+        for row in cells.outer_iter() {
+            match row.as_slice().filter(|_| as_stored) {
+                Some(row) => T::extend_le(row, &mut bytes),
+                None => {
+                    for &cell in row {
+                        let stored = if cell == self.nodata {
+                            self.stored_nodata.ok_or_else(no_nodata)?
+                        } else {
+                            cell.code().into()
+                        };
+                        self.sample.push_le(stored, &mut bytes);
+                    }
+                }
             }
+            (row.len()..BLOCK).for_each(|_| self.sample.push_le(padding, &mut bytes));
         }
+        let missing = (BLOCK - cells.nrows()) * BLOCK;
+        (0..missing).for_each(|_| self.sample.push_le(padding, &mut bytes));
         Ok(bytes)
     }
 
-    /// Compresses one block into a part; where it stands and how long it is.
-    ///
-    /// # Errors
-    /// Input: as [`CellStore::block_bytes`]. Io: the part cannot be written.
-    pub fn write_block(&self, cells: ArrayView2<T>, sink: &mut BlockSink) -> Result<(u64, u32)> {
+    /// Compresses one block into a part; blocks of one value stand there once.
+    fn write_block(&self, cells: ArrayView2<T>, sink: &mut BlockSink) -> Result<Place> {
+        let whole = cells.dim() == (BLOCK, BLOCK);
+        let value = cells.as_slice().filter(|_| whole).and_then(constant).map(|cell| i64::from(cell.code()));
+        let key = value.map(|value| (self.sample.bits(), value));
+        if let Some(place) = key.and_then(|key| sink.alike.get(&key)) {
+            return Ok(*place);
+        }
         let mut encoded = Vec::new();
         let bytes = self.block_bytes(cells)?;
         sink.encoder
-            .encode(&bytes, &mut encoded)
+            .encode(self.sample, &bytes, &mut encoded)
             .map_err(|e| Error::bug(format!("a block cannot be encoded: {e}")))?;
-        Ok((sink.part.append(&encoded)?, encoded.len() as u32))
+        let place = (sink.part.append(&encoded)?, encoded.len() as u32);
+        if let Some(key) = key {
+            sink.alike.insert(key, place);
+        }
+        Ok(place)
     }
 }
 
@@ -72,7 +100,7 @@ fn no_nodata() -> Error {
 }
 
 /// One raster's share of a part in the making.
-pub struct RasterPart<T> {
+struct RasterPart<T> {
     store: CellStore<T>,
     tie: Tie,
     task: Window,
@@ -85,8 +113,7 @@ pub struct RasterPart<T> {
 }
 
 impl<T: ClassValue> RasterPart<T> {
-    /// An empty share.
-    pub fn new(task: &Task, plan: &Plan, product: Product, nodata: T) -> Self {
+    fn new(task: &Task, plan: &Plan, product: Product, nodata: T) -> Self {
         let (sample, stored_nodata) = plan.sample_of(product);
         let window = task.window;
         let plane = |level: u32| {
@@ -105,35 +132,52 @@ impl<T: ClassValue> RasterPart<T> {
         }
     }
 
-    /// Adds the cells of the next strip.
-    ///
-    /// # Errors
-    /// Input: a cell without data where the raster has no nodata. Io: the part cannot be written.
-    pub fn add_strip(&mut self, strip: &Window, cells: ArrayView2<T>, sink: &mut BlockSink) -> Result<()> {
-        for block in strip.squares(BLOCK) {
-            let (row, col) = ((block.row - strip.row) as usize, (block.col - strip.col) as usize);
-            let view = cells.slice(s![row..row + block.rows, col..col + block.cols]);
-            self.product.blocks[0].push(self.store.write_block(view, sink)?);
-            let place = (self.lattice.0 + block.row, self.lattice.1 + block.col);
-            let pyramid = block_pyramid(view, self.store.nodata, place, self.levels, self.tie);
-            for (level, (plane, made)) in (1u32..).zip(self.planes.iter_mut().zip(&pyramid.levels)) {
-                let at = |cell: i64, origin: i64| ((cell - origin) as usize) >> level;
-                let (row, col) = (at(block.row, self.task.row), at(block.col, self.task.col));
-                plane.slice_mut(s![row..row + made.nrows(), col..col + made.ncols()]).assign(made);
-            }
-            if self.levels > BLOCK_LEVELS {
-                let counts = pyramid.counts.into_iter().map(|(class, n)| (class.code(), n)).collect();
-                self.product.block_counts.push(counts);
-            }
+    /// First and last + 1 row and column of a block in the overviews of a level.
+    fn in_plane(&self, block: &Window, level: usize) -> [usize; 4] {
+        let (row, col) =
+            ((block.row - self.task.row) as usize >> level, (block.col - self.task.col) as usize >> level);
+        let (rows, cols) = (block.rows.div_ceil(1 << level), block.cols.div_ceil(1 << level));
+        [row, row + rows, col, col + cols]
+    }
+
+    /// Adds the next block, row by row of blocks; `pyramid` makes its overviews.
+    fn add(
+        &mut self,
+        block: &Window,
+        cells: ArrayView2<T>,
+        pyramid: &mut Pyramid<T>,
+        sink: &mut BlockSink,
+    ) -> Result<()> {
+        self.product.blocks[0].push(self.store.write_block(cells, sink)?);
+        if self.planes.is_empty() {
+            return Ok(());
+        }
+        let places: Vec<_> = (1..=self.planes.len()).map(|level| self.in_plane(block, level)).collect();
+        let views = self.planes.iter_mut().zip(places);
+        let mut levels: Vec<_> =
+            views.map(|(plane, [r, r_end, c, c_end])| plane.slice_mut(s![r..r_end, c..c_end])).collect();
+        let place = (self.lattice.0 + block.row, self.lattice.1 + block.col);
+        pyramid.make(cells, self.store.nodata, place, self.tie, &mut levels);
+        if self.levels > BLOCK_LEVELS {
+            let counts = pyramid.counts().iter().map(|&(class, n)| (class.code(), n)).collect();
+            self.product.block_counts.push(counts);
         }
         Ok(())
     }
 
+    /// Adds the block that another raster of the same kind has added last: the same cells at the same place.
+    fn add_same(&mut self, block: &Window, other: &Self) {
+        self.product.blocks[0].extend(other.product.blocks[0].last());
+        for level in 1..=self.planes.len() {
+            let [r, r_end, c, c_end] = self.in_plane(block, level);
+            let place = s![r..r_end, c..c_end];
+            self.planes[level - 1].slice_mut(place).assign(&other.planes[level - 1].slice(place));
+        }
+        self.product.block_counts.extend(other.product.block_counts.last().cloned());
+    }
+
     /// Writes the overviews: blocks of the levels that fit in the task, cells of those above.
-    ///
-    /// # Errors
-    /// As [`RasterPart::add_strip`].
-    pub fn finish(mut self, sink: &mut BlockSink) -> Result<PartProduct> {
+    fn finish(mut self, sink: &mut BlockSink) -> Result<PartProduct> {
         for (level, plane) in (1u32..).zip(&self.planes) {
             if level <= self.levels_in_task {
                 let whole = Window::whole(plane.nrows(), plane.ncols());
@@ -156,4 +200,128 @@ impl<T: ClassValue> RasterPart<T> {
         }
         Ok(self.product)
     }
+}
+
+/// The rasters of a task in the making.
+pub struct Rasters<'a, T> {
+    plan: &'a Plan,
+    nodata: T,
+    encoder: BlockEncoder,
+    alike: BTreeMap<(u16, i64), Place>,
+    landcover_pyramid: Pyramid<T>,
+    change_pyramid: Pyramid<u16>,
+    /// By epoch; empty where the job writes none.
+    landcover: Vec<RasterPart<T>>,
+    /// By pair; empty where the job writes none.
+    change: Vec<RasterPart<u16>>,
+}
+
+impl<'a, T: ClassValue> Rasters<'a, T> {
+    /// No block yet.
+    ///
+    /// # Errors
+    /// Bug: a codec cannot be set up.
+    pub fn new(task: &Task, plan: &'a Plan, nodata: T) -> Result<Self> {
+        let (mut landcover, mut change) = (Vec::new(), Vec::new());
+        for &product in &plan.products {
+            match product {
+                Product::Landcover(_) => landcover.push(RasterPart::new(task, plan, product, nodata)),
+                Product::Change(_) => change.push(RasterPart::new(task, plan, product, CHANGE_NODATA)),
+            }
+        }
+        Ok(Self {
+            plan,
+            nodata,
+            encoder: new_encoder(plan.job.compute.compression)?,
+            alike: BTreeMap::new(),
+            landcover_pyramid: Pyramid::default(),
+            change_pyramid: Pyramid::default(),
+            landcover,
+            change,
+        })
+    }
+
+    /// Adds what has become possible with the map of one more epoch over a block.
+    ///
+    /// # Errors
+    /// Input: a cell without data where the raster has no nodata; a class that a change code cannot carry. Io: the
+    /// part cannot be written.
+    pub fn add(
+        &mut self,
+        epoch: usize,
+        maps: &BTreeMap<Epoch, BlockMap<T>>,
+        block: &Window,
+        part: &mut PartWriter,
+    ) -> Result<()> {
+        let mut sink = BlockSink { part, encoder: &mut self.encoder, alike: &mut self.alike };
+        let year = self.plan.epochs[epoch].year;
+        let latest = &maps[&year];
+        if !self.landcover.is_empty() {
+            let same = maps.iter().find(|(other, map)| **other < year && map.is_same(latest));
+            match same.and_then(|(other, _)| self.plan.epoch(*other)) {
+                Some(other) => {
+                    let (before, rest) = self.landcover.split_at_mut(epoch);
+                    rest[0].add_same(block, &before[other]);
+                }
+                None => {
+                    let cells = latest.classes().view();
+                    self.landcover[epoch].add(block, cells, &mut self.landcover_pyramid, &mut sink)?;
+                }
+            }
+        }
+        for (raster, pair) in self.change.iter_mut().zip(&self.plan.pairs) {
+            if pair.from.max(pair.to) == year {
+                let (from, to) = (maps[&pair.from].classes(), maps[&pair.to].classes());
+                let codes = change_codes(from, to, self.nodata, self.plan.job.unchanged)?;
+                raster.add(block, codes.view(), &mut self.change_pyramid, &mut sink)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes all overviews; the rasters in the plan's order.
+    ///
+    /// # Errors
+    /// As [`Rasters::add`].
+    pub fn finish(mut self, part: &mut PartWriter) -> Result<Vec<PartProduct>> {
+        let mut sink = BlockSink { part, encoder: &mut self.encoder, alike: &mut self.alike };
+        let mut finished = Vec::with_capacity(self.plan.products.len());
+        for raster in self.landcover {
+            finished.push(raster.finish(&mut sink)?);
+        }
+        for raster in self.change {
+            finished.push(raster.finish(&mut sink)?);
+        }
+        Ok(finished)
+    }
+}
+
+/// An encoder for the blocks of a job.
+///
+/// # Errors
+/// Bug: the codec library cannot be set up.
+pub fn new_encoder(compression: Compression) -> Result<BlockEncoder> {
+    BlockEncoder::new(compression).map_err(|e| Error::bug(e.to_string()))
+}
+
+fn change_codes<T: ClassValue>(
+    from: &Array2<T>,
+    to: &Array2<T>,
+    nodata: T,
+    unchanged: Unchanged,
+) -> Result<Array2<u16>> {
+    let coded = match (from.as_slice().and_then(T::bytes), to.as_slice().and_then(T::bytes)) {
+        (Some(from_bytes), Some(to_bytes)) => {
+            let mut codes = vec![0; from_bytes.len()];
+            change_bytes(from_bytes, to_bytes, nodata.code() as u8, unchanged, &mut codes).map(|()| codes)
+        }
+        _ => change(from.view(), to.view(), nodata, unchanged).map(|codes| codes.into_raw_vec_and_offset().0),
+    };
+    let codes = coded.map_err(|CodeBeyond99(code)| {
+        Error::input(format!("class code {code} does not fit a change raster"))
+            .expected(format!("codes 0..={LARGEST_CODE}, which from*100+to can carry"))
+            .help("say --tables-only: the tables hold every code")
+    })?;
+    Array2::from_shape_vec(from.dim(), codes)
+        .map_err(|_| Error::bug("change codes of another shape were made"))
 }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use ndarray::{Array2, s};
 use rayon::prelude::*;
 
-use super::encode::CellStore;
+use super::encode::{CellStore, new_encoder};
 use super::ledger::{Ledger, TaskState};
 use super::work_folder;
 use crate::error::{Error, ErrorKind, Result};
@@ -406,10 +406,9 @@ impl Spool {
                     let encoder = encoder.as_mut().map_err(|e| e.clone())?;
                     joiner.encoded_block(level, shape, *index, encoder)
                 };
-                let new_encoder =
-                    || BlockEncoder::new(spec.compression).map_err(|e| Error::bug(e.to_string()));
+                let encoder = || new_encoder(spec.compression);
                 let encoded: Vec<Vec<u8>> =
-                    chunk.par_iter().map_init(new_encoder, encode).collect::<Result<_>>()?;
+                    chunk.par_iter().map_init(encoder, encode).collect::<Result<_>>()?;
                 for bytes in encoded {
                     file.write_all(&bytes).map_err(|e| failed(&e))?;
                     places.push((end, bytes.len() as u32));
@@ -478,7 +477,7 @@ impl Joiner<'_> {
         let store = CellStore { nodata: self.nodata(), sample, stored_nodata };
         let mut encoded = Vec::new();
         encoder
-            .encode(&store.block_bytes(cells.view())?, &mut encoded)
+            .encode(sample, &store.block_bytes(cells.view())?, &mut encoded)
             .map_err(|e| Error::bug(format!("a block cannot be encoded: {e}")))?;
         Ok(encoded)
     }

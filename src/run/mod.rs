@@ -1,11 +1,14 @@
 //! Runs plans: tasks on a pool of threads, each leaving a part; then merge.
 
+pub mod compose;
 pub mod encode;
+pub mod files;
 pub mod folder;
 pub mod forecast;
 pub mod ledger;
 pub mod merge;
 pub mod outside;
+pub mod tally;
 pub mod task;
 
 use std::collections::BTreeMap;
@@ -21,7 +24,7 @@ use crate::io::progress::Progress;
 use crate::io::stop;
 use crate::plan::{Plan, Task};
 use ledger::{Ledger, TaskState};
-use task::Unexplained;
+use tally::Unexplained;
 
 /// What one invocation did.
 #[derive(Debug, Clone, Default)]

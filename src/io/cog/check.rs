@@ -10,9 +10,9 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
-use super::encode::code;
 use super::layout::{BLOCK, GHOST_AREA, LevelShape, SampleType};
-use super::template::{Directory, Entry, ReadAt, Tiff, kind, tag, uint};
+use crate::io::tiff::decode::code;
+use crate::io::tiff::directory::{Directory, Entry, ReadAt, Tiff, kind, tag, uint};
 
 /// Most directories we follow. Sides of 32 bits need 24 levels.
 const MAX_LEVELS: usize = 32;

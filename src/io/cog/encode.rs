@@ -1,16 +1,24 @@
-//! Turns the raw bytes of one block into the bytes of one TIFF tile, and back.
+//! Turns the raw bytes of one block into the bytes of one TIFF tile.
 //!
 //! Workers encode while they compute, so that the merge only copies bytes. A worker owns one
 //! [`BlockEncoder`]: the codec state is allocated once, not once a block.
+//!
+//! The usual DEFLATE is our own, made for class maps (`classmap/`); a block that is none goes to libdeflate. Which
+//! of the two encodes a block follows from the block alone.
 //!
 //! No predictor: class codes are names, not quantities, and the difference of two neighbouring codes is
 //! no shorter to write than the codes (DEFLATE 6: 4.13 MB without, 4.58 MB with, on a synthetic map).
 
 use std::io;
 
-use libdeflater::{CompressionLvl, Compressor, Decompressor};
+use libdeflater::{CompressionLvl, Compressor};
 use serde::{Deserialize, Serialize};
-use weezl::{BitOrder, LzwStatus};
+use weezl::BitOrder;
+
+use crate::io::tiff::decode::code;
+
+use super::classmap::{ClassMapEncoder, Effort};
+use super::layout::{BLOCK, SampleType};
 
 /// Level of zstd. Source: the default of GDAL's GTiff and COG drivers (`ZSTD_LEVEL`).
 const ZSTD_LEVEL: i32 = 9;
@@ -20,16 +28,18 @@ const LZW_SYMBOL_BITS: u8 = 8;
 
 /// Names how the blocks of a raster are compressed.
 ///
-/// The first three are all DEFLATE, which every TIFF reader knows, and differ in effort only.
+/// The first three are all DEFLATE, which every TIFF reader knows, and differ in effort only. The first two are made
+/// for class maps; on those they are faster *and* smaller than libdeflate, whose levels are named for blocks that are
+/// no class maps (noise, measured values).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Compression {
-    /// DEFLATE, level 3 of libdeflate.
+    /// DEFLATE for class maps, quick; level 3 of libdeflate for other blocks.
     Fast,
-    /// DEFLATE, level 6 of libdeflate.
+    /// DEFLATE for class maps, smaller; level 6 of libdeflate for other blocks.
     #[default]
     Balanced,
-    /// DEFLATE, level 7 of libdeflate.
+    /// DEFLATE, level 7 of libdeflate for every block.
     Small,
     /// Zstandard, level 9; older software cannot read it.
     Zstd,
@@ -54,14 +64,6 @@ impl Compression {
     }
 }
 
-/// Values of TIFF tag 259.
-pub(super) mod code {
-    pub const NONE: u16 = 1;
-    pub const LZW: u16 = 5;
-    pub const DEFLATE: u16 = 8;
-    pub const ZSTD: u16 = 50000;
-}
-
 /// Compresses blocks, one after the other.
 ///
 /// # Determinism
@@ -70,6 +72,7 @@ pub(super) mod code {
 pub struct BlockEncoder(Encoder);
 
 enum Encoder {
+    ClassMap { class_map: ClassMapEncoder, other: Compressor },
     Deflate(Compressor),
     Zstd(zstd::bulk::Compressor<'static>),
     Lzw(weezl::encode::Encoder),
@@ -83,9 +86,9 @@ impl BlockEncoder {
     /// [`io::ErrorKind::Other`] or [`io::ErrorKind::OutOfMemory`] if the codec library cannot be set up.
     pub fn new(compression: Compression) -> io::Result<Self> {
         Ok(Self(match compression {
-            Compression::Fast => deflate(3)?,
-            Compression::Balanced => deflate(6)?,
-            Compression::Small => deflate(7)?,
+            Compression::Fast => class_map(Effort::Fast, 3)?,
+            Compression::Balanced => class_map(Effort::Balanced, 6)?,
+            Compression::Small => Encoder::Deflate(libdeflate(7)?),
             Compression::Zstd => Encoder::Zstd(zstd::bulk::Compressor::new(ZSTD_LEVEL)?),
             Compression::Lzw => {
                 Encoder::Lzw(weezl::encode::Encoder::with_tiff_size_switch(BitOrder::Msb, LZW_SYMBOL_BITS))
@@ -94,22 +97,22 @@ impl BlockEncoder {
         }))
     }
 
-    /// Replaces the content of `out` by the compressed bytes of `raw`.
+    /// Replaces the content of `out` by the compressed bytes of `raw`, the cells of a block of `sample`s.
     ///
     /// # Errors
     /// [`io::ErrorKind::Other`] if the codec library fails.
     /// # Cost
     /// One pass; `out` keeps its capacity, so that a worker that reuses it allocates once.
-    pub fn encode(&mut self, raw: &[u8], out: &mut Vec<u8>) -> io::Result<()> {
+    pub fn encode(&mut self, sample: SampleType, raw: &[u8], out: &mut Vec<u8>) -> io::Result<()> {
         out.clear();
         match &mut self.0 {
-            Encoder::Deflate(compressor) => {
-                out.resize(compressor.zlib_compress_bound(raw.len()), 0);
-                let written = compressor.zlib_compress(raw, out).map_err(|error| {
-                    io::Error::other(format!("libdeflate cannot compress a block: {error}"))
-                })?;
-                out.truncate(written);
+            Encoder::ClassMap { class_map, other } => {
+                let unit = usize::from(sample.bits() / 8);
+                if !class_map.encode(raw, BLOCK as usize * unit, unit, out) {
+                    deflate(other, raw, out)?;
+                }
             }
+            Encoder::Deflate(compressor) => deflate(compressor, raw, out)?,
             Encoder::Zstd(compressor) => {
                 out.reserve(zstd::zstd_safe::compress_bound(raw.len()));
                 compressor.compress_to_buffer(raw, out)?;
@@ -124,95 +127,24 @@ impl BlockEncoder {
     }
 }
 
-fn deflate(level: i32) -> io::Result<Encoder> {
+fn class_map(effort: Effort, other_level: i32) -> io::Result<Encoder> {
+    Ok(Encoder::ClassMap { class_map: ClassMapEncoder::new(effort), other: libdeflate(other_level)? })
+}
+
+fn libdeflate(level: i32) -> io::Result<Compressor> {
     let level = CompressionLvl::new(level)
         .map_err(|error| io::Error::other(format!("libdeflate refuses level {level}: {error:?}")))?;
-    Ok(Encoder::Deflate(Compressor::new(level)))
+    Ok(Compressor::new(level))
 }
 
-/// Decompresses blocks, one after the other; for `verify` and for merging blocks of several tasks.
-pub struct BlockDecoder(Decoder);
-
-enum Decoder {
-    Deflate(Decompressor),
-    Zstd(zstd::bulk::Decompressor<'static>),
-    Lzw(weezl::decode::Decoder),
-    Raw,
-}
-
-impl BlockDecoder {
-    /// Allocates the state of the codec that TIFF tag 259 names.
-    ///
-    /// # Errors
-    /// [`io::ErrorKind::InvalidData`] if `tiff_code` is none of those [`Compression::tiff_code`] gives.
-    pub fn new(tiff_code: u16) -> io::Result<Self> {
-        Ok(Self(match tiff_code {
-            code::DEFLATE => Decoder::Deflate(Decompressor::new()),
-            code::ZSTD => Decoder::Zstd(zstd::bulk::Decompressor::new()?),
-            code::LZW => {
-                Decoder::Lzw(weezl::decode::Decoder::with_tiff_size_switch(BitOrder::Msb, LZW_SYMBOL_BITS))
-            }
-            code::NONE => Decoder::Raw,
-            other => {
-                return Err(malformed(format!("compression code {other}; expected 1, 5, 8 or 50000")));
-            }
-        }))
-    }
-
-    /// Replaces the content of `out` by the `expected_len` raw bytes of a block.
-    ///
-    /// # Errors
-    /// [`io::ErrorKind::InvalidData`] if the bytes are damaged or hold more or fewer raw bytes than expected.
-    /// # Cost
-    /// Memory `expected_len` + 1 bytes, whatever the compressed bytes claim.
-    pub fn decode(&mut self, bytes: &[u8], expected_len: usize, out: &mut Vec<u8>) -> io::Result<()> {
-        out.clear();
-        // The spare byte tells a block that is too long from one that fits.
-        out.resize(expected_len.saturating_add(1), 0);
-        let found = match &mut self.0 {
-            Decoder::Deflate(decompressor) => decompressor
-                .zlib_decompress(bytes, out)
-                .map_err(|error| malformed(format!("a DEFLATE block cannot be decoded: {error}")))?,
-            Decoder::Zstd(decompressor) => decompressor
-                .decompress_to_buffer(bytes, out.as_mut_slice())
-                .map_err(|error| malformed(format!("a ZSTD block cannot be decoded: {error}")))?,
-            Decoder::Lzw(decoder) => {
-                decoder.reset();
-                lzw_decode(decoder, bytes, out)?
-            }
-            Decoder::Raw => {
-                let kept = bytes.len().min(out.len());
-                out.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
-                kept
-            }
-        };
-        if found != expected_len {
-            let found = if found > expected_len { "more".to_owned() } else { found.to_string() };
-            return Err(malformed(format!("a block holds {found} raw bytes; expected {expected_len}")));
-        }
-        out.truncate(expected_len);
-        Ok(())
-    }
-}
-
-/// Fills `out` as far as the stream goes and gives the number of bytes written.
-fn lzw_decode(decoder: &mut weezl::decode::Decoder, bytes: &[u8], out: &mut [u8]) -> io::Result<usize> {
-    let (mut rest, mut filled) = (bytes, 0);
-    while let Some(room) = out.get_mut(filled..).filter(|room| !room.is_empty()) {
-        let step = decoder.decode_bytes(rest, room);
-        filled += step.consumed_out;
-        rest = rest.get(step.consumed_in..).unwrap_or_default();
-        match step.status {
-            Ok(LzwStatus::Ok) => {}
-            Ok(LzwStatus::NoProgress | LzwStatus::Done) => break,
-            Err(error) => return Err(malformed(format!("an LZW block cannot be decoded: {error}"))),
-        }
-    }
-    Ok(filled)
-}
-
-fn malformed(message: String) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, message)
+/// Replaces the content of `out` by what libdeflate makes of `raw`.
+fn deflate(compressor: &mut Compressor, raw: &[u8], out: &mut Vec<u8>) -> io::Result<()> {
+    out.resize(compressor.zlib_compress_bound(raw.len()), 0);
+    let written = compressor
+        .zlib_compress(raw, out)
+        .map_err(|error| io::Error::other(format!("libdeflate cannot compress a block: {error}")))?;
+    out.truncate(written);
+    Ok(())
 }
 
 #[cfg(test)]
@@ -220,6 +152,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
     use super::*;
+    use crate::io::tiff::BlockDecoder;
 
     const ALL: [Compression; 6] = [
         Compression::Fast,
@@ -248,13 +181,19 @@ mod tests {
 
     #[test]
     fn every_codec_gives_back_noise_constants_and_16_bit_codes() {
-        let raws = [noise(512 * 512), vec![17; 512 * 512], change_codes(512 * 512), noise(1)];
+        let raws = [
+            (SampleType::U8, noise(512 * 512)),
+            (SampleType::U8, vec![17; 512 * 512]),
+            (SampleType::U16, change_codes(512 * 512)),
+            (SampleType::I32, vec![255; 4 * 512 * 512]),
+            (SampleType::I8, noise(1)),
+        ];
         for compression in ALL {
             let mut encoder = BlockEncoder::new(compression).unwrap();
             let mut decoder = BlockDecoder::new(compression.tiff_code()).unwrap();
             let (mut encoded, mut decoded) = (Vec::new(), Vec::new());
-            for raw in &raws {
-                encoder.encode(raw, &mut encoded).unwrap();
+            for (sample, raw) in &raws {
+                encoder.encode(*sample, raw, &mut encoded).unwrap();
                 decoder.decode(&encoded, raw.len(), &mut decoded).unwrap();
                 assert!(&decoded == raw, "{compression:?}, {} bytes", raw.len());
             }
@@ -266,12 +205,29 @@ mod tests {
         for compression in ALL {
             let raw = change_codes(512 * 512);
             let mut fresh = Vec::new();
-            BlockEncoder::new(compression).unwrap().encode(&raw, &mut fresh).unwrap();
+            BlockEncoder::new(compression).unwrap().encode(SampleType::U16, &raw, &mut fresh).unwrap();
             let mut used = BlockEncoder::new(compression).unwrap();
             let mut reused = noise(9);
-            used.encode(&noise(100_000), &mut reused).unwrap();
-            used.encode(&raw, &mut reused).unwrap();
+            used.encode(SampleType::U8, &change_codes(70_000), &mut reused).unwrap();
+            used.encode(SampleType::U16, &raw, &mut reused).unwrap();
             assert!(fresh == reused, "{compression:?}");
+        }
+    }
+
+    #[test]
+    fn noise_goes_to_libdeflate_and_class_maps_do_not() {
+        for (compression, level) in [(Compression::Fast, 3), (Compression::Balanced, 6)] {
+            for (sample, raw, same) in [
+                (SampleType::U8, noise(512 * 512), true),
+                (SampleType::U16, noise(2 * 512 * 512), true),
+                (SampleType::U16, change_codes(512 * 512), false),
+            ] {
+                let (mut found, mut general) = (Vec::new(), Vec::new());
+                BlockEncoder::new(compression).unwrap().encode(sample, &raw, &mut found).unwrap();
+                deflate(&mut libdeflate(level).unwrap(), &raw, &mut general).unwrap();
+                assert_eq!(found == general, same, "{compression:?}, {sample:?}");
+                assert!(found.len() <= general.len(), "{compression:?}, {sample:?}");
+            }
         }
     }
 
@@ -279,7 +235,10 @@ mod tests {
     fn a_block_of_another_length_than_expected_is_refused() {
         for compression in ALL {
             let mut encoded = Vec::new();
-            BlockEncoder::new(compression).unwrap().encode(&noise(1000), &mut encoded).unwrap();
+            BlockEncoder::new(compression)
+                .unwrap()
+                .encode(SampleType::U8, &noise(1000), &mut encoded)
+                .unwrap();
             for expected in [0, 999, 1001, 100_000] {
                 let mut decoder = BlockDecoder::new(compression.tiff_code()).unwrap();
                 let error = decoder.decode(&encoded, expected, &mut Vec::new()).unwrap_err();
@@ -292,7 +251,10 @@ mod tests {
     fn damaged_bytes_are_refused_or_decoded_but_never_panic() {
         for compression in ALL {
             let mut encoded = Vec::new();
-            BlockEncoder::new(compression).unwrap().encode(&change_codes(4000), &mut encoded).unwrap();
+            BlockEncoder::new(compression)
+                .unwrap()
+                .encode(SampleType::U16, &change_codes(4000), &mut encoded)
+                .unwrap();
             let mut decoder = BlockDecoder::new(compression.tiff_code()).unwrap();
             let mut out = Vec::new();
             for cut in 0..encoded.len().min(300) {

@@ -19,7 +19,8 @@ use std::io;
 use std::iter;
 
 use super::encode::Compression;
-use super::template::{Tag, TemplateTags, kind, tag};
+use super::template::{Tag, TemplateTags};
+use crate::io::tiff::directory::{kind, tag};
 
 /// Side of a block, in cells. Source: the default of GDAL's COG driver.
 pub const BLOCK: u64 = 512;
@@ -447,8 +448,8 @@ fn unusable(message: String) -> io::Error {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
-    use super::super::template::{Directory, Tiff};
     use super::*;
+    use crate::io::tiff::directory::{Directory, Tiff};
 
     fn plan(rows: u64, cols: u64, block_len: u32, classic_limit: u64) -> io::Result<Layout> {
         let spec = CogSpec::new(rows, cols, SampleType::U8, Compression::Fast, TemplateTags::default());

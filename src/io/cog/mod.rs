@@ -1,6 +1,6 @@
 //! Assembles cloud-optimised GeoTIFFs from blocks that are already compressed.
 //!
-//! Where it stands: tasks compute blocks and compress them (`encode.rs`); GDAL writes a tiny GeoTIFF from
+//! Where it stands: tasks compute blocks and compress them (`encode.rs`, `classmap/`); GDAL writes a tiny GeoTIFF from
 //! which the CRS, palette and metadata are taken (`template.rs`); [`assemble`] puts both together in the
 //! order a reader on the network wants (`layout.rs`); `verify` reads the result back (`check.rs`).
 //!
@@ -11,6 +11,7 @@
 //! Merging is now copying: a continent takes as long as the disk needs.
 
 mod check;
+mod classmap;
 mod encode;
 mod layout;
 mod template;
@@ -20,8 +21,9 @@ mod tests;
 
 use std::io::{self, Write};
 
+pub use super::tiff::BlockDecoder;
 pub use check::{LayoutReport, LayoutVerdict, check_layout};
-pub use encode::{BlockDecoder, BlockEncoder, Compression};
+pub use encode::{BlockEncoder, Compression};
 pub use layout::{BLOCK, CogSpec, LevelShape, SampleType, overview_levels};
 pub use template::{Tag, TemplateTags};
 

@@ -33,7 +33,7 @@ fn blocks(spec: &CogSpec) -> Blocks {
     let mut encoder = BlockEncoder::new(spec.compression).unwrap();
     let mut encode = |level: usize, index: usize| {
         let mut block = Vec::new();
-        encoder.encode(&raw_block(spec.sample, level, index), &mut block).unwrap();
+        encoder.encode(spec.sample, &raw_block(spec.sample, level, index), &mut block).unwrap();
         block
     };
     let levels = spec

@@ -1,5 +1,6 @@
 //! The only user of GDAL: rasters and vectors in, tags for our own writer out.
 
+mod blocks;
 mod crs;
 mod raster;
 mod template;
@@ -7,6 +8,7 @@ mod vector;
 mod wkb;
 mod write;
 
+pub use blocks::BLOCK_CACHE_BYTES;
 pub use crs::{crs_from_wkt, same_crs};
 pub use raster::{Pixels, RasterFile, RasterHeader, SampleKind, open_raster};
 pub use template::{ProductTags, template_tags};

@@ -1,5 +1,6 @@
 //! Class rasters: headers and windows of cells.
 
+use std::cell::{OnceCell, RefCell};
 use std::path::{Path, PathBuf};
 
 use gdal::raster::GdalDataType;
@@ -7,8 +8,10 @@ use gdal::{Dataset, DatasetOptions, GdalOpenFlags, Metadata};
 use ndarray::Array2;
 use serde::Serialize;
 
+use super::blocks::BlockReader;
 use super::crs::describe;
 use crate::error::{Error, ErrorKind, Result};
+use crate::io::tiff::BlockCoding;
 use crate::model::grid::{Affine, Grid};
 use crate::model::rule::NAN_VALUE;
 use crate::model::window::Window;
@@ -85,6 +88,18 @@ impl SampleKind {
         }
     }
 
+    /// Bytes of a sample, and whether it has a sign; none if not all its values are whole numbers of 32 bits with sign.
+    pub(super) fn whole_number(self) -> Option<(usize, bool)> {
+        match self {
+            Self::U8 => Some((1, false)),
+            Self::I8 => Some((1, true)),
+            Self::U16 => Some((2, false)),
+            Self::I16 => Some((2, true)),
+            Self::I32 => Some((4, true)),
+            Self::U32 | Self::F32 | Self::F64 => None,
+        }
+    }
+
     /// Whether it is a floating point type.
     pub fn is_float(self) -> bool {
         matches!(self, Self::F32 | Self::F64)
@@ -137,6 +152,8 @@ pub enum Pixels {
 #[derive(Debug)]
 pub struct RasterFile {
     dataset: Dataset,
+    /// Set up when the first cells are asked for; within, none if GDAL alone reads the raster.
+    blocks: OnceCell<Option<RefCell<BlockReader>>>,
     /// What its header says.
     pub header: RasterHeader,
 }
@@ -175,7 +192,7 @@ pub fn open_raster(path: &Path, band: Option<usize>) -> Result<RasterFile> {
             .expected("GeoTIFF or Erdas Imagine (.img)")
     })?;
     let header = read_header(path, &dataset, band).map_err(|e| e.at(&place))?;
-    Ok(RasterFile { dataset, header })
+    Ok(RasterFile { dataset, blocks: OnceCell::new(), header })
 }
 
 fn read_header(path: &Path, dataset: &Dataset, wanted: Option<usize>) -> Result<RasterHeader> {
@@ -261,13 +278,87 @@ impl RasterFile {
     /// # Errors
     /// Io: the cells cannot be read or decoded. Input: a class value that is no whole number, with its place.
     pub fn read(&self, window: &Window) -> Result<Pixels> {
+        let inside = Window::whole(self.header.grid.rows, self.header.grid.cols).contains(window);
+        match self.blocks() {
+            Some(blocks) if inside && !window.is_empty() && blocks.borrow().pays(window) => {
+                self.read_by_blocks(&mut blocks.borrow_mut(), window)
+            }
+            _ => self.read_by_window(window),
+        }
+    }
+
+    /// Replaces the content of `out` by the cells of a block whose bytes [`Self::compressed_block`] has read.
+    ///
+    /// # Shape
+    /// Row by row, [`SampleKind::bytes`] a cell in the machine's byte order: all rows and columns of the block, also
+    /// those beyond the edge of the raster, whose cells mean nothing; the last strip of an untiled file may lack them.
+    /// # Errors
+    /// Unreadable: the block cannot be decoded. Bug: the raster has no such block.
+    pub fn decode_block(&self, row: usize, col: usize, stored: &[u8], out: &mut Vec<u8>) -> Result<()> {
+        let blocks = self.blocks().ok_or_else(|| Error::bug("a raster has no blocks to hand out"))?;
+        blocks.borrow_mut().decode(&self.dataset, (row, col), stored, out)
+    }
+
+    /// Replaces the content of `out` by the bytes of a block as they stand in the file, and says how they become cells.
+    ///
+    /// Blocks of equal bytes and equal coding hold equal cells. None if the bytes cannot be had: another file format, a
+    /// codec or layout that GDAL alone reads, a block that was never written or that is damaged.
+    pub fn compressed_block(&self, row: usize, col: usize, out: &mut Vec<u8>) -> Option<BlockCoding> {
+        self.blocks()?.borrow().compressed((row, col), out)
+    }
+
+    pub(super) fn blocks(&self) -> Option<&RefCell<BlockReader>> {
+        self.blocks.get_or_init(|| BlockReader::new(&self.header).map(RefCell::new)).as_ref()
+    }
+
+    fn read_by_blocks(&self, blocks: &mut BlockReader, window: &Window) -> Result<Pixels> {
+        let (shape, cols) = ((window.rows, window.cols), window.cols);
+        let dataset = &self.dataset;
+        let wrong_shape = |_| Error::bug("a window of another shape was read");
+        if self.header.sample == SampleKind::U8 {
+            let mut cells = vec![0; window.rows * cols];
+            blocks.visit(dataset, window, |row, col, line| {
+                cells[row * cols + col..][..line.len()].copy_from_slice(line);
+            })?;
+            return Array2::from_shape_vec(shape, cells).map(Pixels::Bytes).map_err(wrong_shape);
+        }
+        let mut codes = vec![0_i32; window.rows * cols];
+        macro_rules! fill {
+            ($type:ty) => {
+                blocks.visit(dataset, window, |row, col, line| {
+                    let (cells, _) = line.as_chunks();
+                    for (code, cell) in codes[row * cols + col..].iter_mut().zip(cells) {
+                        *code = <$type>::from_ne_bytes(*cell).into();
+                    }
+                })?
+            };
+        }
+        match self.header.sample {
+            SampleKind::I8 => fill!(i8),
+            SampleKind::U16 => fill!(u16),
+            SampleKind::I16 => fill!(i16),
+            SampleKind::I32 => {
+                fill!(i32);
+                let place = || self.place_of(window);
+                refuse_undeclared_minimum(&codes, window, self.header.nodata_tag)
+                    .map_err(|e| e.at(place()))?;
+            }
+            SampleKind::U8 | SampleKind::U32 | SampleKind::F32 | SampleKind::F64 => {
+                return Err(Error::bug("cells of a type that is not read by blocks"));
+            }
+        }
+        Array2::from_shape_vec(shape, codes).map(Pixels::Codes).map_err(wrong_shape)
+    }
+
+    fn place_of(&self, window: &Window) -> String {
+        format!("{}, band {}, {window}", self.header.path.display(), self.header.band)
+    }
+
+    /// Has GDAL read a window, through its own cache of blocks.
+    pub(super) fn read_by_window(&self, window: &Window) -> Result<Pixels> {
         let header = &self.header;
-        let place = || format!("{}, band {}, {window}", header.path.display(), header.band);
-        let failed = |e: &gdal::errors::GdalError| {
-            Error::new(ErrorKind::Unreadable, "cells cannot be read").at(place()).found(gdal_text(e)).help(
-                "the file may be damaged or cut short; compare its size and checksum with the publisher's",
-            )
-        };
+        let place = || self.place_of(window);
+        let failed = |e: &gdal::errors::GdalError| cells_unreadable(place(), gdal_text(e));
         let band = self.dataset.rasterband(header.band).map_err(|e| failed(&e))?;
         let (at, size) = ((window.col as isize, window.row as isize), (window.cols, window.rows));
         let shape = (window.rows, window.cols);
@@ -378,6 +469,14 @@ fn refuse_undeclared_minimum(codes: &[i32], window: &Window, tag: Option<f64>) -
 fn place_in(window: &Window, i: usize) -> String {
     let (row, col) = (window.row + (i / window.cols) as i64, window.col + (i % window.cols) as i64);
     format!("row {row}, column {col}")
+}
+
+/// Neither we nor GDAL can read cells.
+pub(super) fn cells_unreadable(place: String, found: String) -> Error {
+    Error::new(ErrorKind::Unreadable, "cells cannot be read")
+        .at(place)
+        .found(found)
+        .help("the file may be damaged or cut short; compare its size and checksum with the publisher's")
 }
 
 fn whole_numbers(values: &[f64], window: &Window, tag: Option<f64>) -> Result<Vec<i32>> {

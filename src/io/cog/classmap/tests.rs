@@ -1,0 +1,295 @@
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+
+use libdeflater::{CompressionLvl, Compressor, Decompressor};
+use proptest::prelude::*;
+
+use super::boundaries::find_boundaries;
+use super::huffman::code_lengths;
+use super::lanes::{LANES, Native, Portable};
+use super::*;
+
+/// A generator that gives the same numbers everywhere.
+struct Dice(u64);
+
+impl Dice {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 >> 11
+    }
+
+    fn below(&mut self, limit: usize) -> usize {
+        (self.next() % limit.max(1) as u64) as usize
+    }
+}
+
+/// Rectangles of classes, one over the other, with some noise: what a land cover map looks like to a parser.
+fn patches(dice: &mut Dice, cells: usize, width: usize, classes: usize, noise_in_1000: usize) -> Vec<u32> {
+    let rows = cells.div_ceil(width);
+    let mut map = vec![dice.below(classes) as u32; rows * width];
+    for _ in 0..rows * width / 60 {
+        let (row, col) = (dice.below(rows), dice.below(width));
+        let (high, wide, class) = (1 + dice.below(9), 1 + dice.below(25), dice.below(classes) as u32);
+        for row in row..(row + high).min(rows) {
+            map[row * width + col..row * width + (col + wide).min(width)].fill(class);
+        }
+    }
+    for _ in 0..cells * noise_in_1000 / 1000 {
+        let cell = dice.below(map.len());
+        map[cell] = dice.below(classes) as u32;
+    }
+    map.truncate(cells);
+    map
+}
+
+/// Values as little-endian bytes; wider ones get something in every byte.
+fn bytes(values: &[u32], unit: usize) -> Vec<u8> {
+    let spread = |value: u32| match unit {
+        1 => value,
+        2 => value * 101,
+        _ => value.wrapping_mul(0x0101_0301),
+    };
+    values.iter().flat_map(|value| spread(*value).to_le_bytes().into_iter().take(unit)).collect()
+}
+
+/// Encodes with both efforts, with and without SIMD, whether it pays or not; and reads it with two decoders.
+fn check(raw: &[u8], row_bytes: usize, unit: usize) {
+    for effort in [Effort::Fast, Effort::Balanced] {
+        check_with(&mut ClassMapEncoder::new(effort), raw, row_bytes, unit);
+    }
+}
+
+fn check_with(encoder: &mut ClassMapEncoder, raw: &[u8], row_bytes: usize, unit: usize) {
+    let what = format!("{} bytes, rows of {row_bytes}, unit {unit}", raw.len());
+    let (mut stream, mut portable) = (vec![1, 2, 3], Vec::new());
+    let (limit, native, plain) = (usize::MAX, Native::default(), Portable);
+    let written = match unit {
+        1 => encoder.write::<1>(native, raw, row_bytes, limit, &mut stream),
+        2 => encoder.write::<2>(native, raw, row_bytes, limit, &mut stream),
+        _ => encoder.write::<4>(native, raw, row_bytes, limit, &mut stream),
+    };
+    assert!(written, "{what}");
+    assert_reads(&stream, raw, &what);
+    let written = match unit {
+        1 => encoder.write::<1>(plain, raw, row_bytes, limit, &mut portable),
+        2 => encoder.write::<2>(plain, raw, row_bytes, limit, &mut portable),
+        _ => encoder.write::<4>(plain, raw, row_bytes, limit, &mut portable),
+    };
+    assert!(written && stream == portable, "{what}: other bytes without SIMD");
+    if encoder.encode(raw, row_bytes, unit, &mut portable) {
+        assert!(stream == portable && stream.len() < raw.len(), "{what}");
+    }
+}
+
+/// Both decoders check the Adler-32 at the end of the stream.
+fn assert_reads(stream: &[u8], raw: &[u8], what: &str) {
+    let mut decoded = vec![0; raw.len()];
+    assert_eq!(Decompressor::new().zlib_decompress(stream, &mut decoded), Ok(raw.len()), "{what}");
+    assert!(decoded == raw, "{what}: libdeflate reads something else");
+    let decoded = miniz_oxide::inflate::decompress_to_vec_zlib(stream).unwrap();
+    assert!(decoded == raw, "{what}: miniz reads something else");
+}
+
+#[test]
+fn every_length_at_a_limit_of_the_format_is_read_back() {
+    let lengths =
+        [0, 1, 2, 3, 4, 5, 31, 32, 33, 63, 64, 65, 255, 256, 257, 258, 259, 260, 261, 262, 515, 516, 517];
+    let long = [32_767, 32_768, 32_769, 65_535, 65_536, 65_537, 70_001];
+    let mut dice = Dice(7);
+    for cells in lengths.into_iter().chain(long) {
+        for unit in [1, 2, 4] {
+            for width in [1, 2, 7, 512, 40_000] {
+                let map = patches(&mut dice, cells, width, 5, 3);
+                check(&bytes(&map, unit), width * unit, unit);
+            }
+            check(&bytes(&vec![9; cells], unit), 512 * unit, unit);
+        }
+    }
+}
+
+#[test]
+fn runs_around_the_longest_match_are_read_back() {
+    for unit in [1, 2, 4] {
+        for run in (1..10).chain(250..270).chain(510..525).chain([772, 773, 774, 775]) {
+            let values: Vec<u32> = (0..40).flat_map(|k| std::iter::repeat_n(k * k % 5, run)).collect();
+            check(&bytes(&values, unit), 512 * unit, unit);
+        }
+    }
+}
+
+#[test]
+fn what_is_no_class_map_is_read_back_or_refused() {
+    let mut dice = Dice(3);
+    let noise: Vec<u8> = (0..100_000).map(|_| dice.next() as u8).collect();
+    let alternating: Vec<u8> = (0..100_000).map(|cell| cell as u8 % 2).collect();
+    let all: Vec<u8> = (0..100_000).map(|cell| (cell / 3) as u8).collect();
+    for raw in [&noise, &alternating, &all] {
+        for unit in [1, 2, 4] {
+            check(raw, 500, unit);
+        }
+    }
+    let mut encoder = ClassMapEncoder::new(Effort::Balanced);
+    for (raw, unit) in [(&noise, 1), (&noise, 2), (&noise, 4), (&alternating, 1)] {
+        assert!(!encoder.encode(raw, 500, unit, &mut Vec::new()), "{unit}");
+    }
+    for unit in [0, 3, 8] {
+        assert!(!encoder.encode(&all, 500, unit, &mut Vec::new()), "{unit}");
+    }
+    assert!(!encoder.encode(&all[..999], 500, 2, &mut Vec::new()), "half a value");
+    assert!(!encoder.encode(&vec![0; MAX_INPUT], 500, 1, &mut Vec::new()), "too long");
+    assert!(encoder.encode(&vec![0; MAX_INPUT - 4], 500, 4, &mut Vec::new()));
+}
+
+#[test]
+fn any_length_of_a_row_will_do() {
+    let raw = bytes(&patches(&mut Dice(5), 90_000, 300, 9, 10), 2);
+    for row_bytes in [0, 1, 3, 600, 32_768, 32_769, usize::MAX] {
+        check(&raw, row_bytes, 2);
+    }
+}
+
+#[test]
+fn thousands_of_streams_are_read_back_by_encoders_that_were_used_before() {
+    let mut dice = Dice(0x1234_5678_9abc_def1);
+    let mut encoders = [Effort::Fast, Effort::Balanced].map(ClassMapEncoder::new);
+    for round in 0..3000 {
+        let unit = [1, 2, 4][dice.below(3)];
+        let cells = [40, 700, 3000, 40_000][dice.below(if round % 10 == 0 { 4 } else { 3 })];
+        let (cells, width) = (dice.below(cells), 1 + dice.below(700));
+        let (classes, noise) = (1 + dice.below(if unit == 1 { 256 } else { 40 }), dice.below(400));
+        let classes = if round % 2 == 0 { classes.min(9) } else { classes };
+        let raw = bytes(&patches(&mut dice, cells, width, classes, noise * (round % 3) / 2), unit);
+        check_with(&mut encoders[round % 2], &raw, width * unit, unit);
+    }
+}
+
+#[test]
+fn a_stream_does_not_depend_on_the_blocks_before_it() {
+    let mut dice = Dice(11);
+    let mut used = ClassMapEncoder::new(Effort::Balanced);
+    for unit in [1, 2, 4] {
+        let raw = bytes(&patches(&mut dice, 512 * 512, 512, 12, 5), unit);
+        let (mut fresh, mut reused) = (Vec::new(), Vec::new());
+        assert!(ClassMapEncoder::new(Effort::Balanced).encode(&raw, 512 * unit, unit, &mut fresh));
+        assert!(used.encode(&raw, 512 * unit, unit, &mut reused));
+        assert!(fresh == reused, "{unit}");
+    }
+}
+
+#[test]
+fn class_maps_become_smaller_than_with_libdeflate() {
+    let raw = bytes(&patches(&mut Dice(17), 512 * 512, 512, 12, 5), 1);
+    let mut sizes = [6, 7].map(|level| {
+        let mut compressor = Compressor::new(CompressionLvl::new(level).unwrap());
+        let mut out = vec![0; compressor.zlib_compress_bound(raw.len())];
+        compressor.zlib_compress(&raw, &mut out).unwrap()
+    });
+    for (size, effort) in sizes.iter_mut().zip([Effort::Fast, Effort::Balanced]) {
+        let mut out = Vec::new();
+        assert!(ClassMapEncoder::new(effort).encode(&raw, 512, 1, &mut out));
+        assert!(out.len() <= *size, "{effort:?}: {} bytes; libdeflate {size}", out.len());
+    }
+}
+
+/// Kraft's sum in units of 2^-15; a complete code has 2^15.
+fn kraft(lengths: &[u8]) -> u32 {
+    lengths.iter().filter(|length| **length > 0).map(|length| 1 << (15 - length)).sum()
+}
+
+#[test]
+fn codes_of_a_tree_that_is_too_deep_keep_the_limit() {
+    let (mut fibonacci, mut next) = (vec![1_u32, 1], 2);
+    while next < 1 << 23 {
+        fibonacci.push(next);
+        next += fibonacci[fibonacci.len() - 2];
+    }
+    for limit in [7, 15] {
+        let mut lengths = vec![0; fibonacci.len()];
+        code_lengths(&fibonacci, limit, &mut lengths);
+        assert_eq!(kraft(&lengths), 1 << 15, "{limit}");
+        assert!(lengths.iter().all(|length| (1..=limit as u8).contains(length)), "{limit}: {lengths:?}");
+        assert!(lengths.is_sorted_by(|rarer, more_frequent| rarer >= more_frequent), "{limit}");
+    }
+}
+
+#[test]
+fn the_lengths_of_a_small_code_are_those_of_huffman_by_hand() {
+    // 1 + 1 = 2; 2 + 2 = 4; 3 + 4 = 7; 7 + 8 = 15.
+    let mut lengths = [9; 6];
+    code_lengths(&[8, 1, 0, 2, 1, 3], 15, &mut lengths);
+    assert_eq!(lengths, [1, 4, 0, 3, 4, 2]);
+    for (frequencies, expected) in [([0, 0, 0], [1, 1, 0]), ([5, 0, 0], [1, 1, 0]), ([0, 0, 5], [1, 0, 1])] {
+        let mut lengths = [9; 3];
+        code_lengths(&frequencies, 15, &mut lengths);
+        assert_eq!(lengths, expected, "{frequencies:?}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn lanes_give_the_same_mask_as_a_plain_loop(
+        left: [u8; LANES],
+        change: [bool; LANES],
+        to: [u8; LANES],
+    ) {
+        let mut right = left;
+        for lane in (0..LANES).filter(|lane| change[*lane]) {
+            right[lane] = to[lane];
+        }
+        let expected = (0..LANES).filter(|lane| left[*lane] == right[*lane]).fold(0, |mask, lane| mask | 1 << lane);
+        prop_assert_eq!(Portable.equal(&left, &right), expected);
+        prop_assert_eq!(Native::default().equal(&left, &right), expected);
+    }
+
+    #[test]
+    fn boundaries_are_where_a_plain_loop_finds_them(
+        values in prop::collection::vec(0_u32..3, 0..300),
+        unit in prop::sample::select(vec![1_usize, 2, 4]),
+    ) {
+        let raw = bytes(&values, unit);
+        let changes = (1..values.len()).filter(|cell| values[*cell] != values[cell - 1]);
+        let mut expected: Vec<u32> = std::iter::once(0).chain(changes.map(|cell| (cell * unit) as u32)).collect();
+        if !raw.is_empty() {
+            expected.push(raw.len() as u32);
+        }
+        for (limit, fits) in [(usize::MAX, true), (expected.len(), true), (expected.len() - 1, false)] {
+            let mut found = vec![7];
+            let found_all = match unit {
+                1 => find_boundaries::<1>(Native::default(), &raw, limit, &mut found),
+                2 => find_boundaries::<2>(Native::default(), &raw, limit, &mut found),
+                _ => find_boundaries::<4>(Native::default(), &raw, limit, &mut found),
+            };
+            prop_assert_eq!(found_all, fits);
+            prop_assert!(!fits || found == expected);
+        }
+    }
+
+    #[test]
+    fn codes_are_complete_and_within_the_limit(frequencies in prop::collection::vec(0_u32..5000, 2..288)) {
+        for limit in [9, 15] {
+            let mut lengths = vec![0; frequencies.len()];
+            code_lengths(&frequencies, limit, &mut lengths);
+            prop_assert_eq!(kraft(&lengths), 1 << 15);
+            prop_assert!(lengths.iter().all(|length| usize::from(*length) <= limit));
+            prop_assert!(frequencies.iter().zip(&lengths).all(|(frequency, length)| *frequency == 0 || *length > 0));
+        }
+    }
+
+    #[test]
+    fn any_runs_are_read_back(
+        runs in prop::collection::vec((any::<u8>(), prop_oneof![1_usize..6, 1_usize..40, 250_usize..265]), 0..200),
+        width in 1_usize..700,
+        unit in prop::sample::select(vec![1_usize, 2, 4]),
+    ) {
+        let values: Vec<u32> =
+            runs.iter().flat_map(|(value, length)| std::iter::repeat_n(u32::from(*value), *length)).collect();
+        check(&bytes(&values, unit), width * unit, unit);
+    }
+
+    #[test]
+    fn any_bytes_are_read_back(raw in prop::collection::vec(any::<u8>(), 0..1000), width in 1_usize..300) {
+        check(&raw, width, 1);
+        check(&raw[..raw.len() / 4 * 4], width, 4);
+    }
+}

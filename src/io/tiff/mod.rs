@@ -1,0 +1,12 @@
+//! TIFF files, read past GDAL where they are plain: directories, codecs, blocks.
+//!
+//! Why: the compressed bytes of a block say without decoding that nothing changed from one year to the next, and the
+//! decoders here are faster than those of GDAL. Everything out of the ordinary is GDAL's.
+
+mod blocks;
+pub(in crate::io) mod decode;
+pub(in crate::io) mod directory;
+mod lzw;
+
+pub use blocks::{BlockCoding, BlockPlace, ExpectedShape, PlainBlocks};
+pub use decode::BlockDecoder;

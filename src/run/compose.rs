@@ -1,0 +1,417 @@
+//! The map of one epoch over one block: read → reclass → align → mosaic.
+//!
+//! Most blocks of most jobs lie under one file of bytes, on the lattice. There nothing is reclassified to be counted:
+//! the file's own codes are counted and the rules asked once per code, and classes are looked up only where a raster
+//! wants them. Every other block goes the general way, cell by cell; both give the same map and the same counts.
+
+use std::borrow::Cow;
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use ndarray::{Array2, s};
+
+use super::files::OpenFiles;
+use super::tally::{Meanings, Tally};
+use crate::error::{Error, Result};
+use crate::io::gdal::{Pixels, SampleKind};
+use crate::io::proj::Direction;
+use crate::kernel::ClassValue;
+use crate::kernel::align::{SourceCells, cell_centres, nearest, source_cells, wrap_longitudes};
+use crate::kernel::lookup::map_bytes;
+use crate::kernel::mosaic::{ByteCounts, ByteLookup, Mosaic};
+use crate::kernel::reclass::{UnknownValues, reclass};
+use crate::model::byte_rules::ByteRules;
+use crate::model::rule::{NOT_COVERED, Outcome, RuleIndex};
+use crate::model::source::{NO_SOURCE, SourceIndex};
+use crate::model::window::{BLOCK, Window};
+use crate::plan::Plan;
+use crate::plan::scene::{Alignment, Scene};
+use crate::plan::task::Task;
+
+/// The most source cells that are held at once while warping.
+const WARP_CELLS: u64 = 1 << 22;
+
+/// The map of one epoch over one block.
+pub struct BlockMap<T> {
+    /// Classes that were looked up or filled in; shared by years that hold the same cells.
+    made: Rc<OnceCell<Array2<T>>>,
+    /// By what its cells are counted.
+    pub counted: Counted<T>,
+}
+
+/// By what the cells of a map are counted.
+pub enum Counted<T> {
+    /// No source comes near: rows, columns, nodata.
+    Nothing(usize, usize, T),
+    /// By the codes of the one file that covers the block.
+    Codes {
+        /// Position of its scene in the epoch.
+        scene: usize,
+        /// Its cells.
+        cells: Rc<Array2<u8>>,
+        /// What becomes of them.
+        lookup: Rc<ByteLookup<T>>,
+    },
+    /// By class, where one source decides every cell that is decided at all.
+    States {
+        /// The source.
+        source: SourceIndex,
+        /// Class of each cell, nodata, or the spare code of [`Composer::spare`] where no source covers it.
+        cells: Array2<u8>,
+        /// The same with classes and deciders apart.
+        mosaic: Mosaic<T>,
+    },
+    /// By class and deciding source, cell by cell.
+    Sources(Mosaic<T>),
+}
+
+impl<T: ClassValue> BlockMap<T> {
+    fn new(counted: Counted<T>) -> Self {
+        Self { made: Rc::default(), counted }
+    }
+
+    /// Class of each cell.
+    pub fn classes(&self) -> &Array2<T> {
+        match &self.counted {
+            Counted::Nothing(rows, cols, nodata) => {
+                self.made.get_or_init(|| Array2::from_elem((*rows, *cols), *nodata))
+            }
+            Counted::Codes { cells, lookup, .. } => {
+                self.made.get_or_init(|| looked_up(cells, &lookup.classes))
+            }
+            Counted::States { mosaic, .. } | Counted::Sources(mosaic) => &mosaic.classes,
+        }
+    }
+
+    /// Whether two maps are known to have the same classes without a look at the cells.
+    pub fn is_same(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.made, &other.made)
+    }
+
+    /// Deciding source of each cell.
+    pub fn winners(&self) -> Cow<'_, Array2<SourceIndex>> {
+        match &self.counted {
+            Counted::Nothing(rows, cols, _) => Cow::Owned(Array2::from_elem((*rows, *cols), NO_SOURCE)),
+            Counted::Codes { cells, lookup, .. } => Cow::Owned(looked_up(cells, &lookup.winners)),
+            Counted::States { mosaic, .. } | Counted::Sources(mosaic) => Cow::Borrowed(&mosaic.winners),
+        }
+    }
+}
+
+fn looked_up<T: ClassValue>(cells: &Array2<u8>, table: &[T; 256]) -> Array2<T> {
+    let mut out = Array2::from_elem(cells.dim(), table[0]);
+    let bytes = T::bytes(table).and_then(|table| table.first_chunk());
+    let places = out.as_slice_mut().and_then(T::bytes_mut);
+    match (cells.as_slice(), bytes, places) {
+        (Some(cells), Some(table), Some(out)) => map_bytes(cells, table, out),
+        _ => out.zip_mut_with(cells, |out, &code| *out = table[usize::from(code)]),
+    }
+    out
+}
+
+/// One scene of a task at work.
+struct TaskScene<'a, T> {
+    scene: &'a Scene,
+    /// Values met that no rule explains, where cells are reclassified one by one.
+    unknown: UnknownValues,
+    /// Rules and classes of every byte; `None` where the scene needs to be reclassified cell by cell.
+    bytes: Option<(Rc<ByteRules>, Rc<ByteLookup<T>>)>,
+}
+
+/// Composes the maps of one task, block after block, epoch after epoch.
+pub struct Composer<'a, T> {
+    plan: &'a Plan,
+    nodata: T,
+    /// A byte that is neither a class nor nodata, to mark cells that no source covers; `None` where classes are no bytes.
+    spare: Option<u8>,
+    scenes: Vec<Vec<TaskScene<'a, T>>>,
+    files: OpenFiles,
+    located: Located<'a>,
+}
+
+impl<'a, T: ClassValue> Composer<'a, T> {
+    /// A composer of the maps of one task.
+    pub fn new(task: &Task, plan: &'a Plan, nodata: T) -> Self {
+        let mut scenes = Vec::new();
+        for (positions, epoch) in task.scenes.iter().zip(&plan.epochs) {
+            scenes.push(positions.iter().map(|&p| TaskScene::new(&epoch.scenes[p], nodata)).collect());
+        }
+        Self {
+            plan,
+            nodata,
+            spare: spare_byte::<T>(plan),
+            scenes,
+            files: OpenFiles::default(),
+            located: Located::new(plan),
+        }
+    }
+
+    /// What the bytes of its maps mean.
+    pub fn meanings(&self) -> Meanings {
+        let rules =
+            |open: &TaskScene<T>| Some((open.bytes.as_ref()?.0.clone(), open.scene.header.path.clone()));
+        Meanings {
+            rules: self.scenes.iter().map(|scenes| scenes.iter().map(rules).collect()).collect(),
+            nodata: self.plan.storage.nodata,
+            spare: self.spare,
+        }
+    }
+}
+
+impl<'a, T: ClassValue> TaskScene<'a, T> {
+    fn new(scene: &'a Scene, nodata: T) -> Self {
+        let plain = matches!(scene.alignment, Alignment::Copy { .. })
+            && scene.header.sample == SampleKind::U8
+            && scene.strata.is_empty();
+        let bytes = plain.then(|| {
+            let rules = ByteRules::of(&scene.rules, scene.source);
+            let class = |value: usize| rules.class(value as u8).and_then(T::from_code).unwrap_or(nodata);
+            let classes = std::array::from_fn(class);
+            let winners = std::array::from_fn(|value| rules.decider(value as u8));
+            (Rc::new(rules), Rc::new(ByteLookup { classes, winners }))
+        });
+        Self { scene, unknown: UnknownValues::default(), bytes }
+    }
+
+    /// Its window over the target's window; lattice copies only.
+    fn source_window(&self, window: &Window) -> Window {
+        match self.scene.alignment {
+            Alignment::Copy { row, col } => window.shift(-row, -col),
+            Alignment::Nearest { .. } => *window,
+        }
+    }
+}
+
+/// A byte that no class of the product has and that is not its nodata.
+fn spare_byte<T: ClassValue>(plan: &Plan) -> Option<u8> {
+    T::bytes(&[])?;
+    let used = |code: u8| {
+        let code = i32::from(code);
+        plan.job.target.class(code).is_some() || plan.storage.nodata == code
+    };
+    (0..=u8::MAX).rev().find(|&code| !used(code))
+}
+
+impl<'a, T: ClassValue> Composer<'a, T> {
+    /// The code in [`Counted::States`] for cells that no source covers.
+    pub fn spare(&self) -> Option<u8> {
+        self.spare
+    }
+
+    /// The scene of an epoch that is the map of a block all by itself: a file of bytes, on the lattice, alone.
+    fn alone(&self, epoch: usize, block: &Window) -> Option<usize> {
+        let mut near = self.near(epoch, block);
+        let (position, scene) = near.next()?;
+        let all = near.next().is_none() && scene.bytes.is_some() && scene.scene.footprint.contains(block);
+        all.then_some(position)
+    }
+
+    fn near(&self, epoch: usize, block: &Window) -> impl Iterator<Item = (usize, &TaskScene<'a, T>)> {
+        let block = *block;
+        let scenes = self.scenes[epoch].iter().enumerate();
+        scenes.filter(move |(_, scene)| !scene.scene.footprint.intersect(&block).is_empty())
+    }
+
+    /// Whether the map of an epoch over a block will be counted by bytes.
+    pub fn counts_bytes(&self, epoch: usize, block: &Window) -> bool {
+        let mut sources = self.near(epoch, block).map(|(_, scene)| scene.scene.source);
+        let Some(first) = sources.next() else { return false };
+        self.alone(epoch, block).is_some() || (self.spare.is_some() && sources.all(|source| source == first))
+    }
+
+    /// Begins the next block; what years have in common is looked for within one block.
+    pub fn next_block(&mut self) {
+        self.files.next_place();
+        self.located.known.clear();
+    }
+
+    /// Composes the map of an epoch over a block; `earlier` are maps of the same block.
+    ///
+    /// # Errors
+    /// Unreadable, Input: cells that cannot be read, or hold what is no class code.
+    pub fn compose<'m>(
+        &mut self,
+        epoch: usize,
+        block: &Window,
+        earlier: impl Iterator<Item = &'m BlockMap<T>>,
+        tally: &mut Tally,
+    ) -> Result<BlockMap<T>>
+    where
+        T: 'm,
+    {
+        if self.near(epoch, block).next().is_none() {
+            return Ok(BlockMap::new(Counted::Nothing(block.rows, block.cols, self.nodata)));
+        }
+        let Some(position) = self.alone(epoch, block) else {
+            return self.mosaic(epoch, block, tally).map(BlockMap::new);
+        };
+        let open = &self.scenes[epoch][position];
+        let Some((_, lookup)) = &open.bytes else { return Err(Error::bug("a scene of bytes has no lookup")) };
+        let cells = self.files.bytes(open.scene, &open.source_window(block))?;
+        let counted = Counted::Codes { scene: position, cells: cells.clone(), lookup: lookup.clone() };
+        let mut map = BlockMap::new(counted);
+        for other in earlier {
+            if let Counted::Codes { cells: known, lookup: by, .. } = &other.counted
+                && Rc::ptr_eq(known, &cells)
+                && by.classes == lookup.classes
+            {
+                map.made = other.made.clone();
+            }
+        }
+        Ok(map)
+    }
+
+    /// Several scenes, or one that does not cover the block or needs more than a lookup.
+    fn mosaic(&mut self, epoch: usize, block: &Window, tally: &mut Tally) -> Result<Counted<T>> {
+        let mut map = Mosaic::new(block.rows, block.cols, self.nodata);
+        let positions: Vec<usize> = self.near(epoch, block).map(|(position, _)| position).collect();
+        let mut only_source = None;
+        let mut several = false;
+        for position in positions {
+            let scene = self.scenes[epoch][position].scene;
+            several |= only_source.replace(scene.source).is_some_and(|before| before != scene.source);
+            let window = scene.footprint.intersect(block);
+            let at = ((window.row - block.row) as usize, (window.col - block.col) as usize);
+            if let Some((rules, lookup)) = self.scenes[epoch][position].bytes.clone() {
+                let inside = self.scenes[epoch][position].source_window(&window);
+                let layer = self.files.bytes(scene, &inside)?;
+                let mut counts = ByteCounts::default();
+                map.lay_bytes_under(
+                    layer.view(),
+                    at,
+                    &lookup,
+                    scene.source,
+                    tally.overlaps(epoch),
+                    &mut counts,
+                );
+                tally.add_byte_layer(epoch, scene, &rules, counts);
+            } else {
+                let layer = self.aligned(epoch, position, &window)?;
+                let open = &self.scenes[epoch][position];
+                let rules = open.unknown.rule_count(&scene.rules);
+                let rule = |index: usize| open.unknown.rule(&scene.rules, index as RuleIndex);
+                let outcomes: Vec<Outcome> = (0..rules).map(|index| rule(index).outcome).collect();
+                let counts = map.lay_under(layer.view(), at, &outcomes, scene.source, tally.overlaps(epoch));
+                tally.add_layer(epoch, scene, rule, &counts);
+            }
+        }
+        Ok(match (only_source.filter(|_| !several), self.spare) {
+            (Some(source), Some(spare)) => match states(&map, spare) {
+                Some(cells) => Counted::States { source, cells, mosaic: map },
+                None => Counted::Sources(map),
+            },
+            _ => Counted::Sources(map),
+        })
+    }
+
+    /// The rules of a scene's cells under a window of the target grid.
+    fn aligned(&mut self, epoch: usize, position: usize, window: &Window) -> Result<Array2<RuleIndex>> {
+        let open = &mut self.scenes[epoch][position];
+        match open.scene.alignment {
+            Alignment::Copy { row, col } => reclassed(&mut self.files, open, &window.shift(-row, -col)),
+            Alignment::Nearest { .. } => {
+                let mut layer = Array2::from_elem((window.rows, window.cols), NOT_COVERED);
+                for block in window.squares(BLOCK) {
+                    warp(&mut self.files, &mut self.located, open, &block, window, &mut layer)?;
+                }
+                Ok(layer)
+            }
+        }
+    }
+}
+
+/// Classes, with the spare code where no source covers a cell; `None` where classes are no bytes.
+fn states<T: ClassValue>(map: &Mosaic<T>, spare: u8) -> Option<Array2<u8>> {
+    let classes = T::bytes(map.classes.as_slice()?)?;
+    let winners = map.winners.as_slice()?;
+    let state = |(&class, &winner): (&u8, &SourceIndex)| if winner == NO_SOURCE { spare } else { class };
+    Array2::from_shape_vec(map.classes.dim(), classes.iter().zip(winners).map(state).collect()).ok()
+}
+
+/// Fills a block of a layer by nearest neighbour; a block over too many source cells is quartered.
+fn warp<T>(
+    files: &mut OpenFiles,
+    located: &mut Located,
+    open: &mut TaskScene<T>,
+    block: &Window,
+    window: &Window,
+    layer: &mut Array2<RuleIndex>,
+) -> Result<()> {
+    let cells = located.cells(open.scene, block)?;
+    if cells.bounds.is_empty() {
+        return Ok(());
+    }
+    let side = block.rows.max(block.cols);
+    if cells.bounds.cells() > WARP_CELLS && side > 1 {
+        for quarter in block.squares(side.div_ceil(2)) {
+            warp(files, located, open, &quarter, window, layer)?;
+        }
+        return Ok(());
+    }
+    let rules = reclassed(files, open, &cells.bounds)?;
+    let (row, col) = ((block.row - window.row) as usize, (block.col - window.col) as usize);
+    layer.slice_mut(s![row..row + block.rows, col..col + block.cols]).assign(&nearest(rules.view(), &cells));
+    Ok(())
+}
+
+/// Source cells located for one block: maps of several years usually share their cells, and carrying every centre
+/// from one CRS to another is the dearest step of all.
+struct Located<'a> {
+    plan: &'a Plan,
+    known: BTreeMap<(usize, Window), Rc<SourceCells>>,
+}
+
+impl<'a> Located<'a> {
+    fn new(plan: &'a Plan) -> Self {
+        Self { plan, known: BTreeMap::new() }
+    }
+
+    /// The source cells under a block of the target grid.
+    fn cells(&mut self, scene: &Scene, block: &Window) -> Result<Rc<SourceCells>> {
+        let key = (scene.geometry, *block);
+        if let Some(cells) = self.known.get(&key) {
+            return Ok(cells.clone());
+        }
+        let (mut xs, mut ys) = cell_centres(&self.plan.grid, block);
+        let Alignment::Nearest { operation, to_cell } = &scene.alignment else {
+            return Err(Error::bug("a scene on the lattice needs no locating"));
+        };
+        if let Some(operation) = operation {
+            operation.transform(Direction::Inverse, &mut xs, &mut ys)?;
+        }
+        let source = &scene.header.grid;
+        if source.crs.as_ref().is_some_and(|crs| crs.geographic) {
+            wrap_longitudes(&mut xs, source.bounds()[0]);
+        }
+        let cells = Rc::new(source_cells(block, &xs, &ys, to_cell, source.rows, source.cols));
+        if self.plan.epochs.len() > 1 {
+            self.known.insert(key, cells.clone());
+        }
+        Ok(cells)
+    }
+}
+
+/// Reads a window of a scene and finds the rule of each cell.
+fn reclassed<T>(
+    files: &mut OpenFiles,
+    open: &mut TaskScene<T>,
+    window: &Window,
+) -> Result<Array2<RuleIndex>> {
+    let scene = open.scene;
+    let mut strata = Vec::with_capacity(scene.strata.len());
+    for layer in &scene.strata {
+        let burned = layer.polygons.burn(&scene.header.grid, window)?;
+        let value = |key: u32| key.checked_sub(1).map_or(0, |k| layer.plane_values[k as usize]);
+        strata.push(burned.cells.mapv(value));
+    }
+    let rules = match files.of(scene)?.read(window)? {
+        Pixels::Bytes(cells) => reclass(cells.view(), &strata, &scene.rules, &mut open.unknown),
+        Pixels::Codes(cells) => reclass(cells.view(), &strata, &scene.rules, &mut open.unknown),
+    };
+    rules.map_err(|_| {
+        Error::input("a raster holds more distinct values than a class map can have")
+            .at(scene.header.path.display())
+            .expected("at most 65534 distinct values")
+    })
+}

@@ -1,0 +1,409 @@
+//! What one task counts: joint counts of pairs, areas, overlaps, rules, and values that nothing explains.
+//!
+//! Maps of bytes are counted by their bytes: one histogram per combination of pair, zone and map, asked for its classes
+//! and rules when the task ends. The areas of a map are then read off the histogram of a pair it belongs to. All other
+//! maps are counted by class and source, cell by cell. Both ways end in the same rows.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use ndarray::Array2;
+
+use super::compose::{BlockMap, Counted};
+use crate::io::part::{JointRow, PartTables, RuleCount};
+use crate::kernel::ClassValue;
+use crate::kernel::histogram::{CodeCounts, PairCounts};
+use crate::kernel::mosaic::{ByteCounts, LayerCounts, Overlap};
+use crate::kernel::runs::constant;
+use crate::kernel::tabulate::{Joint, JointCounts, Map, ZoneIndex, tabulate};
+use crate::model::byte_rules::ByteRules;
+use crate::model::legend::{Absence, ClassCode};
+use crate::model::rule::{Outcome, Rule};
+use crate::model::source::{NO_SOURCE, SourceIndex};
+use crate::plan::{Plan, Scene};
+
+/// A value that no rule explains, and how often it was met.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Unexplained {
+    /// The file.
+    pub file: PathBuf,
+    /// Whether a conditional row lacked its stratum's value (else the value has no row at all).
+    pub no_stratum: bool,
+    /// Value in the file.
+    pub value: ClassCode,
+    /// Cells of the target grid.
+    pub pixels: u64,
+}
+
+/// The zone of each cell of a block.
+#[derive(Debug)]
+pub enum BlockZones {
+    /// All cells lie in one (0: outside every zone).
+    One(ZoneIndex),
+    /// Several, row-major.
+    Many(Array2<ZoneIndex>),
+}
+
+impl BlockZones {
+    /// Zones as burned.
+    pub fn of(zones: Array2<ZoneIndex>) -> Self {
+        match zones.as_slice().and_then(constant) {
+            Some(zone) => Self::One(zone),
+            None => Self::Many(zones),
+        }
+    }
+
+    fn plane(&self, shape: (usize, usize)) -> Array2<ZoneIndex> {
+        match self {
+            Self::One(zone) => Array2::from_elem(shape, *zone),
+            Self::Many(zones) => zones.clone(),
+        }
+    }
+
+    /// Every stretch of cells of one zone, row-major: the zone, its first and last + 1 cell.
+    fn stretches(&self, cells: usize) -> Vec<(ZoneIndex, usize, usize)> {
+        let zones = match self {
+            Self::One(zone) => return vec![(*zone, 0, cells)],
+            Self::Many(zones) => zones.as_slice().unwrap_or_default(),
+        };
+        let mut stretches = Vec::new();
+        let mut from = 0;
+        for stretch in zones.chunk_by(|a, b| a == b) {
+            stretches.push((stretch[0], from, from + stretch.len()));
+            from += stretch.len();
+        }
+        stretches
+    }
+}
+
+/// What the bytes of a map are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Bytes {
+    /// Codes of a scene, by its position in the epoch.
+    Scene(usize),
+    /// Classes of one source, nodata and the spare code.
+    Source(SourceIndex),
+}
+
+/// The rules of a scene of bytes, and its file.
+pub type SceneRules = (Rc<ByteRules>, PathBuf);
+
+/// What the bytes of a task's maps mean.
+#[derive(Debug)]
+pub struct Meanings {
+    /// By epoch and position of the scene; `None` for a scene that is no scene of bytes.
+    pub rules: Vec<Vec<Option<SceneRules>>>,
+    /// The product's nodata.
+    pub nodata: ClassCode,
+    /// The code for cells that no source covers, where classes are bytes.
+    pub spare: Option<u8>,
+}
+
+impl Meanings {
+    /// The class of a byte and who decided the cell.
+    fn of(&self, epoch: usize, bytes: Bytes, value: u8) -> (Option<ClassCode>, SourceIndex) {
+        match bytes {
+            Bytes::Scene(scene) => match &self.rules[epoch][scene] {
+                Some((rules, _)) => (rules.class(value), rules.decider(value)),
+                None => (None, NO_SOURCE),
+            },
+            Bytes::Source(_) if Some(value) == self.spare => (None, NO_SOURCE),
+            Bytes::Source(source) => {
+                let class = ClassCode::from(value);
+                ((class != self.nodata).then_some(class), source)
+            }
+        }
+    }
+}
+
+/// What a histogram of pairs counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct PairKey {
+    pair: usize,
+    zone: ZoneIndex,
+    from: Bytes,
+    to: Bytes,
+    areas: ReadOff,
+}
+
+/// Which areas are read off a histogram of pairs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ReadOff {
+    /// Those of the first map.
+    pub from: bool,
+    /// Those of the second map.
+    pub to: bool,
+}
+
+/// What a histogram of codes counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct CodeKey {
+    epoch: usize,
+    zone: ZoneIndex,
+    bytes: Bytes,
+}
+
+/// Histograms of pairs that are held at a time, a bound on memory: a quarter of a MiB each.
+const MOST_HISTOGRAMS: usize = 48;
+
+/// Counts of a task in the making.
+pub struct Tally<'a> {
+    plan: &'a Plan,
+    meanings: Meanings,
+    tables: Tables,
+    pairs: BTreeMap<PairKey, PairCounts>,
+    codes: BTreeMap<CodeKey, CodeCounts>,
+    /// Histograms that wait to be used again.
+    idle: Vec<PairCounts>,
+}
+
+impl<'a> Tally<'a> {
+    /// Nothing counted yet.
+    pub fn new(plan: &'a Plan, meanings: Meanings) -> Self {
+        let (epochs, pairs) = (plan.epochs.len(), plan.pairs.len());
+        let tables = Tables {
+            areas: vec![JointCounts::new(); epochs],
+            pairs: vec![JointCounts::new(); pairs],
+            overlaps: vec![BTreeMap::new(); epochs],
+            rules: vec![BTreeMap::new(); epochs],
+            unexplained: BTreeMap::new(),
+            zone_overlaps: 0,
+        };
+        Self { plan, meanings, tables, pairs: BTreeMap::new(), codes: BTreeMap::new(), idle: Vec::new() }
+    }
+
+    /// Counts cells whose centre lies in more than one zone.
+    pub fn add_zone_overlaps(&mut self, cells: u64) {
+        self.tables.zone_overlaps += cells;
+    }
+
+    /// The overlaps of an epoch.
+    pub fn overlaps(&mut self, epoch: usize) -> &mut BTreeMap<Overlap, u64> {
+        &mut self.tables.overlaps[epoch]
+    }
+
+    /// Counts the rules of a layer of bytes that was laid into a mosaic.
+    pub fn add_byte_layer(&mut self, epoch: usize, scene: &Scene, rules: &ByteRules, mut counts: ByteCounts) {
+        let raw = self.plan.job.target.is_raw();
+        counts
+            .covered
+            .drain(|value, n| self.tables.note_unexplained(&scene.header.path, rules.rule(value), n));
+        counts
+            .decided
+            .drain(|value, n| self.tables.note_decided(epoch, scene.source, rules.rule(value), n, raw));
+    }
+
+    /// Counts the rules of a layer that was reclassified cell by cell; `rule` tells the rule of an index.
+    pub fn add_layer(
+        &mut self,
+        epoch: usize,
+        scene: &Scene,
+        rule: impl Fn(usize) -> Rule,
+        counts: &LayerCounts,
+    ) {
+        let raw = self.plan.job.target.is_raw();
+        for (index, &n) in counts.covered.iter().enumerate().filter(|(_, n)| **n > 0) {
+            self.tables.note_unexplained(&scene.header.path, &rule(index), n);
+        }
+        for (index, &n) in counts.decided.iter().enumerate().filter(|(_, n)| **n > 0) {
+            self.tables.note_decided(epoch, scene.source, &rule(index), n, raw);
+        }
+    }
+
+    /// Counts a pair of maps of one block; `areas` says whose areas are read off where both are maps of bytes.
+    pub fn add_pair<T: ClassValue>(
+        &mut self,
+        pair: usize,
+        from: &BlockMap<T>,
+        to: &BlockMap<T>,
+        zones: &BlockZones,
+        areas: ReadOff,
+    ) {
+        if let (Some((from_bytes, from_cells)), Some((to_bytes, to_cells))) = (bytes_of(from), bytes_of(to)) {
+            for (zone, first, end) in zones.stretches(from_cells.len()) {
+                let key = PairKey { pair, zone, from: from_bytes, to: to_bytes, areas };
+                let idle = &mut self.idle;
+                let counts = self.pairs.entry(key).or_insert_with(|| idle.pop().unwrap_or_default());
+                counts.add(&from_cells[first..end], &to_cells[first..end]);
+            }
+            if self.pairs.len() > MOST_HISTOGRAMS {
+                self.empty_pairs();
+            }
+            return;
+        }
+        if let (Counted::Nothing(..), Counted::Nothing(..)) = (&from.counted, &to.counted) {
+            return;
+        }
+        self.add_cells(from, to, zones, |tables| &mut tables.pairs[pair]);
+    }
+
+    /// Counts the areas of a map of one block.
+    pub fn add_areas<T: ClassValue>(&mut self, epoch: usize, map: &BlockMap<T>, zones: &BlockZones) {
+        if let Some((bytes, cells)) = bytes_of(map) {
+            for (zone, first, end) in zones.stretches(cells.len()) {
+                let counts = self.codes.entry(CodeKey { epoch, zone, bytes }).or_default();
+                counts.add(&cells[first..end]);
+            }
+        } else if !matches!(map.counted, Counted::Nothing(..)) {
+            // The areas of one map are the diagonal of the map against itself.
+            self.add_cells(map, map, zones, |tables| &mut tables.areas[epoch]);
+        }
+    }
+
+    fn add_cells<T: ClassValue>(
+        &mut self,
+        from: &BlockMap<T>,
+        to: &BlockMap<T>,
+        zones: &BlockZones,
+        counts: impl FnOnce(&mut Tables) -> &mut JointCounts,
+    ) {
+        let Some(nodata) = T::from_code(self.meanings.nodata) else { return };
+        let (from_winners, to_winners) = (from.winners(), to.winners());
+        tabulate(
+            Map { classes: from.classes().view(), winners: from_winners.view() },
+            Map { classes: to.classes().view(), winners: to_winners.view() },
+            zones.plane(from.classes().dim()).view(),
+            nodata,
+            counts(&mut self.tables),
+        );
+    }
+
+    /// Turns the histograms of pairs into rows.
+    fn empty_pairs(&mut self) {
+        let raw = self.plan.job.target.is_raw();
+        let Self { plan, meanings, tables, pairs, idle, .. } = self;
+        let place = |year: i32| plan.epoch(year).unwrap_or_default();
+        for (key, mut counts) in std::mem::take(pairs) {
+            let interval = plan.pairs[key.pair];
+            let (from_epoch, to_epoch) = (place(interval.from), place(interval.to));
+            counts.drain(|from, to, n| {
+                if key.areas.from {
+                    tables.note_byte(meanings, from_epoch, key.zone, key.from, from, n, raw);
+                }
+                if key.areas.to {
+                    tables.note_byte(meanings, to_epoch, key.zone, key.to, to, n, raw);
+                }
+                let (from, from_source) = meanings.of(from_epoch, key.from, from);
+                let (to, to_source) = meanings.of(to_epoch, key.to, to);
+                if from.is_some() || to.is_some() {
+                    let joint = Joint { zone: key.zone, from_source, to_source, from, to };
+                    *tables.pairs[key.pair].entry(joint).or_default() += n;
+                }
+            });
+            idle.push(counts);
+        }
+    }
+
+    /// Turns all that was counted into the rows of a part, or into the values that nothing explains.
+    pub fn finish(mut self) -> Result<PartTables, Vec<Unexplained>> {
+        self.empty_pairs();
+        let raw = self.plan.job.target.is_raw();
+        for (key, mut counts) in self.codes {
+            counts.drain(|value, n| {
+                self.tables.note_byte(&self.meanings, key.epoch, key.zone, key.bytes, value, n, raw);
+            });
+        }
+        self.tables.into_part()
+    }
+}
+
+/// The bytes by which a map is counted, if it is.
+fn bytes_of<T>(map: &BlockMap<T>) -> Option<(Bytes, &[u8])> {
+    let (bytes, cells) = match &map.counted {
+        Counted::Codes { scene, cells, .. } => (Bytes::Scene(*scene), &**cells),
+        Counted::States { source, cells, .. } => (Bytes::Source(*source), cells),
+        Counted::Nothing(..) | Counted::Sources(_) => return None,
+    };
+    Some((bytes, cells.as_slice()?))
+}
+
+/// Rows in the making.
+struct Tables {
+    areas: Vec<JointCounts>,
+    pairs: Vec<JointCounts>,
+    overlaps: Vec<BTreeMap<Overlap, u64>>,
+    rules: Vec<BTreeMap<RuleCount, u64>>,
+    unexplained: BTreeMap<(PathBuf, bool, ClassCode), u64>,
+    zone_overlaps: u64,
+}
+
+impl Tables {
+    /// Notes the area of a byte, and its rule where the bytes are a scene's own.
+    fn note_byte(
+        &mut self,
+        meanings: &Meanings,
+        epoch: usize,
+        zone: ZoneIndex,
+        bytes: Bytes,
+        value: u8,
+        n: u64,
+        raw: bool,
+    ) {
+        let (class, source) = meanings.of(epoch, bytes, value);
+        if let Some(class) = class {
+            let class = Some(class);
+            let joint = Joint { zone, from_source: source, to_source: source, from: class, to: class };
+            *self.areas[epoch].entry(joint).or_default() += n;
+        }
+        if let Bytes::Scene(scene) = bytes
+            && let Some((rules, file)) = &meanings.rules[epoch][scene]
+        {
+            self.note_unexplained(file, rules.rule(value), n);
+            self.note_decided(epoch, rules.source(), rules.rule(value), n, raw);
+        }
+    }
+
+    fn note_unexplained(&mut self, file: &Path, rule: &Rule, n: u64) {
+        if matches!(rule.outcome, Outcome::Unmapped | Outcome::NoStratum) {
+            let key = (file.to_path_buf(), rule.outcome == Outcome::NoStratum, rule.from);
+            *self.unexplained.entry(key).or_default() += n;
+        }
+    }
+
+    /// Cells outside a source are decided by nobody; rasters without a legend have no rules worth telling.
+    fn note_decided(&mut self, epoch: usize, source: SourceIndex, rule: &Rule, n: u64, raw: bool) {
+        if raw || rule.outcome == Outcome::Absent(Absence::Outside) {
+            return;
+        }
+        let to = match rule.outcome {
+            Outcome::Class(code) => Some(code),
+            _ => None,
+        };
+        let key = RuleCount {
+            source,
+            from: rule.from,
+            stratum: rule.stratum.clone(),
+            to,
+            proposed: rule.proposed,
+            default_taken: rule.default_taken,
+            pixels: 0,
+        };
+        *self.rules[epoch].entry(key).or_default() += n;
+    }
+
+    fn into_part(self) -> Result<PartTables, Vec<Unexplained>> {
+        if !self.unexplained.is_empty() {
+            let unexplained = self.unexplained.into_iter();
+            return Err(unexplained
+                .map(|((file, no_stratum, value), pixels)| Unexplained { file, no_stratum, value, pixels })
+                .collect());
+        }
+        let rows = |counts: JointCounts| -> Vec<JointRow> {
+            counts.into_iter().map(|(j, n)| (j.zone, j.from_source, j.to_source, j.from, j.to, n)).collect()
+        };
+        let overlaps = |counts: BTreeMap<Overlap, u64>| {
+            counts.into_iter().map(|(o, n)| (o.winner, o.loser, o.winner_code, o.loser_code, n)).collect()
+        };
+        let rules = |counts: BTreeMap<RuleCount, u64>| {
+            counts.into_iter().map(|(rule, pixels)| RuleCount { pixels, ..rule }).collect()
+        };
+        Ok(PartTables {
+            areas: self.areas.into_iter().map(rows).collect(),
+            pairs: self.pairs.into_iter().map(rows).collect(),
+            overlaps: self.overlaps.into_iter().map(overlaps).collect(),
+            rules: self.rules.into_iter().map(rules).collect(),
+            zone_overlaps: self.zone_overlaps,
+        })
+    }
+}
