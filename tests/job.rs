@@ -208,6 +208,88 @@ fn big() -> Scratch {
     scratch
 }
 
+/// Draws three years of two sources on the lattice in a data type: tiles that overlap by 40 cells, some of which begin
+/// with a block of the grid and some do not; clouds; a source that reaches over the edge of another.
+fn tiles<T: gdal::raster::GdalType + Copy + From<u8>>(scratch: &Scratch, folder: &str, options: &[&str]) {
+    for (year, seed) in [(2000, 1), (2005, 2), (2010, 1)] {
+        for (tile, (row, col)) in [(0, 0), (0, 1024), (1024, 0), (1024, 1024)].into_iter().enumerate() {
+            let origin = (f64::from(col) * 30.0 - 30_000.0, 30_000.0 - f64::from(row) * 30.0);
+            let drawing = Drawing { origin, options, ..Drawing::default() };
+            let path = scratch.path(&format!("{folder}/north_{year}_{tile}.tif"));
+            // The upper left tile is the same in all years, the lower right one is all one class in the last.
+            drawing.plot_as::<T>(&path, 1064, 1064, |r, c| match (tile, year) {
+                (3, 2010) => 3,
+                (0, _) => patchy(r, c, 5, &[0, 1, 2, 5, 8, 14]),
+                _ if (r + c) % 500 < 60 => 0,
+                _ => patchy(r, c, if (r / 64 + c / 64) % 5 == 0 { seed } else { 9 }, &[1, 2, 5, 8, 14, 18]),
+            });
+        }
+        let south = Drawing {
+            origin: (-30_000.0 + 30.0 * 700.0, -10_000.0 - 10.0 * 8.0),
+            options,
+            ..Drawing::default()
+        };
+        let path = scratch.path(&format!("{folder}/south_{year}.tif"));
+        // MAD-Mex codes; 98 is under clouds.
+        south.plot_as::<T>(&path, 900, 900, |r, c| patchy(r, c, seed + 40, &[1, 2, 6, 98, 27, 29]));
+    }
+}
+
+const TILES_JOB: &str = r#"
+name = "tiles"
+output = "FOLDER_out"
+[grid]
+crs = "+proj=laea +lat_0=45 +lon_0=-100 +datum=WGS84 +units=m"
+origin = [-30000, 30000]
+cell_size_m = 30
+shape = [2236, 2088]
+extent = "full"
+[[source]]
+id = "north"
+country = "CA"
+legend = "nalcms"
+priority = 1
+epochs = { 2000 = "FOLDER/north_2000_*.tif", 2005 = "FOLDER/north_2005_*.tif", 2010 = "FOLDER/north_2010_*.tif" }
+[[source]]
+id = "south"
+country = "MX"
+legend = "madmex"
+epochs = { 2000 = "FOLDER/south_2000.tif", 2005 = "FOLDER/south_2005.tif", 2010 = "FOLDER/south_2010.tif" }
+[change]
+pairs = "all"
+[[zones]]
+id = "parks"
+path = "parks.geojson"
+key = "code"
+[compute]
+task_cells = 1024
+"#;
+
+#[test]
+fn counting_bytes_as_they_stand_gives_what_counting_cell_by_cell_gives() {
+    let scratch = Scratch::new();
+    scratch.write("parks.geojson", PARKS);
+    let run = |folder: &str| {
+        let job = scratch.write(&format!("{folder}.toml"), &TILES_JOB.replace("FOLDER", folder));
+        scratch.ok(&["run", job.to_str().unwrap(), "--quiet"]);
+        scratch.ok(&["verify", &format!("{folder}_out"), "--quiet"]);
+        checksums(&scratch.path(&format!("{folder}_out")))
+    };
+    // Maps of 16 bits are reclassified and mosaicked cell by cell.
+    tiles::<i16>(&scratch, "cells", &[]);
+    let expected = run("cells");
+    let tiled = ["TILED=YES", "BLOCKXSIZE=512", "BLOCKYSIZE=512"];
+    for (folder, options) in [
+        ("strips", vec![]),
+        ("deflate", [&tiled[..], &["COMPRESS=DEFLATE"]].concat()),
+        ("lzw", [&tiled[..], &["COMPRESS=LZW"]].concat()),
+        ("small_blocks", vec!["TILED=YES", "BLOCKXSIZE=64", "BLOCKYSIZE=128", "COMPRESS=ZSTD"]),
+    ] {
+        tiles::<u8>(&scratch, folder, &options);
+        assert_eq!(run(folder), expected, "{folder}");
+    }
+}
+
 #[test]
 fn outputs_do_not_depend_on_threads_or_task_size() {
     let scratch = big();

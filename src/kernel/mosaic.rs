@@ -232,6 +232,7 @@ pub struct ByteCounts {
 #[cfg(test)]
 mod tests {
     use ndarray::array;
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -255,5 +256,51 @@ mod tests {
         assert_eq!((second.decided, second.covered), (vec![0, 0, 0, 2], vec![1, 0, 1, 4]));
         let overlap = |winner_code, loser_code| Overlap { winner: 0, loser: 1, winner_code, loser_code };
         assert_eq!(overlaps, BTreeMap::from([(overlap(7, 9), 1), (overlap(7, 7), 1)]));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(200))]
+        #[test]
+        fn layers_of_bytes_are_laid_as_layers_of_rules_are(
+            layers in proptest::collection::vec((0usize..9, 0usize..9, 1usize..12, 1usize..12, 0u8..3, any::<u64>()), 1..5),
+        ) {
+            // Value and rule are one here: 0 outside, 1 no observation, others classes.
+            let outcome = |value: usize| match value {
+                0 => Outcome::Absent(Absence::Outside),
+                1 => Outcome::Absent(Absence::NoObservation),
+                value => Outcome::Class(value as i32),
+            };
+            let outcomes: Vec<Outcome> = (0..6).map(outcome).collect();
+            let (mut plain, mut by_bytes) = (Mosaic::<u8>::new(12, 12, 0), Mosaic::<u8>::new(12, 12, 0));
+            let (mut overlaps, mut byte_overlaps) = (BTreeMap::new(), BTreeMap::new());
+            for (row, col, rows, cols, source, seed) in layers {
+                let (rows, cols) = (rows.min(12 - row), cols.min(12 - col));
+                let value = |(r, c): (usize, usize)| (seed >> ((r * 7 + c * 3) % 60)) as u16 % 6;
+                let layer = Array2::from_shape_fn((rows, cols), value);
+                let classes = std::array::from_fn(|v| match outcome(v) { Outcome::Class(code) => code as u8, _ => 0 });
+                let winners = std::array::from_fn(|v| if v == 0 { NO_SOURCE } else { source });
+                let expected = plain.lay_under(layer.view(), (row, col), &outcomes, source, &mut overlaps);
+                let mut counts = ByteCounts::default();
+                by_bytes.lay_bytes_under(
+                    layer.map(|&v| v as u8).view(),
+                    (row, col),
+                    &ByteLookup { classes, winners },
+                    source,
+                    &mut byte_overlaps,
+                    &mut counts,
+                );
+                for value in 0..6u8 {
+                    let of = |counts: &[u64]| counts[usize::from(value)];
+                    prop_assert_eq!(counts.covered.get(value), of(&expected.covered));
+                    // Cells that a layer lets through are decided by nobody.
+                    if value > 0 {
+                        prop_assert_eq!(counts.decided.get(value), of(&expected.decided));
+                    }
+                }
+            }
+            prop_assert_eq!(plain.classes, by_bytes.classes);
+            prop_assert_eq!(plain.winners, by_bytes.winners);
+            prop_assert_eq!(overlaps, byte_overlaps);
+        }
     }
 }

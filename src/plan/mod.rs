@@ -14,7 +14,9 @@ use std::sync::Arc;
 use crate::config::job::{GridChoice, Job};
 use crate::error::{Error, Result};
 use crate::io::cog::{SampleType, overview_levels};
-use crate::io::gdal::{FeatureLayer, RasterHeader, SampleKind, open_features, open_raster};
+use crate::io::gdal::{
+    BLOCK_CACHE_BYTES, FeatureLayer, RasterHeader, SampleKind, open_features, open_raster,
+};
 use crate::kernel::change::CHANGE_NODATA;
 use crate::model::area::CellArea;
 use crate::model::epoch::{Epoch, Interval};
@@ -22,6 +24,7 @@ use crate::model::grid::Grid;
 use crate::model::legend::ClassCode;
 use crate::model::nodata::TagVerdict;
 use crate::model::rule::{NAN_VALUE, StratumValues};
+use crate::model::window::BLOCK;
 use scene::Surveyor;
 
 pub use scene::Scene;
@@ -171,7 +174,7 @@ impl Plan {
 
     /// Overview levels whose blocks lie wholly in one task: 512 x 2^n cells hold blocks up to level n.
     pub fn levels_in_task(&self) -> u32 {
-        let blocks = self.job.compute.task_cells / crate::model::window::BLOCK;
+        let blocks = self.job.compute.task_cells / BLOCK;
         blocks.ilog2().min(self.levels)
     }
 
@@ -197,7 +200,7 @@ impl Plan {
         }
     }
 
-    /// Maps of a strip that are kept at the same time: those still to be compared with a later one.
+    /// Maps of a block that are kept at the same time: those still to be compared with a later one.
     fn maps_at_once(&self) -> usize {
         let kept = |done: usize| {
             let waits = |year: Epoch| {
@@ -209,19 +212,33 @@ impl Plan {
         (0..self.epochs.len()).map(kept).max().unwrap_or(1)
     }
 
-    /// Bytes that one task holds at its peak: strips of all epochs in use, overviews, buffers.
+    /// Bytes that one task holds at its peak: overviews of its rasters, maps of a block, blocks of open files, a
+    /// worker's own histograms and scratch.
     pub fn task_bytes(&self) -> u64 {
         let side = self.job.compute.task_cells as u64;
+        let block = (BLOCK * BLOCK) as u64;
         let cell: u64 = if self.storage.bytes { 1 } else { 4 };
-        let strip = side * crate::model::window::BLOCK as u64;
-        // Raw cells, rules, class and winner of a strip; coordinates of one block while warping.
-        let strips = strip * (cell + 4 + 2) + strip * (cell + 1) * self.maps_at_once() as u64 + strip * 8;
-        // Centres of one block on their way between CRSs; what was located for the strip, 12 bytes a cell.
-        let coordinates = 512 * 512 * 40 + if self.epochs.len() > 1 { strip * 12 } else { 0 };
         let overviews = side * side / 3 * (cell * self.epochs.len() as u64 + 2 * self.pairs.len() as u64);
-        strips + coordinates + overviews
+        // Cells as read, as classes, as states, and who decided them.
+        let maps = block * (3 * cell + 1) * self.maps_at_once() as u64;
+        let scenes = self.tasks.iter().map(|task| task.scenes.iter().map(Vec::len).sum::<usize>());
+        let files = scenes.max().unwrap_or(0).min(OPEN_FILES) as u64 * BLOCK_CACHE_BYTES as u64;
+        let warped = |scene: &Scene| matches!(scene.alignment, scene::Alignment::Nearest { .. });
+        let warps = self.epochs.iter().flat_map(|epoch| &epoch.scenes).any(warped);
+        // Centres of a block on their way between CRSs and the cells located; source cells, their rules and strata.
+        let warping = if warps { block * 64 + WARP_CELLS * (cell + 3) } else { 0 };
+        overviews + maps + files + warping + WORKER_BYTES
     }
 }
+
+/// Files that a worker keeps open: those of the next block are usually among them.
+pub const OPEN_FILES: usize = 16;
+
+/// The most source cells that are held at once while warping.
+pub const WARP_CELLS: u64 = 1 << 22;
+
+/// Histograms, overviews and encoders of a worker, in bytes.
+const WORKER_BYTES: u64 = 24 << 20;
 
 /// A header, and whose it is.
 #[derive(Debug)]

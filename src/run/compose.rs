@@ -25,12 +25,9 @@ use crate::model::byte_rules::ByteRules;
 use crate::model::rule::{NOT_COVERED, Outcome, RuleIndex};
 use crate::model::source::{NO_SOURCE, SourceIndex};
 use crate::model::window::{BLOCK, Window};
-use crate::plan::Plan;
 use crate::plan::scene::{Alignment, Scene};
 use crate::plan::task::Task;
-
-/// The most source cells that are held at once while warping.
-const WARP_CELLS: u64 = 1 << 22;
+use crate::plan::{Plan, WARP_CELLS};
 
 /// The map of one epoch over one block.
 pub struct BlockMap<T> {

@@ -11,7 +11,7 @@ use crate::io::gdal::{Pixels, RasterFile, open_raster};
 use crate::io::tiff::BlockCoding;
 use crate::kernel::runs::constant;
 use crate::model::window::Window;
-use crate::plan::Scene;
+use crate::plan::{OPEN_FILES, Scene};
 
 /// The files a worker read last. A task may meet thousands of tiles; few are open at a time.
 #[derive(Default)]
@@ -32,8 +32,6 @@ struct StoredBlock {
 }
 
 impl OpenFiles {
-    /// Files that stay open: those of the next block are usually among them.
-    const MOST_FILES: usize = 16;
     /// Stored blocks of one value that are remembered.
     const MOST_ALIKE: usize = 8;
 
@@ -63,7 +61,7 @@ impl OpenFiles {
                 (header.path.clone(), header.band, file)
             }
         };
-        self.files.truncate(Self::MOST_FILES - 1);
+        self.files.truncate(OPEN_FILES - 1);
         self.files.push_front(entry);
         Ok(&self.files[0].2)
     }

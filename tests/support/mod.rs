@@ -155,8 +155,19 @@ impl Drawing<'_> {
 
     /// Draws cells by a function of row and column.
     pub fn plot(&self, path: &Path, rows: usize, cols: usize, cell: impl Fn(usize, usize) -> u8) {
-        let cells = (0..rows).flat_map(|r| (0..cols).map(move |c| (r, c))).map(|(r, c)| cell(r, c)).collect();
-        self.fill(path, rows, cols, cells);
+        self.plot_as::<u8>(path, rows, cols, cell);
+    }
+
+    /// The same in another data type.
+    pub fn plot_as<T: GdalType + Copy + From<u8>>(
+        &self,
+        path: &Path,
+        rows: usize,
+        cols: usize,
+        cell: impl Fn(usize, usize) -> u8,
+    ) {
+        let places = (0..rows).flat_map(|r| (0..cols).map(move |c| (r, c)));
+        self.fill(path, rows, cols, places.map(|(r, c)| T::from(cell(r, c))).collect());
     }
 
     fn fill<T: GdalType + Copy>(&self, path: &Path, rows: usize, cols: usize, cells: Vec<T>) {
