@@ -1,4 +1,4 @@
-//! What one source does with each of the 256 values of a byte, where no stratum has a say.
+//! What one source does with each of the 256 values of a byte, where its strata say the same of all cells.
 
 use super::legend::{Absence, ClassCode};
 use super::rule::{Outcome, Rule, RuleTable};
@@ -13,12 +13,13 @@ pub struct ByteRules {
 }
 
 impl ByteRules {
-    /// The rules of a source whose crosswalk looks at no stratum (or lacks all its layers).
-    pub fn of(table: &RuleTable, source: SourceIndex) -> Self {
-        let rule = |value: u8| match table.find(value.into(), |_| 0) {
-            Some(index) => table.rules()[usize::from(index)].clone(),
-            None => table.unknown_rule(value.into()),
-        };
+    /// The rules of a source, given what each stratum of its crosswalk says (position of the value + 1, 0 for none).
+    pub fn of(table: &RuleTable, source: SourceIndex, strata: &[u8]) -> Self {
+        let rule =
+            |value: u8| match table.find(value.into(), |stratum| strata.get(stratum).copied().unwrap_or(0)) {
+                Some(index) => table.rules()[usize::from(index)].clone(),
+                None => table.unknown_rule(value.into()),
+            };
         Self { source, rules: (0..=u8::MAX).map(rule).collect() }
     }
 

@@ -93,6 +93,13 @@ pub struct StratumLayer {
     pub plane_values: Vec<u8>,
 }
 
+impl StratumLayer {
+    /// What the layer says at a cell, from the key of the polygon there: position of the value + 1, 0 for none.
+    pub fn value_of(&self, key: u32) -> u8 {
+        key.checked_sub(1).map_or(0, |key| self.plane_values[key as usize])
+    }
+}
+
 /// Places scenes on a target grid, one after the other.
 pub struct Surveyor<'a> {
     job: &'a Job,

@@ -7,14 +7,15 @@
 use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::rc::Rc;
 
 use ndarray::{Array2, s};
 
 use super::files::OpenFiles;
-use super::tally::{Meanings, Tally};
+use super::tally::Tally;
 use crate::error::{Error, Result};
-use crate::io::gdal::{Pixels, SampleKind};
+use crate::io::gdal::{CellKeys, Pixels, SampleKind};
 use crate::io::proj::Direction;
 use crate::kernel::ClassValue;
 use crate::kernel::align::{SourceCells, cell_centres, nearest, source_cells, wrap_longitudes};
@@ -43,12 +44,10 @@ pub enum Counted<T> {
     Nothing(usize, usize, T),
     /// By the codes of the one file that covers the block.
     Codes {
-        /// Position of its scene in the epoch.
-        scene: usize,
         /// Its cells.
         cells: Rc<Array2<u8>>,
         /// What becomes of them.
-        lookup: Rc<ByteLookup<T>>,
+        table: ByteTable<T>,
     },
     /// By class, where one source decides every cell that is decided at all.
     States {
@@ -74,8 +73,8 @@ impl<T: ClassValue> BlockMap<T> {
             Counted::Nothing(rows, cols, nodata) => {
                 self.made.get_or_init(|| Array2::from_elem((*rows, *cols), *nodata))
             }
-            Counted::Codes { cells, lookup, .. } => {
-                self.made.get_or_init(|| looked_up(cells, &lookup.classes))
+            Counted::Codes { cells, table } => {
+                self.made.get_or_init(|| looked_up(cells, &table.lookup.classes))
             }
             Counted::States { mosaic, .. } | Counted::Sources(mosaic) => &mosaic.classes,
         }
@@ -90,7 +89,7 @@ impl<T: ClassValue> BlockMap<T> {
     pub fn winners(&self) -> Cow<'_, Array2<SourceIndex>> {
         match &self.counted {
             Counted::Nothing(rows, cols, _) => Cow::Owned(Array2::from_elem((*rows, *cols), NO_SOURCE)),
-            Counted::Codes { cells, lookup, .. } => Cow::Owned(looked_up(cells, &lookup.winners)),
+            Counted::Codes { cells, table } => Cow::Owned(looked_up(cells, &table.lookup.winners)),
             Counted::States { mosaic, .. } | Counted::Sources(mosaic) => Cow::Borrowed(&mosaic.winners),
         }
     }
@@ -107,76 +106,82 @@ fn looked_up<T: ClassValue>(cells: &Array2<u8>, table: &[T; 256]) -> Array2<T> {
     out
 }
 
+/// What becomes of the bytes of a scene, where its strata say the same of all cells.
+#[derive(Debug, Clone)]
+pub struct ByteTable<T> {
+    /// Position of the scene in its epoch, and which of its tables this is.
+    pub place: (usize, usize),
+    /// The scene's file.
+    pub file: Rc<Path>,
+    /// Rule of each value.
+    pub rules: Rc<ByteRules>,
+    /// Class and decider of each value.
+    pub lookup: Rc<ByteLookup<T>>,
+}
+
 /// One scene of a task at work.
 struct TaskScene<'a, T> {
     scene: &'a Scene,
     /// Values met that no rule explains, where cells are reclassified one by one.
     unknown: UnknownValues,
-    /// Rules and classes of every byte; `None` where the scene needs to be reclassified cell by cell.
-    bytes: Option<(Rc<ByteRules>, Rc<ByteLookup<T>>)>,
+    /// Its tables so far, by what the strata say.
+    tables: Vec<(Vec<u8>, ByteTable<T>)>,
+}
+
+/// A scene that comes near a block.
+struct Near<T> {
+    /// Its position in the task's scenes of the epoch.
+    position: usize,
+    /// Cells of the block that it may cover.
+    window: Window,
+    /// What becomes of its bytes; `None` where it needs to be reclassified cell by cell.
+    table: Option<ByteTable<T>>,
 }
 
 /// Composes the maps of one task, block after block, epoch after epoch.
 pub struct Composer<'a, T> {
-    plan: &'a Plan,
     nodata: T,
     /// A byte that is neither a class nor nodata, to mark cells that no source covers; `None` where classes are no bytes.
     spare: Option<u8>,
     scenes: Vec<Vec<TaskScene<'a, T>>>,
     files: OpenFiles,
     located: Located<'a>,
-}
-
-impl<'a, T: ClassValue> Composer<'a, T> {
-    /// A composer of the maps of one task.
-    pub fn new(task: &Task, plan: &'a Plan, nodata: T) -> Self {
-        let mut scenes = Vec::new();
-        for (positions, epoch) in task.scenes.iter().zip(&plan.epochs) {
-            scenes.push(positions.iter().map(|&p| TaskScene::new(&epoch.scenes[p], nodata)).collect());
-        }
-        Self {
-            plan,
-            nodata,
-            spare: spare_byte::<T>(plan),
-            scenes,
-            files: OpenFiles::default(),
-            located: Located::new(plan),
-        }
-    }
-
-    /// What the bytes of its maps mean.
-    pub fn meanings(&self) -> Meanings {
-        let rules =
-            |open: &TaskScene<T>| Some((open.bytes.as_ref()?.0.clone(), open.scene.header.path.clone()));
-        Meanings {
-            rules: self.scenes.iter().map(|scenes| scenes.iter().map(rules).collect()).collect(),
-            nodata: self.plan.storage.nodata,
-            spare: self.spare,
-        }
-    }
+    block: Window,
+    /// By epoch, in order of precedence.
+    near: Vec<Vec<Near<T>>>,
 }
 
 impl<'a, T: ClassValue> TaskScene<'a, T> {
-    fn new(scene: &'a Scene, nodata: T) -> Self {
-        let plain = matches!(scene.alignment, Alignment::Copy { .. })
-            && scene.header.sample == SampleKind::U8
-            && scene.strata.is_empty();
-        let bytes = plain.then(|| {
-            let rules = ByteRules::of(&scene.rules, scene.source);
-            let class = |value: usize| rules.class(value as u8).and_then(T::from_code).unwrap_or(nodata);
-            let classes = std::array::from_fn(class);
-            let winners = std::array::from_fn(|value| rules.decider(value as u8));
-            (Rc::new(rules), Rc::new(ByteLookup { classes, winners }))
-        });
-        Self { scene, unknown: UnknownValues::default(), bytes }
-    }
-
-    /// Its window over the target's window; lattice copies only.
-    fn source_window(&self, window: &Window) -> Window {
-        match self.scene.alignment {
-            Alignment::Copy { row, col } => window.shift(-row, -col),
-            Alignment::Nearest { .. } => *window,
+    /// What becomes of its bytes under a window of the target; `None` if it is no file of bytes on the lattice, or a
+    /// stratum's border runs through the window.
+    fn table(&mut self, position: usize, window: &Window, nodata: T) -> Result<Option<ByteTable<T>>> {
+        let Alignment::Copy { row, col } = self.scene.alignment else { return Ok(None) };
+        if self.scene.header.sample != SampleKind::U8 {
+            return Ok(None);
         }
+        let inside = window.shift(-row, -col);
+        let mut strata = Vec::with_capacity(self.scene.strata.len());
+        for layer in &self.scene.strata {
+            match layer.polygons.one_key(&self.scene.header.grid, &inside)? {
+                Some(key) => strata.push(layer.value_of(key)),
+                None => return Ok(None),
+            }
+        }
+        if let Some((_, table)) = self.tables.iter().find(|(known, _)| *known == strata) {
+            return Ok(Some(table.clone()));
+        }
+        let rules = ByteRules::of(&self.scene.rules, self.scene.source, &strata);
+        let class = |value: usize| rules.class(value as u8).and_then(T::from_code).unwrap_or(nodata);
+        let classes = std::array::from_fn(class);
+        let winners = std::array::from_fn(|value| rules.decider(value as u8));
+        let table = ByteTable {
+            place: (position, self.tables.len()),
+            file: self.scene.header.path.as_path().into(),
+            rules: Rc::new(rules),
+            lookup: Rc::new(ByteLookup { classes, winners }),
+        };
+        self.tables.push((strata, table.clone()));
+        Ok(Some(table))
     }
 }
 
@@ -191,67 +196,93 @@ fn spare_byte<T: ClassValue>(plan: &Plan) -> Option<u8> {
 }
 
 impl<'a, T: ClassValue> Composer<'a, T> {
+    /// A composer of the maps of one task.
+    pub fn new(task: &Task, plan: &'a Plan, nodata: T) -> Self {
+        let open =
+            |scene: &'a Scene| TaskScene { scene, unknown: UnknownValues::default(), tables: Vec::new() };
+        let mut scenes = Vec::new();
+        for (positions, epoch) in task.scenes.iter().zip(&plan.epochs) {
+            scenes.push(positions.iter().map(|&p| open(&epoch.scenes[p])).collect());
+        }
+        Self {
+            nodata,
+            spare: spare_byte::<T>(plan),
+            scenes,
+            files: OpenFiles::default(),
+            located: Located::new(plan),
+            block: task.window,
+            near: Vec::new(),
+        }
+    }
+
     /// The code in [`Counted::States`] for cells that no source covers.
     pub fn spare(&self) -> Option<u8> {
         self.spare
     }
 
-    /// The scene of an epoch that is the map of a block all by itself: a file of bytes, on the lattice, alone.
-    fn alone(&self, epoch: usize, block: &Window) -> Option<usize> {
-        let mut near = self.near(epoch, block);
-        let (position, scene) = near.next()?;
-        let all = near.next().is_none() && scene.bytes.is_some() && scene.scene.footprint.contains(block);
-        all.then_some(position)
-    }
-
-    fn near(&self, epoch: usize, block: &Window) -> impl Iterator<Item = (usize, &TaskScene<'a, T>)> {
-        let block = *block;
-        let scenes = self.scenes[epoch].iter().enumerate();
-        scenes.filter(move |(_, scene)| !scene.scene.footprint.intersect(&block).is_empty())
-    }
-
-    /// Whether the map of an epoch over a block will be counted by bytes.
-    pub fn counts_bytes(&self, epoch: usize, block: &Window) -> bool {
-        let mut sources = self.near(epoch, block).map(|(_, scene)| scene.scene.source);
-        let Some(first) = sources.next() else { return false };
-        self.alone(epoch, block).is_some() || (self.spare.is_some() && sources.all(|source| source == first))
-    }
-
-    /// Begins the next block; what years have in common is looked for within one block.
-    pub fn next_block(&mut self) {
+    /// Begins the next block. What years have in common is looked for within one block.
+    ///
+    /// # Errors
+    /// Bug: a stratum's polygon cannot be read.
+    pub fn next_block(&mut self, block: &Window) -> Result<()> {
         self.files.next_place();
         self.located.known.clear();
+        self.block = *block;
+        self.near.clear();
+        for scenes in &mut self.scenes {
+            let mut near = Vec::new();
+            for (position, open) in scenes.iter_mut().enumerate() {
+                let window = open.scene.footprint.intersect(block);
+                if !window.is_empty() {
+                    near.push(Near { position, window, table: open.table(position, &window, self.nodata)? });
+                }
+            }
+            self.near.push(near);
+        }
+        Ok(())
     }
 
-    /// Composes the map of an epoch over a block; `earlier` are maps of the same block.
+    /// The scene that is the map of the block all by itself: a file of bytes, on the lattice, alone.
+    fn alone(&self, epoch: usize) -> Option<(&Near<T>, &ByteTable<T>)> {
+        match self.near[epoch].as_slice() {
+            [near] if near.window == self.block => Some((near, near.table.as_ref()?)),
+            _ => None,
+        }
+    }
+
+    /// Whether the map of an epoch will be counted by bytes.
+    pub fn counts_bytes(&self, epoch: usize) -> bool {
+        let mut sources = self.near[epoch].iter().map(|near| self.scenes[epoch][near.position].scene.source);
+        let Some(first) = sources.next() else { return false };
+        self.alone(epoch).is_some() || (self.spare.is_some() && sources.all(|source| source == first))
+    }
+
+    /// Composes the map of an epoch over the block; `earlier` are maps of the same block.
     ///
     /// # Errors
     /// Unreadable, Input: cells that cannot be read, or hold what is no class code.
     pub fn compose<'m>(
         &mut self,
         epoch: usize,
-        block: &Window,
         earlier: impl Iterator<Item = &'m BlockMap<T>>,
         tally: &mut Tally,
     ) -> Result<BlockMap<T>>
     where
         T: 'm,
     {
-        if self.near(epoch, block).next().is_none() {
-            return Ok(BlockMap::new(Counted::Nothing(block.rows, block.cols, self.nodata)));
+        if self.near[epoch].is_empty() {
+            return Ok(BlockMap::new(Counted::Nothing(self.block.rows, self.block.cols, self.nodata)));
         }
-        let Some(position) = self.alone(epoch, block) else {
-            return self.mosaic(epoch, block, tally).map(BlockMap::new);
+        let Some((near, table)) = self.alone(epoch) else {
+            return self.mosaic(epoch, tally).map(BlockMap::new);
         };
-        let open = &self.scenes[epoch][position];
-        let Some((_, lookup)) = &open.bytes else { return Err(Error::bug("a scene of bytes has no lookup")) };
-        let cells = self.files.bytes(open.scene, &open.source_window(block))?;
-        let counted = Counted::Codes { scene: position, cells: cells.clone(), lookup: lookup.clone() };
-        let mut map = BlockMap::new(counted);
+        let (scene, table) = (self.scenes[epoch][near.position].scene, table.clone());
+        let cells = self.files.bytes(scene, &in_source(scene, &self.block))?;
+        let mut map = BlockMap::new(Counted::Codes { cells: cells.clone(), table: table.clone() });
         for other in earlier {
-            if let Counted::Codes { cells: known, lookup: by, .. } = &other.counted
+            if let Counted::Codes { cells: known, table: by } = &other.counted
                 && Rc::ptr_eq(known, &cells)
-                && by.classes == lookup.classes
+                && by.lookup.classes == table.lookup.classes
             {
                 map.made = other.made.clone();
             }
@@ -260,32 +291,25 @@ impl<'a, T: ClassValue> Composer<'a, T> {
     }
 
     /// Several scenes, or one that does not cover the block or needs more than a lookup.
-    fn mosaic(&mut self, epoch: usize, block: &Window, tally: &mut Tally) -> Result<Counted<T>> {
+    fn mosaic(&mut self, epoch: usize, tally: &mut Tally) -> Result<Counted<T>> {
+        let block = self.block;
         let mut map = Mosaic::new(block.rows, block.cols, self.nodata);
-        let positions: Vec<usize> = self.near(epoch, block).map(|(position, _)| position).collect();
         let mut only_source = None;
         let mut several = false;
-        for position in positions {
-            let scene = self.scenes[epoch][position].scene;
+        for near in std::mem::take(&mut self.near[epoch]) {
+            let scene = self.scenes[epoch][near.position].scene;
             several |= only_source.replace(scene.source).is_some_and(|before| before != scene.source);
-            let window = scene.footprint.intersect(block);
+            let window = near.window;
             let at = ((window.row - block.row) as usize, (window.col - block.col) as usize);
-            if let Some((rules, lookup)) = self.scenes[epoch][position].bytes.clone() {
-                let inside = self.scenes[epoch][position].source_window(&window);
-                let layer = self.files.bytes(scene, &inside)?;
+            if let Some(table) = &near.table {
+                let layer = self.files.bytes(scene, &in_source(scene, &window))?;
                 let mut counts = ByteCounts::default();
-                map.lay_bytes_under(
-                    layer.view(),
-                    at,
-                    &lookup,
-                    scene.source,
-                    tally.overlaps(epoch),
-                    &mut counts,
-                );
-                tally.add_byte_layer(epoch, scene, &rules, counts);
+                let overlaps = tally.overlaps(epoch);
+                map.lay_bytes_under(layer.view(), at, &table.lookup, scene.source, overlaps, &mut counts);
+                tally.add_byte_layer(epoch, scene, &table.rules, counts);
             } else {
-                let layer = self.aligned(epoch, position, &window)?;
-                let open = &self.scenes[epoch][position];
+                let layer = self.aligned(epoch, near.position, &window)?;
+                let open = &self.scenes[epoch][near.position];
                 let rules = open.unknown.rule_count(&scene.rules);
                 let rule = |index: usize| open.unknown.rule(&scene.rules, index as RuleIndex);
                 let outcomes: Vec<Outcome> = (0..rules).map(|index| rule(index).outcome).collect();
@@ -315,6 +339,14 @@ impl<'a, T: ClassValue> Composer<'a, T> {
                 Ok(layer)
             }
         }
+    }
+}
+
+/// Where a window of the target lies in a scene on the lattice.
+fn in_source(scene: &Scene, window: &Window) -> Window {
+    match scene.alignment {
+        Alignment::Copy { row, col } => window.shift(-row, -col),
+        Alignment::Nearest { .. } => *window,
     }
 }
 
@@ -398,9 +430,10 @@ fn reclassed<T>(
     let scene = open.scene;
     let mut strata = Vec::with_capacity(scene.strata.len());
     for layer in &scene.strata {
-        let burned = layer.polygons.burn(&scene.header.grid, window)?;
-        let value = |key: u32| key.checked_sub(1).map_or(0, |k| layer.plane_values[k as usize]);
-        strata.push(burned.cells.mapv(value));
+        strata.push(match layer.polygons.burn(&scene.header.grid, window)?.cells {
+            CellKeys::One(key) => Array2::from_elem((window.rows, window.cols), layer.value_of(key)),
+            CellKeys::Each(keys) => keys.mapv(|key| layer.value_of(key)),
+        });
     }
     let rules = match files.of(scene)?.read(window)? {
         Pixels::Bytes(cells) => reclass(cells.view(), &strata, &scene.rules, &mut open.unknown),

@@ -11,6 +11,7 @@ use std::rc::Rc;
 use ndarray::Array2;
 
 use super::compose::{BlockMap, Counted};
+use crate::io::gdal::CellKeys;
 use crate::io::part::{JointRow, PartTables, RuleCount};
 use crate::kernel::ClassValue;
 use crate::kernel::histogram::{CodeCounts, PairCounts};
@@ -45,15 +46,19 @@ pub enum BlockZones {
     Many(Array2<ZoneIndex>),
 }
 
-impl BlockZones {
-    /// Zones as burned.
-    pub fn of(zones: Array2<ZoneIndex>) -> Self {
-        match zones.as_slice().and_then(constant) {
-            Some(zone) => Self::One(zone),
-            None => Self::Many(zones),
+impl From<CellKeys> for BlockZones {
+    fn from(keys: CellKeys) -> Self {
+        match keys {
+            CellKeys::One(zone) => Self::One(zone),
+            CellKeys::Each(zones) => match zones.as_slice().and_then(constant) {
+                Some(zone) => Self::One(zone),
+                None => Self::Many(zones),
+            },
         }
     }
+}
 
+impl BlockZones {
     fn plane(&self, shape: (usize, usize)) -> Array2<ZoneIndex> {
         match self {
             Self::One(zone) => Array2::from_elem(shape, *zone),
@@ -77,41 +82,33 @@ impl BlockZones {
     }
 }
 
-/// What the bytes of a map are.
+/// Which bytes a map has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Bytes {
-    /// Codes of a scene, by its position in the epoch.
-    Scene(usize),
+    /// Codes of a scene, by its position in the epoch, read by one of its tables.
+    Scene((usize, usize)),
     /// Classes of one source, nodata and the spare code.
     Source(SourceIndex),
 }
 
-/// The rules of a scene of bytes, and its file.
-pub type SceneRules = (Rc<ByteRules>, PathBuf);
-
-/// What the bytes of a task's maps mean.
-#[derive(Debug)]
-pub struct Meanings {
-    /// By epoch and position of the scene; `None` for a scene that is no scene of bytes.
-    pub rules: Vec<Vec<Option<SceneRules>>>,
-    /// The product's nodata.
-    pub nodata: ClassCode,
-    /// The code for cells that no source covers, where classes are bytes.
-    pub spare: Option<u8>,
+/// What the bytes of a map mean.
+#[derive(Debug, Clone)]
+enum Meaning {
+    /// The rules of a scene, and its file.
+    Scene(Rc<ByteRules>, Rc<Path>),
+    /// Classes of a source; nodata and the spare code are none.
+    Source { source: SourceIndex, nodata: ClassCode, spare: Option<u8> },
 }
 
-impl Meanings {
+impl Meaning {
     /// The class of a byte and who decided the cell.
-    fn of(&self, epoch: usize, bytes: Bytes, value: u8) -> (Option<ClassCode>, SourceIndex) {
-        match bytes {
-            Bytes::Scene(scene) => match &self.rules[epoch][scene] {
-                Some((rules, _)) => (rules.class(value), rules.decider(value)),
-                None => (None, NO_SOURCE),
-            },
-            Bytes::Source(_) if Some(value) == self.spare => (None, NO_SOURCE),
-            Bytes::Source(source) => {
+    fn of(&self, value: u8) -> (Option<ClassCode>, SourceIndex) {
+        match self {
+            Self::Scene(rules, _) => (rules.class(value), rules.decider(value)),
+            Self::Source { spare, .. } if Some(value) == *spare => (None, NO_SOURCE),
+            Self::Source { source, nodata, .. } => {
                 let class = ClassCode::from(value);
-                ((class != self.nodata).then_some(class), source)
+                ((class != *nodata).then_some(class), *source)
             }
         }
     }
@@ -150,17 +147,18 @@ const MOST_HISTOGRAMS: usize = 48;
 /// Counts of a task in the making.
 pub struct Tally<'a> {
     plan: &'a Plan,
-    meanings: Meanings,
+    /// The code for cells that no source covers, where classes are bytes.
+    spare: Option<u8>,
     tables: Tables,
-    pairs: BTreeMap<PairKey, PairCounts>,
-    codes: BTreeMap<CodeKey, CodeCounts>,
+    pairs: BTreeMap<PairKey, (PairCounts, Meaning, Meaning)>,
+    codes: BTreeMap<CodeKey, (CodeCounts, Meaning)>,
     /// Histograms that wait to be used again.
     idle: Vec<PairCounts>,
 }
 
 impl<'a> Tally<'a> {
-    /// Nothing counted yet.
-    pub fn new(plan: &'a Plan, meanings: Meanings) -> Self {
+    /// Nothing counted yet; `spare` is the code for cells that no source covers.
+    pub fn new(plan: &'a Plan, spare: Option<u8>) -> Self {
         let (epochs, pairs) = (plan.epochs.len(), plan.pairs.len());
         let tables = Tables {
             areas: vec![JointCounts::new(); epochs],
@@ -170,7 +168,7 @@ impl<'a> Tally<'a> {
             unexplained: BTreeMap::new(),
             zone_overlaps: 0,
         };
-        Self { plan, meanings, tables, pairs: BTreeMap::new(), codes: BTreeMap::new(), idle: Vec::new() }
+        Self { plan, spare, tables, pairs: BTreeMap::new(), codes: BTreeMap::new(), idle: Vec::new() }
     }
 
     /// Counts cells whose centre lies in more than one zone.
@@ -223,9 +221,13 @@ impl<'a> Tally<'a> {
         if let (Some((from_bytes, from_cells)), Some((to_bytes, to_cells))) = (bytes_of(from), bytes_of(to)) {
             for (zone, first, end) in zones.stretches(from_cells.len()) {
                 let key = PairKey { pair, zone, from: from_bytes, to: to_bytes, areas };
-                let idle = &mut self.idle;
-                let counts = self.pairs.entry(key).or_insert_with(|| idle.pop().unwrap_or_default());
-                counts.add(&from_cells[first..end], &to_cells[first..end]);
+                if !self.pairs.contains_key(&key) {
+                    let counts = self.idle.pop().unwrap_or_default();
+                    self.pairs.insert(key, (counts, self.meaning(from), self.meaning(to)));
+                }
+                if let Some((counts, ..)) = self.pairs.get_mut(&key) {
+                    counts.add(&from_cells[first..end], &to_cells[first..end]);
+                }
             }
             if self.pairs.len() > MOST_HISTOGRAMS {
                 self.empty_pairs();
@@ -242,8 +244,9 @@ impl<'a> Tally<'a> {
     pub fn add_areas<T: ClassValue>(&mut self, epoch: usize, map: &BlockMap<T>, zones: &BlockZones) {
         if let Some((bytes, cells)) = bytes_of(map) {
             for (zone, first, end) in zones.stretches(cells.len()) {
-                let counts = self.codes.entry(CodeKey { epoch, zone, bytes }).or_default();
-                counts.add(&cells[first..end]);
+                let meaning = self.meaning(map);
+                let counts = self.codes.entry(CodeKey { epoch, zone, bytes });
+                counts.or_insert_with(|| (CodeCounts::new(), meaning)).0.add(&cells[first..end]);
             }
         } else if !matches!(map.counted, Counted::Nothing(..)) {
             // The areas of one map are the diagonal of the map against itself.
@@ -258,7 +261,7 @@ impl<'a> Tally<'a> {
         zones: &BlockZones,
         counts: impl FnOnce(&mut Tables) -> &mut JointCounts,
     ) {
-        let Some(nodata) = T::from_code(self.meanings.nodata) else { return };
+        let Some(nodata) = T::from_code(self.plan.storage.nodata) else { return };
         let (from_winners, to_winners) = (from.winners(), to.winners());
         tabulate(
             Map { classes: from.classes().view(), winners: from_winners.view() },
@@ -269,23 +272,33 @@ impl<'a> Tally<'a> {
         );
     }
 
+    fn meaning<T>(&self, map: &BlockMap<T>) -> Meaning {
+        let (nodata, spare) = (self.plan.storage.nodata, self.spare);
+        match &map.counted {
+            Counted::Codes { table, .. } => Meaning::Scene(table.rules.clone(), table.file.clone()),
+            Counted::States { source, .. } => Meaning::Source { source: *source, nodata, spare },
+            Counted::Nothing(..) | Counted::Sources(_) => {
+                Meaning::Source { source: NO_SOURCE, nodata, spare }
+            }
+        }
+    }
+
     /// Turns the histograms of pairs into rows.
     fn empty_pairs(&mut self) {
         let raw = self.plan.job.target.is_raw();
-        let Self { plan, meanings, tables, pairs, idle, .. } = self;
+        let Self { plan, tables, pairs, idle, .. } = self;
         let place = |year: i32| plan.epoch(year).unwrap_or_default();
-        for (key, mut counts) in std::mem::take(pairs) {
+        for (key, (mut counts, from_meaning, to_meaning)) in std::mem::take(pairs) {
             let interval = plan.pairs[key.pair];
             let (from_epoch, to_epoch) = (place(interval.from), place(interval.to));
             counts.drain(|from, to, n| {
                 if key.areas.from {
-                    tables.note_byte(meanings, from_epoch, key.zone, key.from, from, n, raw);
+                    tables.note_byte(from_epoch, key.zone, &from_meaning, from, n, raw);
                 }
                 if key.areas.to {
-                    tables.note_byte(meanings, to_epoch, key.zone, key.to, to, n, raw);
+                    tables.note_byte(to_epoch, key.zone, &to_meaning, to, n, raw);
                 }
-                let (from, from_source) = meanings.of(from_epoch, key.from, from);
-                let (to, to_source) = meanings.of(to_epoch, key.to, to);
+                let ((from, from_source), (to, to_source)) = (from_meaning.of(from), to_meaning.of(to));
                 if from.is_some() || to.is_some() {
                     let joint = Joint { zone: key.zone, from_source, to_source, from, to };
                     *tables.pairs[key.pair].entry(joint).or_default() += n;
@@ -299,10 +312,8 @@ impl<'a> Tally<'a> {
     pub fn finish(mut self) -> Result<PartTables, Vec<Unexplained>> {
         self.empty_pairs();
         let raw = self.plan.job.target.is_raw();
-        for (key, mut counts) in self.codes {
-            counts.drain(|value, n| {
-                self.tables.note_byte(&self.meanings, key.epoch, key.zone, key.bytes, value, n, raw);
-            });
+        for (key, (mut counts, meaning)) in self.codes {
+            counts.drain(|value, n| self.tables.note_byte(key.epoch, key.zone, &meaning, value, n, raw));
         }
         self.tables.into_part()
     }
@@ -311,7 +322,7 @@ impl<'a> Tally<'a> {
 /// The bytes by which a map is counted, if it is.
 fn bytes_of<T>(map: &BlockMap<T>) -> Option<(Bytes, &[u8])> {
     let (bytes, cells) = match &map.counted {
-        Counted::Codes { scene, cells, .. } => (Bytes::Scene(*scene), &**cells),
+        Counted::Codes { cells, table } => (Bytes::Scene(table.place), &**cells),
         Counted::States { source, cells, .. } => (Bytes::Source(*source), cells),
         Counted::Nothing(..) | Counted::Sources(_) => return None,
     };
@@ -330,25 +341,13 @@ struct Tables {
 
 impl Tables {
     /// Notes the area of a byte, and its rule where the bytes are a scene's own.
-    fn note_byte(
-        &mut self,
-        meanings: &Meanings,
-        epoch: usize,
-        zone: ZoneIndex,
-        bytes: Bytes,
-        value: u8,
-        n: u64,
-        raw: bool,
-    ) {
-        let (class, source) = meanings.of(epoch, bytes, value);
-        if let Some(class) = class {
-            let class = Some(class);
+    fn note_byte(&mut self, epoch: usize, zone: ZoneIndex, meaning: &Meaning, value: u8, n: u64, raw: bool) {
+        let (class, source) = meaning.of(value);
+        if class.is_some() {
             let joint = Joint { zone, from_source: source, to_source: source, from: class, to: class };
             *self.areas[epoch].entry(joint).or_default() += n;
         }
-        if let Bytes::Scene(scene) = bytes
-            && let Some((rules, file)) = &meanings.rules[epoch][scene]
-        {
+        if let Meaning::Scene(rules, file) = meaning {
             self.note_unexplained(file, rules.rule(value), n);
             self.note_decided(epoch, rules.source(), rules.rule(value), n, raw);
         }

@@ -37,17 +37,17 @@ pub fn process<T: ClassValue>(
     let nodata =
         T::from_code(plan.storage.nodata).ok_or_else(|| Error::bug("nodata does not fit the cells"))?;
     let mut composer = Composer::<T>::new(task, plan, nodata);
-    let mut tally = Tally::new(plan, composer.meanings());
+    let mut tally = Tally::new(plan, composer.spare());
     let mut part = PartWriter::create(path)?;
     let mut rasters = Rasters::<T>::new(task, plan, nodata)?;
     for block in task.window.squares(BLOCK) {
         stop::check()?;
-        composer.next_block();
+        composer.next_block(&block)?;
         let zones = burn_zones(plan, &block, &mut tally)?;
-        let areas = AreaSource::of(plan, |epoch| composer.counts_bytes(epoch, &block));
+        let areas = AreaSource::of(plan, |epoch| composer.counts_bytes(epoch));
         let mut maps: BTreeMap<Epoch, BlockMap<T>> = BTreeMap::new();
         for (position, epoch) in plan.epochs.iter().enumerate() {
-            let map = composer.compose(position, &block, maps.values(), &mut tally)?;
+            let map = composer.compose(position, maps.values(), &mut tally)?;
             maps.insert(epoch.year, map);
             account(plan, position, &maps, &areas, &zones, &mut tally);
             rasters.add(position, &maps, &block, &mut part)?;
@@ -120,5 +120,5 @@ fn burn_zones(plan: &Plan, block: &Window, tally: &mut Tally) -> Result<BlockZon
     let Some(zones) = &plan.zones else { return Ok(BlockZones::One(0)) };
     let burned = zones.burn(&plan.grid, block)?;
     tally.add_zone_overlaps(burned.overlaps);
-    Ok(BlockZones::of(burned.cells))
+    Ok(BlockZones::from(burned.cells))
 }

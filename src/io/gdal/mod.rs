@@ -2,6 +2,7 @@
 
 mod blocks;
 mod crs;
+mod edges;
 mod raster;
 mod template;
 mod vector;
@@ -12,7 +13,7 @@ pub use blocks::BLOCK_CACHE_BYTES;
 pub use crs::{crs_from_wkt, same_crs};
 pub use raster::{Pixels, RasterFile, RasterHeader, SampleKind, open_raster};
 pub use template::{ProductTags, template_tags};
-pub use vector::{BurnedZones, Feature, FeatureLayer, open_features};
+pub use vector::{BurnedZones, CellKeys, Feature, FeatureLayer, open_features};
 pub use write::write_tiled;
 
 use crate::error::{Error, Result};

@@ -9,6 +9,7 @@ use gdal::{Dataset, DatasetOptions, DriverManager, GdalOpenFlags};
 use ndarray::{Array2, s};
 
 use super::crs::{describe, same_crs};
+use super::edges::Edges;
 use super::raster::{files_of, gdal_text};
 use super::wkb;
 use crate::error::{Error, Result};
@@ -45,13 +46,23 @@ pub struct FeatureLayer {
     pub operation: Option<Operation>,
     /// All files that hold it: a Shapefile's keys are not in its .shp.
     pub files: Vec<PathBuf>,
+    edges: Edges,
+}
+
+/// Keys of the cells of a window: position of the key + 1; 0 where no polygon holds the cell's centre.
+#[derive(Debug, Clone, PartialEq)]
+pub enum CellKeys {
+    /// One for all cells.
+    One(u32),
+    /// One for each.
+    Each(Array2<u32>),
 }
 
 /// Cells of a window by polygon.
 #[derive(Debug, Clone)]
 pub struct BurnedZones {
-    /// Position of the key + 1; 0 where no polygon holds the cell's centre.
-    pub cells: Array2<u32>,
+    /// Key of each cell.
+    pub cells: CellKeys,
     /// Cells whose centre lies in more than one polygon; the first in file order won.
     pub overlaps: u64,
 }
@@ -166,12 +177,31 @@ fn read_features(
         return Err(no_polygon());
     }
     let (path, files) = (path.to_path_buf(), files_of(&dataset, path));
-    Ok(FeatureLayer { path, keys, features, crs, operation, files })
+    let span = |f: &Feature| (f.envelope[2] - f.envelope[0]).max(f.envelope[3] - f.envelope[1]);
+    let widest = features.iter().map(span).fold(0.0, f64::max);
+    let side = (EDGE_SQUARE_CELLS * cell_in(target, cell_m)).max(widest / MOST_EDGE_SQUARES);
+    let edges = Edges::of(features.iter().map(|f| f.wkb.as_slice()), side)?;
+    Ok(FeatureLayer { path, keys, features, crs, operation, files, edges })
 }
 
 fn no_polygon() -> Error {
     Error::input("a polygon layer has no polygon")
 }
+
+/// Side of the squares in which edges are looked for, in cells: about half a block, so that few blocks beside an edge
+/// are burned for nothing.
+const EDGE_SQUARE_CELLS: f64 = 256.0;
+
+/// Squares from one end of a polygon to the other, at most: a bound on memory.
+const MOST_EDGE_SQUARES: f64 = 16_384.0;
+
+/// The length of a cell in the units of a CRS, roughly; layers that are not burned on cells have none.
+fn cell_in(crs: &Crs, cell_m: f64) -> f64 {
+    let cell_m = if cell_m.is_finite() { cell_m } else { EARTH_RADIUS_M };
+    if crs.geographic { (cell_m / EARTH_RADIUS_M).to_degrees() } else { cell_m / crs.unit_m }
+}
+
+const EARTH_RADIUS_M: f64 = 6_371_000.0;
 
 /// How far a chord may stray from the edge it stands for, in cells: of ten thousand cells along a border one may
 /// go the other way.
@@ -180,9 +210,8 @@ const LARGEST_STRAY_CELLS: f64 = 1e-4;
 /// The longest edge, in units of a CRS, whose chord strays no further than [`LARGEST_STRAY_CELLS`]: an arc of length L
 /// on a circle of the Earth's radius R bows by L²/8R.
 fn longest_edge(crs: &Crs, cell_m: f64) -> f64 {
-    const EARTH_RADIUS_M: f64 = 6_371_000.0;
     let length_m = (8.0 * EARTH_RADIUS_M * cell_m * LARGEST_STRAY_CELLS).sqrt();
-    if crs.geographic { (length_m / EARTH_RADIUS_M).to_degrees() } else { length_m / crs.unit_m }
+    cell_in(crs, length_m)
 }
 
 /// A polygon as little-endian well-known binary of plain x and y: arcs made of straight edges, none longer than
@@ -208,6 +237,13 @@ fn straight_edges(geometry: &Geometry, longest: Option<f64>) -> Option<Vec<u8>> 
     }
 }
 
+impl Feature {
+    fn comes_near(&self, [xmin, ymin, xmax, ymax]: [f64; 4]) -> bool {
+        let [west, south, east, north] = self.envelope;
+        west <= xmax && east >= xmin && south <= ymax && north >= ymin
+    }
+}
+
 impl FeatureLayer {
     /// Which polygon holds the centre of each cell of a window; the first in file order wins.
     ///
@@ -217,7 +253,12 @@ impl FeatureLayer {
     /// # Errors
     /// Bug: GDAL cannot burn in memory.
     pub fn burn(&self, grid: &Grid, window: &Window) -> Result<BurnedZones> {
-        let mut zones = BurnedZones { cells: Array2::zeros((window.rows, window.cols)), overlaps: 0 };
+        if let Some((first, last)) = self.alone(grid, window)? {
+            let overlaps = if first == last { 0 } else { window.cells() };
+            return Ok(BurnedZones { cells: CellKeys::One(self.key(first)), overlaps });
+        }
+        let mut cells = Array2::zeros((window.rows, window.cols));
+        let mut overlaps = 0;
         let side = BLOCK as i64;
         let aligned = Window::between(
             window.row.div_euclid(side) * side,
@@ -234,23 +275,52 @@ impl FeatureLayer {
                 s![row..row + w.rows, col..col + w.cols]
             };
             let (first, last) = (first.slice(within(&wanted, &block)), last.slice(within(&wanted, &block)));
-            let key = |polygon: &u32| polygon.checked_sub(1).map_or(0, |p| self.features[p as usize].key + 1);
-            zones.cells.slice_mut(within(&wanted, window)).assign(&first.map(key));
-            zones.overlaps += first.iter().zip(last).filter(|(first, last)| first != last).count() as u64;
+            cells.slice_mut(within(&wanted, window)).assign(&first.map(|polygon| self.key(*polygon)));
+            overlaps += first.iter().zip(last).filter(|(first, last)| first != last).count() as u64;
         }
-        Ok(zones)
+        Ok(BurnedZones { cells: CellKeys::Each(cells), overlaps })
+    }
+
+    /// The key that all cells of a window share (position + 1, 0 for none), where that can be told without burning.
+    ///
+    /// # Errors
+    /// Bug: a polygon cannot be read.
+    pub fn one_key(&self, grid: &Grid, window: &Window) -> Result<Option<u32>> {
+        Ok(self.alone(grid, window)?.map(|(first, _)| self.key(first)))
+    }
+
+    /// Position + 1 of its key from position + 1 of a polygon.
+    fn key(&self, polygon: u32) -> u32 {
+        polygon.checked_sub(1).map_or(0, |p| self.features[p as usize].key + 1)
+    }
+
+    /// Position + 1 of the first and of the last polygon that hold all cells of a window, 0 for none; `None` where an
+    /// edge comes near, within a cell.
+    fn alone(&self, grid: &Grid, window: &Window) -> Result<Option<(u32, u32)>> {
+        let beside =
+            Window { row: window.row - 1, col: window.col - 1, rows: window.rows + 2, cols: window.cols + 2 };
+        let bounds = grid.part(&beside).bounds();
+        if self.edges.come_into(bounds) {
+            return Ok(None);
+        }
+        let (x, y) = grid.affine.apply(window.col as f64 + 0.5, window.row as f64 + 0.5);
+        let (mut first, mut last) = (0, 0);
+        for (position, feature) in (1..).zip(&self.features).filter(|(_, f)| f.comes_near(bounds)) {
+            if wkb::holds(&feature.wkb, x, y)? {
+                last = position;
+                first = if first == 0 { position } else { first };
+            }
+        }
+        Ok(Some((first, last)))
     }
 
     /// Position + 1 of the first and of the last polygon that holds each cell's centre, 0 where none does; `None`
     /// where no polygon comes near. Where the two differ, polygons overlap.
     fn burn_block(&self, grid: &Grid, block: &Window) -> Result<Option<(Array2<u32>, Array2<u32>)>> {
         let place = grid.part(block);
-        let [xmin, ymin, xmax, ymax] = place.bounds();
-        let near = |f: &Feature| {
-            f.envelope[0] <= xmax && f.envelope[2] >= xmin && f.envelope[1] <= ymax && f.envelope[3] >= ymin
-        };
+        let bounds = place.bounds();
         let mut polygons: Vec<(usize, &Feature)> =
-            self.features.iter().enumerate().filter(|(_, f)| near(f)).collect();
+            self.features.iter().enumerate().filter(|(_, f)| f.comes_near(bounds)).collect();
         if polygons.is_empty() {
             return Ok(None);
         }

@@ -52,6 +52,28 @@ pub fn envelope(polygon: &[u8]) -> Result<[f64; 4]> {
     Ok(bounds)
 }
 
+/// Every edge of a polygon: from x, y to x, y.
+///
+/// # Errors
+/// Bug: the bytes are no polygon.
+pub fn edges(polygon: &[u8]) -> Result<impl Iterator<Item = [f64; 4]>> {
+    let rings = rings(polygon)?.into_iter().map(|ring| &polygon[ring]);
+    Ok(rings.flat_map(|ring| {
+        let points = ring.chunks_exact(POINT).map(point);
+        points.clone().zip(points.skip(1)).map(|((x0, y0), (x1, y1))| [x0, y0, x1, y1])
+    }))
+}
+
+/// Whether a polygon holds a point: a ray from it meets an odd number of edges, of whatever ring and part.
+///
+/// # Errors
+/// Bug: the bytes are no polygon.
+pub fn holds(polygon: &[u8], x: f64, y: f64) -> Result<bool> {
+    let meets =
+        |[x0, y0, x1, y1]: &[f64; 4]| (*y0 > y) != (*y1 > y) && x < x0 + (y - y0) / (y1 - y0) * (x1 - x0);
+    Ok(edges(polygon)?.filter(meets).count() % 2 == 1)
+}
+
 fn point(bytes: &[u8]) -> (f64, f64) {
     let number = |at: usize| bytes[at..].first_chunk().map_or(f64::NAN, |b| f64::from_le_bytes(*b));
     (number(0), number(8))
@@ -123,6 +145,19 @@ mod tests {
             ]
             .concat()
         );
+    }
+
+    #[test]
+    fn a_hole_is_no_part_of_what_holds_it() {
+        let square = |side: f64| polygon(&[(0.0, 0.0), (side, 0.0), (side, side), (0.0, side), (0.0, 0.0)]);
+        let mut ring = square(9.0);
+        // The ring of a smaller square, as a second ring of the first polygon.
+        ring[5] = 2;
+        ring.extend(&square(3.0)[9..]);
+        assert_eq!(edges(&ring).unwrap().count(), 8);
+        let held = [(1.0, 1.0), (4.0, 1.0), (8.9, 8.9), (9.1, 1.0), (-0.1, 4.0)]
+            .map(|(x, y)| holds(&ring, x, y).unwrap());
+        assert_eq!(held, [false, true, true, false, false]);
     }
 
     #[test]
