@@ -358,6 +358,18 @@ fn the_list_and_run_json_must_agree() {
 }
 
 #[test]
+fn cells_by_rule_that_are_not_the_areas_are_told() {
+    let (_folder, out) = finished();
+    let text = std::fs::read_to_string(out.join("run.json")).unwrap();
+    let mut manifest: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let rule =
+        manifest["rules"].as_array_mut().unwrap().iter_mut().find(|rule| !rule["to"].is_null()).unwrap();
+    rule["pixels"] = (rule["pixels"].as_u64().unwrap() + 1).into();
+    std::fs::write(out.join("run.json"), manifest.to_string()).unwrap();
+    assert_tells(&out, &["run.json", "cells by rule are not those of tables/class_area.csv"]);
+}
+
+#[test]
 fn a_broken_layout_is_told() {
     let (_folder, out) = finished();
     let path = out.join(CHANGE);

@@ -167,9 +167,8 @@ impl<T: ClassValue> Mosaic<T> {
                     continue;
                 };
                 let values = &values[from - at.1..to - at.1];
-                counts.covered.add(values);
                 if free {
-                    counts.decided.add(values);
+                    counts.alone.add(values);
                     for ((class, winner), &value) in classes.iter_mut().zip(winners).zip(values) {
                         *class = lookup.classes[usize::from(value)];
                         *winner = lookup.winners[usize::from(value)];
@@ -178,6 +177,7 @@ impl<T: ClassValue> Mosaic<T> {
                 }
                 for ((class, winner), &value) in classes.iter_mut().zip(winners).zip(values) {
                     let index = usize::from(value);
+                    counts.covered.count(value, 1);
                     if lookup.winners[index] == NO_SOURCE {
                         continue;
                     }
@@ -223,9 +223,11 @@ impl<T: ClassValue> Mosaic<T> {
 /// Counts of a byte layer by value.
 #[derive(Debug, Clone, Default)]
 pub struct ByteCounts {
-    /// Cells that the layer covers.
+    /// Cells where no layer was laid before: it covers and decides them, but for those that it lets through.
+    pub alone: CodeCounts,
+    /// Cells where one was.
     pub covered: CodeCounts,
-    /// Those of them that no layer before had decided; cells that it lets through among them.
+    /// Those of them that none had decided.
     pub decided: CodeCounts,
 }
 
@@ -291,10 +293,11 @@ mod tests {
                 );
                 for value in 0..6u8 {
                     let of = |counts: &[u64]| counts[usize::from(value)];
-                    prop_assert_eq!(counts.covered.get(value), of(&expected.covered));
+                    let alone = counts.alone.get(value);
+                    prop_assert_eq!(alone + counts.covered.get(value), of(&expected.covered));
                     // Cells that a layer lets through are decided by nobody.
                     if value > 0 {
-                        prop_assert_eq!(counts.decided.get(value), of(&expected.decided));
+                        prop_assert_eq!(alone + counts.decided.get(value), of(&expected.decided));
                     }
                 }
             }

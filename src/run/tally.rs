@@ -184,12 +184,13 @@ impl<'a> Tally<'a> {
     /// Counts the rules of a layer of bytes that was laid into a mosaic.
     pub fn add_byte_layer(&mut self, epoch: usize, scene: &Scene, rules: &ByteRules, mut counts: ByteCounts) {
         let raw = self.plan.job.target.is_raw();
-        counts
-            .covered
-            .drain(|value, n| self.tables.note_unexplained(&scene.header.path, rules.rule(value), n));
-        counts
-            .decided
-            .drain(|value, n| self.tables.note_decided(epoch, scene.source, rules.rule(value), n, raw));
+        let (tables, file, source) = (&mut self.tables, &scene.header.path, scene.source);
+        counts.alone.drain(|value, n| {
+            tables.note_unexplained(file, rules.rule(value), n);
+            tables.note_decided(epoch, source, rules.rule(value), n, raw);
+        });
+        counts.covered.drain(|value, n| tables.note_unexplained(file, rules.rule(value), n));
+        counts.decided.drain(|value, n| tables.note_decided(epoch, source, rules.rule(value), n, raw));
     }
 
     /// Counts the rules of a layer that was reclassified cell by cell; `rule` tells the rule of an index.

@@ -13,7 +13,7 @@ use crate::kernel::change::Unchanged;
 use crate::kernel::pyramid::Tie;
 use crate::model::epoch::{Epoch, Interval};
 use crate::model::grid::Affine;
-use crate::model::legend::{Language, RAW};
+use crate::model::legend::{ClassCode, Language, RAW};
 
 /// Name of the file.
 pub const MANIFEST: &str = "run.json";
@@ -30,6 +30,8 @@ pub struct Manifest {
     pub job: JobRecord,
     /// Where the cells lie.
     pub grid: GridRecord,
+    /// Cells of the mosaics that each crosswalk rule decided; none where classes have no names.
+    pub rules: Vec<RuleRecord>,
     /// Checksums of all files.
     pub outputs: BTreeMap<String, String>,
     /// Square metres of a cell where all have the same, worked out from the grid.
@@ -59,6 +61,17 @@ pub struct JobRecord {
 struct SourceRecord {
     id: String,
     epochs: BTreeMap<String, IgnoredAny>,
+}
+
+/// Cells that one crosswalk rule decided.
+#[derive(Debug, Clone, Deserialize)]
+pub struct RuleRecord {
+    /// The mapped year.
+    pub year: Epoch,
+    /// The class they got; `None` is nodata.
+    pub to: Option<ClassCode>,
+    /// Their number.
+    pub pixels: u64,
 }
 
 /// Where the cells lie.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::findings::Findings;
-use super::manifest::Manifest;
+use super::manifest::{MANIFEST, Manifest};
 use super::tables::{CHANGE_MATRIX, CLASS_AREA, EXCLUDED, Side, Tables, Zone, percent, same, told};
 use crate::model::legend::ClassCode;
 
@@ -13,6 +13,7 @@ pub fn check(tables: &Tables, manifest: &Manifest, findings: &mut Findings) -> S
     sums.completeness();
     sums.layers();
     sums.identities();
+    sums.rules();
     let sums_compared = std::mem::take(&mut sums.compared);
     sums.shares();
     let shares = sums.compared;
@@ -154,6 +155,26 @@ impl Sums<'_> {
                     });
                 }
             }
+        }
+    }
+
+    /// The cells that crosswalk rules decided, class by class, are the areas of the classes.
+    fn rules(&mut self) {
+        let tables = self.tables;
+        if !tables.has(CLASS_AREA) || self.manifest.is_raw() {
+            return;
+        }
+        for year in self.manifest.epochs() {
+            let mut sums = BTreeMap::new();
+            for rule in self.manifest.rules.iter().filter(|rule| rule.year == year) {
+                if let Some(class) = rule.to {
+                    add(&mut sums, class, rule.pixels);
+                }
+            }
+            let areas = tables.class_counts(&Zone::all(), year);
+            self.compared += self.findings.compare(MANIFEST, "rules", &sums, &areas, |class| {
+                format!("class {class} in {year}: cells by rule are not those of {CLASS_AREA}")
+            });
         }
     }
 
