@@ -1,6 +1,7 @@
-//! What no change matrix of two DEFLATE maps can go below: decoding their blocks and counting pairs, one core, no more.
+//! What no change matrix of two DEFLATE maps can go below: decoding their blocks with libdeflate and counting pairs with
+//! the program's own kernel, one core, no more.
 //!
-//! `limit FROM.tif TO.tif [MATRIX.csv]`, both tiled alike, codes 0 to 31. Prints processor seconds of one pass
+//! `limit FROM.tif TO.tif [MATRIX.csv]`, both tiled alike. Prints processor seconds of one pass
 //! over both maps: decoding with libdeflate, counting. `scripts/bench` runs it between the other programs.
 
 #![allow(
@@ -16,13 +17,10 @@ use std::os::unix::fs::FileExt;
 use std::time::Instant;
 
 use libdeflater::Decompressor;
+use nalcms::kernel::histogram::PairCounts;
 use tiff::decoder::Decoder;
 use tiff::tags::Tag;
 
-/// Bits of a code.
-const BITS: usize = 5;
-/// Counters side by side, so that equal neighbours do not wait for each other.
-const LANES: usize = 4;
 /// Passes are repeated until they took this long together.
 const LEAST_SECONDS: f64 = 0.5;
 
@@ -58,38 +56,6 @@ impl Blocks {
     }
 }
 
-#[derive(Clone)]
-struct Counts(Vec<u64>);
-
-impl Counts {
-    /// Counts pairs; eight equal cells in a row at once, which is what maps are made of.
-    fn add(&mut self, from: &[u8], to: &[u8]) {
-        let mut lanes = [[0u32; 1 << (2 * BITS)]; LANES];
-        let at = |from: u8, to: u8| (usize::from(from & 31) << BITS) | usize::from(to & 31);
-        let mut seen = 0;
-        for (from, to) in from.chunks_exact(8).zip(to.chunks_exact(8)) {
-            let word = |cells: &[u8]| u64::from_ne_bytes(cells.try_into().unwrap());
-            let (a, b) = (word(from), word(to));
-            seen |= a | b;
-            if a == u64::from(from[0]) * 0x0101_0101_0101_0101
-                && b == u64::from(to[0]) * 0x0101_0101_0101_0101
-            {
-                lanes[0][at(from[0], to[0])] += 8;
-            } else {
-                for (i, (from, to)) in from.iter().zip(to).enumerate() {
-                    lanes[i % LANES][at(*from, *to)] += 1;
-                }
-            }
-        }
-        assert_eq!(seen & 0xe0e0_e0e0_e0e0_e0e0, 0, "a code above 31");
-        for lane in &lanes {
-            for (sum, n) in self.0.iter_mut().zip(lane) {
-                *sum += u64::from(*n);
-            }
-        }
-    }
-}
-
 /// Seconds this process spent on a core; wall time where the system does not tell.
 fn processor_seconds(start: Instant) -> f64 {
     let text = std::fs::read_to_string("/proc/self/schedstat").unwrap_or_default();
@@ -116,9 +82,9 @@ fn main() {
     let start = Instant::now();
     let (mut codec, mut packed) = (Decompressor::new(), Vec::new());
     let mut cells = [(); 2].map(|()| vec![0u8; (tile_width * tile_height) as usize]);
-    let mut counts = Counts(vec![0; 1 << (2 * BITS)]);
+    let mut counts = PairCounts::new();
     let mut pass = |counting: bool| {
-        counts.0.fill(0);
+        counts.drain(|_, _, _| ());
         for block in 0..blocks {
             for (map, cells) in maps.iter().zip(&mut cells) {
                 map.decode(block, &mut codec, &mut packed, cells);
@@ -147,8 +113,8 @@ fn main() {
     println!("count_s {:.4}", (whole - decode).max(0.0));
     println!("mpx {mpx:.3}");
     if let Some(path) = arguments.get(2) {
-        let cell = |i: usize, n: u64| format!("{},{},{n}\n", i >> BITS, i & 31);
-        let lines = counts.0.iter().enumerate().filter(|(_, n)| **n > 0).map(|(i, n)| cell(i, *n));
-        std::fs::write(path, format!("from,to,cells\n{}", lines.collect::<String>())).unwrap();
+        let mut lines = String::from("from,to,cells\n");
+        counts.drain(|from, to, n| lines += &format!("{from},{to},{n}\n"));
+        std::fs::write(path, lines).unwrap();
     }
 }
