@@ -424,11 +424,15 @@ fn sigterm_ends_a_run_resumably_with_exit_75() {
     while !scratch.path("out/.nalcms/inputs.json").exists() {
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
-    let killed =
-        std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+    let killed = terminate(&child).unwrap();
     assert!(killed.success());
     assert_eq!(child.wait().unwrap().code(), Some(75));
     scratch.ok(&["run", path.to_str().unwrap()]);
+}
+
+/// Sends SIGTERM by the shell's own `kill`: the program of that name is not everywhere.
+fn terminate(child: &std::process::Child) -> std::io::Result<std::process::ExitStatus> {
+    std::process::Command::new("sh").args(["-c", "kill -TERM \"$0\"", &child.id().to_string()]).status()
 }
 
 /// Runs a job in a process of its own and sends SIGTERM as soon as `moment` is there; the exit code.
@@ -442,7 +446,7 @@ fn terminated_at(job: &Path, moment: &Path) -> Option<i32> {
         std::thread::sleep(std::time::Duration::from_micros(200));
     }
     // The process may be gone already; then kill fails and the exit code tells.
-    let _ = std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
+    let _ = terminate(&child);
     child.wait().unwrap().code()
 }
 

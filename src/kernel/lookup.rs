@@ -1,5 +1,7 @@
 //! Byte lookups: what each code of a byte map becomes, by a table of all 256 codes.
 
+use super::ClassValue;
+
 /// Writes `table[code]` for each code of `raw`.
 ///
 /// # Shape
@@ -12,6 +14,22 @@ pub fn map_bytes(raw: &[u8], table: &[u8; 256], out: &mut [u8]) {
         return;
     }
     one_by_one(raw, table, out);
+}
+
+/// [`map_bytes`] to classes of any kind.
+///
+/// # Shape
+/// As [`map_bytes`].
+pub fn look_up<T: ClassValue>(raw: &[u8], table: &[T; 256], out: &mut [T]) {
+    let bytes = T::bytes(table).and_then(|table| table.first_chunk());
+    match (bytes, T::bytes_mut(out)) {
+        (Some(table), Some(out)) => map_bytes(raw, table, out),
+        _ => {
+            for (out, &code) in out.iter_mut().zip(raw) {
+                *out = table[usize::from(code)];
+            }
+        }
+    }
 }
 
 fn one_by_one(raw: &[u8], table: &[u8; 256], out: &mut [u8]) {

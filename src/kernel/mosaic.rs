@@ -6,6 +6,7 @@ use ndarray::{Array2, ArrayView2, s};
 
 use super::ClassValue;
 use super::histogram::CodeCounts;
+use super::lookup::{look_up, map_bytes};
 use super::tabulate::Map;
 use crate::model::legend::{Absence, ClassCode};
 use crate::model::rule::{NOT_COVERED, Outcome, RuleIndex};
@@ -169,10 +170,8 @@ impl<T: ClassValue> Mosaic<T> {
                 let values = &values[from - at.1..to - at.1];
                 if free {
                     counts.alone.add(values);
-                    for ((class, winner), &value) in classes.iter_mut().zip(winners).zip(values) {
-                        *class = lookup.classes[usize::from(value)];
-                        *winner = lookup.winners[usize::from(value)];
-                    }
+                    look_up(values, &lookup.classes, classes);
+                    map_bytes(values, &lookup.winners, winners);
                     continue;
                 }
                 for ((class, winner), &value) in classes.iter_mut().zip(winners).zip(values) {

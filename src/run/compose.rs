@@ -19,7 +19,7 @@ use crate::io::gdal::{CellKeys, Pixels, SampleKind};
 use crate::io::proj::Direction;
 use crate::kernel::ClassValue;
 use crate::kernel::align::{SourceCells, cell_centres, nearest, source_cells, wrap_longitudes};
-use crate::kernel::lookup::map_bytes;
+use crate::kernel::lookup::look_up;
 use crate::kernel::mosaic::{ByteCounts, ByteLookup, Mosaic};
 use crate::kernel::reclass::{UnknownValues, reclass};
 use crate::model::byte_rules::ByteRules;
@@ -97,10 +97,8 @@ impl<T: ClassValue> BlockMap<T> {
 
 fn looked_up<T: ClassValue>(cells: &Array2<u8>, table: &[T; 256]) -> Array2<T> {
     let mut out = Array2::from_elem(cells.dim(), table[0]);
-    let bytes = T::bytes(table).and_then(|table| table.first_chunk());
-    let places = out.as_slice_mut().and_then(T::bytes_mut);
-    match (cells.as_slice(), bytes, places) {
-        (Some(cells), Some(table), Some(out)) => map_bytes(cells, table, out),
+    match (cells.as_slice(), out.as_slice_mut()) {
+        (Some(cells), Some(out)) => look_up(cells, table, out),
         _ => out.zip_mut_with(cells, |out, &code| *out = table[usize::from(code)]),
     }
     out
