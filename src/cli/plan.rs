@@ -75,7 +75,7 @@ fn as_text(plan: &Plan, forecast: &Forecast) -> String {
             zones.features.len(),
             zones.keys.len(),
             zones.crs.name,
-            zones.operation.as_ref().map_or(String::new(), |operation| format!(" by {}", operation.name))
+            zones.operation.as_ref().map_or(String::new(), |operation| format!(" by {}", operation.words()))
         );
     }
     text += &format!(

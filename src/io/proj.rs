@@ -145,6 +145,11 @@ impl Operation {
         Ok(Self { from: from.wkt.clone(), to: to.wkt.clone(), candidate, name, text })
     }
 
+    /// PROJ's name of it for people; a projection that its CRS does not name is called so.
+    pub fn words(&self) -> String {
+        self.name.replace("unknown", "an unnamed projection")
+    }
+
     /// Takes points in place; those it cannot carry become infinite.
     ///
     /// # Errors

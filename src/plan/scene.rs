@@ -75,7 +75,7 @@ impl Alignment {
         match self {
             Self::Copy { row, col } => format!("copied, on the lattice at row {row}, column {col}"),
             Self::Nearest { operation: Some(operation), .. } => {
-                format!("nearest neighbour by {}", operation.name)
+                format!("nearest neighbour by {}", operation.words())
             }
             Self::Nearest { operation: None, .. } => "nearest neighbour in the same CRS".into(),
         }
