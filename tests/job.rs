@@ -322,6 +322,51 @@ fn a_job_runs_once_and_again_after_any_change_of_its_inputs() {
 }
 
 #[test]
+fn another_field_of_a_layer_or_another_name_is_seen() {
+    let scratch = Scratch::new();
+    let drawing = Drawing { origin: (-30_000.0, 30_000.0), ..Drawing::default() };
+    for year in [2010, 2015] {
+        drawing.plot(&scratch.path(&format!("m_{year}.tif")), 600, 600, |r, c| {
+            patchy(r, c, 3, &[41, 42, 71, 11])
+        });
+    }
+    let half = |west: i32, first: &str, second: &str| {
+        let (a, b) = (west, west + 2);
+        format!(
+            r#"{{"type": "Feature", "properties": {{"k1": "{first}", "k2": "{second}"}}, "geometry": {{"type": "Polygon",
+               "coordinates": [[[{a}, 40], [{b}, 40], [{b}, 50], [{a}, 50], [{a}, 40]]]}}}}"#
+        )
+    };
+    let halves = [half(-102, "temperate", "polar"), half(-100, "polar", "temperate")].join(",");
+    scratch.write("c.geojson", &format!(r#"{{"type": "FeatureCollection", "features": [{halves}]}}"#));
+    let job = |key: &str, zone: &str, output: &str| {
+        scratch.write(
+            "job.toml",
+            &format!(
+                "name = \"keys\"\noutput = \"{output}\"\n[grid]\ncrs = \"{}\"\norigin = [-30000, 30000]\n\
+                 cell_size_m = 30\nshape = [600, 600]\nextent = \"full\"\n[[source]]\nid = \"s\"\nlegend = \"nlcd\"\n\
+                 epochs = {{ 2010 = \"m_2010.tif\", 2015 = \"m_2015.tif\" }}\n[strata.climate]\npath = \"c.geojson\"\n\
+                 key = \"{key}\"\n[[zones]]\nid = \"{zone}\"\npath = \"c.geojson\"\nkey = \"k1\"\n",
+                support::LAEA
+            ),
+        );
+        scratch.ok(&["run", "job.toml", "--quiet"]);
+        checksums(&scratch.path(output))
+    };
+    let (first, other_key) = (job("k1", "halves", "out"), job("k2", "halves", "out"));
+    assert_ne!(first, other_key);
+    assert_eq!(other_key, job("k2", "halves", "fresh"));
+    let renamed = job("k2", "sides", "out");
+    assert_eq!(renamed, job("k2", "sides", "fresh2"));
+    assert!(scratch.csv("out/tables/class_area.csv").select(&[("zone_layer", "sides")]).len() > 1);
+    // The first language names the classes: outputs of another one are not those of the job.
+    assert!(scratch.ok(&["status", "job.toml"]).stdout.contains("outputs are in place"));
+    let text = std::fs::read_to_string(scratch.path("job.toml")).unwrap();
+    scratch.write("job.toml", &format!("language = [\"fr\"]\n{text}"));
+    assert!(scratch.ok(&["status", "job.toml"]).stdout.contains("outputs of an earlier state"));
+}
+
+#[test]
 fn a_damaged_part_is_recognised_and_redone() {
     let scratch = small();
     scratch.ok(&["run", "job.toml"]);

@@ -245,6 +245,20 @@ fn valid_cells_outside_the_grid_are_counted_and_refused() {
         run["outside_grid_pixels"].as_object().unwrap().values().map(|v| v.as_u64().unwrap()).sum::<u64>(),
         2
     );
+    // What was dropped stays told when only run.json is written anew, and is refused again when the job says so.
+    let edition = "2015 = { files = \"b.tif\", edition = \"2\" }";
+    scratch.write(
+        "job.toml",
+        &JOB.replace("preset = \"nalcms-30m\"", drop).replace("2015 = \"b.tif\"", edition),
+    );
+    scratch.ok(&["merge", "job.toml"]);
+    let told = std::fs::read_to_string(scratch.path("out/run.json")).unwrap();
+    let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+    assert_eq!(told["outside_grid_pixels"], run["outside_grid_pixels"]);
+    assert_eq!(told["job"]["source"][0]["epochs"]["2015"]["edition"], "2");
+    let error = drop.replace("drop", "error");
+    scratch.write("job.toml", &JOB.replace("preset = \"nalcms-30m\"", &error));
+    scratch.nalcms(&["run", "job.toml"]).refused(3, &["outside the target grid"]);
 }
 
 #[test]
@@ -327,6 +341,18 @@ fn plan_foretells_what_run_refuses_and_the_room_it_needs() {
     let obstacles = plan(1)["obstacles"].to_string();
     assert!(obstacles.contains("more memory than the job allows"), "{obstacles}");
     assert!(obstacles.contains("files that are not of this program"), "{obstacles}");
+}
+
+#[test]
+fn a_plan_replaces_no_file_but_a_plan() {
+    let scratch = sound();
+    for name in ["job.toml", "a.tif", "-"] {
+        scratch.nalcms(&["plan", "job.toml", "-o", name]).refused(2, &["a file of its own"]);
+    }
+    for _ in 0..2 {
+        scratch.ok(&["plan", "job.toml", "-o", "plan.json"]);
+    }
+    scratch.ok(&["run", "job.toml"]);
 }
 
 #[test]

@@ -6,13 +6,12 @@ use clap::{Args, FromArgMatches};
 use serde_json::json;
 
 use super::options::{ComputeOptions, TalkOptions};
-use super::run::merged_facts;
+use super::run::write_provenance;
 use super::{Answer, Verb};
 use crate::config::job::Job;
 use crate::error::{Error, Result};
 use crate::plan::Plan;
 use crate::plan::fingerprint::InputHashes;
-use crate::report::manifest;
 use crate::run::folder::OutputFolder;
 use crate::run::ledger::Ledger;
 use crate::run::merge::merge;
@@ -54,7 +53,7 @@ fn assemble(args: &MergeArgs) -> Result<Answer> {
         let ledger = Ledger::read(&plan, &hashes, &folder.path);
         let run = json!({ "tasks": plan.tasks.len(), "computed": 0, "kept": plan.tasks.len() });
         merge(&plan, &ledger, &folder.path, None, |merged| {
-            manifest::write(&folder.path, &plan, &hashes, merged_facts(merged), run)
+            write_provenance(&folder.path, &plan, &hashes, merged, run)
         })
     })?;
     let text = format!("{}: {} files in place\n", folder.path.display(), merged.files.len() + 2);

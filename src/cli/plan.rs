@@ -1,6 +1,6 @@
 //! `nalcms plan JOB.toml`: what `run` would do. Writes nothing.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, FromArgMatches};
 use serde_json::{Value, json};
@@ -47,9 +47,24 @@ fn plan(args: &PlanArgs) -> Result<Answer> {
     let forecast = Forecast::of(&plan);
     let json = as_json(&plan, &forecast);
     if let Some(path) = &args.output {
+        refuse_other_file(path)?;
         write_bytes(path, format!("{json:#}\n").as_bytes())?;
     }
     Ok(Answer { text: as_text(&plan, &forecast), json, finding: !forecast.obstacles.is_empty() })
+}
+
+/// A plan replaces a plan, and no other file: not the job file, not an input.
+fn refuse_other_file(path: &Path) -> Result<()> {
+    let is_plan = |bytes: &[u8]| {
+        serde_json::from_slice::<Value>(bytes)
+            .is_ok_and(|v| v.get("tasks").is_some() && v.get("job").is_some())
+    };
+    if path == Path::new("-") || (path.exists() && !std::fs::read(path).is_ok_and(|bytes| is_plan(&bytes))) {
+        return Err(Error::usage("a plan is written to a file of its own")
+            .found(format!("{} exists and is no plan", path.display()))
+            .help("name another file; --json prints the plan"));
+    }
+    Ok(())
 }
 
 fn as_text(plan: &Plan, forecast: &Forecast) -> String {

@@ -86,8 +86,7 @@ fn work_through(plan: &Plan, output: &Path, progress: &Progress, quiet: bool) ->
     let run = json!({
         "tasks": plan.tasks.len(), "computed": summary.computed, "kept": summary.kept, "seconds": summary.seconds,
     });
-    let provenance =
-        |merged: &Merged| manifest::write(output, plan, &hashes, merged_facts(merged), run.clone());
+    let provenance = |merged: &Merged| write_provenance(output, plan, &hashes, merged, run);
     let merged = merge(plan, &ledger, output, summary.outside.clone(), provenance)?;
     for (path, cells) in merged.outside.iter().filter(|_| !quiet) {
         talk(&format!(
@@ -95,15 +94,25 @@ fn work_through(plan: &Plan, output: &Path, progress: &Progress, quiet: bool) ->
             path.display()
         ));
     }
-    if merged.unchanged {
-        manifest::refresh(output, plan, &hashes, merged_facts(&merged), run.clone())?;
-    }
     Ok(Finished { summary, merged })
 }
 
-/// What run.json says of a merge.
-pub fn merged_facts(merged: &Merged) -> manifest::Facts<'_> {
-    manifest::Facts { totals: &merged.totals, files: &merged.files, outside: &merged.outside }
+/// Writes run.json, or mends it where all outputs are in place already; `run` says what this invocation did.
+///
+/// # Errors
+/// Io: the disk refuses.
+pub fn write_provenance(
+    output: &Path,
+    plan: &Plan,
+    hashes: &InputHashes,
+    merged: &Merged,
+    run: serde_json::Value,
+) -> Result<()> {
+    let facts = manifest::Facts { totals: &merged.totals, files: &merged.files, outside: &merged.outside };
+    if merged.unchanged {
+        return manifest::refresh(output, plan, hashes, facts, run);
+    }
+    manifest::write(output, plan, hashes, facts, run)
 }
 
 impl Finished {

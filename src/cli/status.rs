@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::io::digest::CHECKSUMS;
 use crate::plan::fingerprint::InputHashes;
 use crate::run::ledger::{Ledger, TaskState};
+use crate::run::merge::is_in_place;
 use crate::run::work_folder;
 
 pub static VERB: Verb = Verb {
@@ -46,7 +47,7 @@ fn status(args: &StatusArgs) -> Result<Answer> {
         text += &format!("  {:>6} {}\n", ledger.count(state), state.reason());
     }
     let published = output.join(CHECKSUMS).exists();
-    text += match (published, ledger.count(TaskState::Done) == plan.tasks.len()) {
+    text += match (published, is_in_place(&plan, &ledger, output)) {
         (true, true) => "outputs are in place\n",
         (true, false) => "outputs of an earlier state are in place\n",
         (false, _) => "outputs are not in place yet\n",

@@ -7,7 +7,6 @@ use ndarray::{Array2, ArrayView2, s};
 use super::ClassValue;
 use super::histogram::CodeCounts;
 use super::lookup::{look_up, map_bytes};
-use super::tabulate::Map;
 use crate::model::legend::{Absence, ClassCode};
 use crate::model::rule::{NOT_COVERED, Outcome, RuleIndex};
 use crate::model::source::{NO_SOURCE, SourceIndex};
@@ -65,11 +64,6 @@ impl<T: ClassValue> Mosaic<T> {
             nodata,
             laid: Vec::new(),
         }
-    }
-
-    /// The finished map, to tabulate.
-    pub fn as_map(&self) -> Map<'_, T> {
-        Map { classes: self.classes.view(), winners: self.winners.view() }
     }
 
     /// Lays the next source in order of precedence under those laid before.

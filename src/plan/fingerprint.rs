@@ -6,7 +6,7 @@
 //! | target grid, task | CRS (name and PROJ string), affine transform, shape, window |
 //! | scenes that meet the task | SHA-256 of the file, header as understood, source, order, alignment with its PROJ text |
 //! | legends, crosswalks, nodata | codes of the target; the compiled rules of each scene |
-//! | strata, zones | SHA-256 of their files; values and keys; the PROJ text that takes them to the cells |
+//! | strata, zones | SHA-256 of their files; what each polygon says, the key's field; the PROJ text that takes them to the cells |
 //! | settings | pairs, unchanged, tie, compression, products |
 //!
 //! Threads, memory, paths, names and colours are not in it; names and colours are in the identity of the merge.
@@ -87,7 +87,8 @@ fn stamp(path: &Path, metadata: &Metadata) -> String {
 
 /// What of a polygon layer decides which cells it holds.
 fn layer_facts(polygons: &FeatureLayer, hashes: &InputHashes) -> Value {
-    json!([hashes.all(&polygons.files), polygons.operation.as_ref().map(|o| (&o.name, &o.text))])
+    let keys: Vec<u32> = polygons.features.iter().map(|feature| feature.key).collect();
+    json!([hashes.all(&polygons.files), polygons.operation.as_ref().map(|o| (&o.name, &o.text)), keys])
 }
 
 /// What all tasks of a plan share.
@@ -126,7 +127,11 @@ pub fn task_id(plan: &Plan, task: &Task, common: &str, hashes: &InputHashes) -> 
             scene.source,
             scene.alignment.identity(),
             sha256(format!("{:?}", scene.rules)),
-            scene.strata.iter().map(|s| layer_facts(&s.polygons, hashes)).collect::<Vec<_>>(),
+            scene
+                .strata
+                .iter()
+                .map(|s| json!([layer_facts(&s.polygons, hashes), s.plane_values]))
+                .collect::<Vec<_>>(),
         ])
     };
     let epochs: Vec<Vec<_>> = task

@@ -105,7 +105,8 @@ pub struct Surveyor<'a> {
     job: &'a Job,
     grid: &'a Grid,
     strata: &'a BTreeMap<String, StratumValues>,
-    layers: BTreeMap<(String, String), Arc<FeatureLayer>>,
+    /// By name, CRS and the cell size that its edges were cut for.
+    layers: BTreeMap<(String, String, u64), Arc<FeatureLayer>>,
     geometries: Vec<(Grid, Alignment)>,
 }
 
@@ -227,7 +228,7 @@ impl<'a> Surveyor<'a> {
                 continue;
             };
             let crs = source.crs.as_ref().ok_or_else(no_crs)?;
-            let key = (name.to_string(), crs.wkt.clone());
+            let key = (name.to_string(), crs.wkt.clone(), source.cell_m().to_bits());
             let polygons = match self.layers.get(&key) {
                 Some(polygons) => polygons.clone(),
                 None => {

@@ -21,14 +21,6 @@ impl Task {
         let block = BLOCK as i64;
         format!("{:06}_{:06}.part", self.window.row / block, self.window.col / block)
     }
-
-    /// Rows of blocks: the unit in which a task is worked on, so that its memory does not grow with its side.
-    pub fn strips(&self) -> impl Iterator<Item = Window> + use<> {
-        let window = self.window;
-        (window.row..window.row_end())
-            .step_by(BLOCK)
-            .map(move |row| Window { row, rows: BLOCK, ..window }.intersect(&window))
-    }
 }
 
 /// Cuts a grid into tasks, row by row.

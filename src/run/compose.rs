@@ -2,7 +2,8 @@
 //!
 //! Most blocks of most jobs lie under one file of bytes, on the lattice. There nothing is reclassified to be counted:
 //! the file's own codes are counted and the rules asked once per code, and classes are looked up only where a raster
-//! wants them. Every other block goes the general way, cell by cell; both give the same map and the same counts.
+//! wants them. Several such files are laid together by lookup; what lies in another CRS, has wider cells or is crossed by
+//! a stratum's border goes cell by cell. All ways give the same map and the same counts.
 
 use std::borrow::Cow;
 use std::cell::OnceCell;

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use ndarray::{Array2, s};
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use super::encode::{CellStore, new_encoder};
 use super::ledger::{Ledger, TaskState};
@@ -50,7 +51,7 @@ pub struct Merged {
 /// Assembles all parts of a plan into its outputs.
 ///
 /// `outside` holds the cells outside the grid, where the caller has counted them; `provenance` writes run.json, before
-/// SHA256SUMS says that all is there.
+/// SHA256SUMS says that all is there, and mends it where everything is in place already.
 ///
 /// # Errors
 /// Input: parts are missing or stale; they are named. Io: the disk refuses; then outputs are as they were.
@@ -64,14 +65,16 @@ pub fn merge(
     refuse_gaps(plan, ledger)?;
     let mut totals = Totals::new(plan.epochs.len(), plan.pairs.len());
     let parts = open_parts(plan, ledger, &mut totals)?;
-    let work = work_folder(output);
-    let record_path = work.join("merged.json");
+    let record_path = record_path(output);
     let identity = identity(plan, ledger);
-    if let Some(files) = in_place(&record_path, &identity, output) {
-        return Ok(Merged { files, totals, unchanged: true, outside: outside.unwrap_or_default() });
+    if let Some(record) = in_place(&identity, output).filter(|record| record.is_intact(output)) {
+        let outside = record.outside.into_iter().map(|(path, cells)| (PathBuf::from(path), cells)).collect();
+        let merged = Merged { files: record.files, totals, unchanged: true, outside };
+        provenance(&merged)?;
+        return Ok(merged);
     }
     let outside = outside.map_or_else(|| super::outside::count(plan), Ok)?;
-    let staging = work.join("staging");
+    let staging = work_folder(output).join("staging");
     remove_folder(&staging)?;
     make_folder(&staging)?;
     let mut names = Vec::new();
@@ -89,19 +92,49 @@ pub fn merge(
     let merged = Merged { files, totals, unchanged: false, outside };
     provenance(&merged)?;
     write_bytes(&output.join(CHECKSUMS), checksums(&merged.files).as_bytes())?;
-    write_record(&record_path, Some(&identity), &merged.files)?;
+    let outside = merged.outside.iter().map(|(path, cells)| (path.display().to_string(), *cells)).collect();
+    Record { identity: Some(identity), files: merged.files.clone(), outside }.write(&record_path)?;
     remove_folder(&staging)?;
     Ok(merged)
 }
 
-fn checksums(files: &BTreeMap<String, String>) -> String {
-    files.iter().map(|(name, hash)| format!("{hash}  {name}\n")).collect()
+/// Whether an earlier merge of just this left its outputs; whether they are still intact is not looked at.
+pub fn is_in_place(plan: &Plan, ledger: &Ledger, output: &Path) -> bool {
+    in_place(&identity(plan, ledger), output).is_some()
 }
 
-/// Notes which files are ours: without an identity before they are put in place, with one when all of them are.
-fn write_record(path: &Path, identity: Option<&str>, files: &BTreeMap<String, String>) -> Result<()> {
-    let record = serde_json::json!({ "identity": identity, "files": files });
-    write_bytes(path, record.to_string().as_bytes())
+/// What a merge notes of itself.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Record {
+    /// Of the plan; none before all files are in place.
+    identity: Option<String>,
+    /// Which files are ours, with their checksums.
+    files: BTreeMap<String, String>,
+    /// Valid source cells outside the grid, by file.
+    outside: BTreeMap<String, u64>,
+}
+
+impl Record {
+    fn read(path: &Path) -> Option<Self> {
+        serde_json::from_slice(&std::fs::read(path).ok()?).ok()
+    }
+
+    fn write(&self, path: &Path) -> Result<()> {
+        let bytes = serde_json::to_vec(self).map_err(|e| Error::bug(e.to_string()))?;
+        write_bytes(path, &bytes)
+    }
+
+    fn is_intact(&self, output: &Path) -> bool {
+        self.files.iter().all(|(name, hash)| sha256_file(&output.join(name)).is_ok_and(|h| h == *hash))
+    }
+}
+
+fn record_path(output: &Path) -> PathBuf {
+    work_folder(output).join("merged.json")
+}
+
+fn checksums(files: &BTreeMap<String, String>) -> String {
+    files.iter().map(|(name, hash)| format!("{hash}  {name}\n")).collect()
 }
 
 fn refuse_gaps(plan: &Plan, ledger: &Ledger) -> Result<()> {
@@ -135,7 +168,7 @@ fn open_parts(plan: &Plan, ledger: &Ledger, totals: &mut Totals) -> Result<Vec<P
 /// Hash of everything that can change a byte of the outputs.
 fn identity(plan: &Plan, ledger: &Ledger) -> String {
     let job = &plan.job;
-    let layer = plan.zones.as_ref().map(|z| &z.keys);
+    let layer = plan.zones.as_ref().map(|z| (job.zones.as_ref().map(|layer| &layer.id), &z.keys));
     let sources: Vec<_> = job
         .sources
         .iter()
@@ -151,6 +184,7 @@ fn identity(plan: &Plan, ledger: &Ledger) -> String {
             job.languages,
             sources,
             layer,
+            job.outside_grid,
             plan.area,
             stamp,
             &*job.target
@@ -159,14 +193,12 @@ fn identity(plan: &Plan, ledger: &Ledger) -> String {
     )
 }
 
-/// The files of an earlier merge of just this, when they all are still as they were left.
-fn in_place(record: &Path, identity: &str, output: &Path) -> Option<BTreeMap<String, String>> {
-    let record: serde_json::Value = serde_json::from_slice(&std::fs::read(record).ok()?).ok()?;
-    let files: BTreeMap<String, String> = serde_json::from_value(record.get("files")?.clone()).ok()?;
+/// What an earlier merge of just this noted, if SHA256SUMS still says the same.
+fn in_place(identity: &str, output: &Path) -> Option<Record> {
+    let record = Record::read(&record_path(output))?;
     let listed = std::fs::read_to_string(output.join(CHECKSUMS)).ok()?;
-    let same = record.get("identity")? == identity && listed == checksums(&files);
-    let intact = |(name, hash): (&String, &String)| sha256_file(&output.join(name)).is_ok_and(|h| h == *hash);
-    (same && files.iter().all(intact)).then_some(files)
+    let same = record.identity.as_deref() == Some(identity) && listed == checksums(&record.files);
+    same.then_some(record)
 }
 
 fn put_in_place(
@@ -177,15 +209,12 @@ fn put_in_place(
 ) -> Result<BTreeMap<String, String>> {
     let hash = |name: &String| Ok((name.clone(), sha256_file(&staging.join(name))?));
     let files: BTreeMap<String, String> = names.par_iter().map(hash).collect::<Result<_>>()?;
-    let earlier =
-        std::fs::read(record).ok().and_then(|b| serde_json::from_slice::<serde_json::Value>(&b).ok());
-    let earlier =
-        earlier.and_then(|r| r.get("files").and_then(|f| f.as_object().cloned())).unwrap_or_default();
+    let earlier = Record::read(record).unwrap_or_default().files;
     // A merge that is killed from here on must not orphan what it put in place: all names are noted first.
     let mut ours: BTreeMap<String, String> =
         earlier.keys().map(|name| (name.clone(), String::new())).collect();
     ours.extend(files.clone());
-    write_record(record, None, &ours)?;
+    Record { files: ours, ..Record::default() }.write(record)?;
     // From here until SHA256SUMS is back the folder is visibly unfinished.
     for stale in
         [CHECKSUMS].into_iter().chain(earlier.keys().map(String::as_str).filter(|k| !files.contains_key(*k)))

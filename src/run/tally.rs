@@ -144,6 +144,9 @@ struct CodeKey {
 /// Histograms of pairs that are held at a time, a bound on memory: a quarter of a MiB each.
 const MOST_HISTOGRAMS: usize = 48;
 
+/// Histograms of codes that are held at a time: 2 KiB each.
+const MOST_CODE_COUNTS: usize = 2048;
+
 /// Counts of a task in the making.
 pub struct Tally<'a> {
     plan: &'a Plan,
@@ -248,6 +251,9 @@ impl<'a> Tally<'a> {
                 let meaning = self.meaning(map);
                 let counts = self.codes.entry(CodeKey { epoch, zone, bytes });
                 counts.or_insert_with(|| (CodeCounts::new(), meaning)).0.add(&cells[first..end]);
+                if self.codes.len() > MOST_CODE_COUNTS {
+                    self.empty_codes();
+                }
             }
         } else if !matches!(map.counted, Counted::Nothing(..)) {
             // The areas of one map are the diagonal of the map against itself.
@@ -312,11 +318,16 @@ impl<'a> Tally<'a> {
     /// Turns all that was counted into the rows of a part, or into the values that nothing explains.
     pub fn finish(mut self) -> Result<PartTables, Vec<Unexplained>> {
         self.empty_pairs();
+        self.empty_codes();
+        self.tables.into_part()
+    }
+
+    /// Turns the histograms of codes into rows.
+    fn empty_codes(&mut self) {
         let raw = self.plan.job.target.is_raw();
-        for (key, (mut counts, meaning)) in self.codes {
+        for (key, (mut counts, meaning)) in std::mem::take(&mut self.codes) {
             counts.drain(|value, n| self.tables.note_byte(key.epoch, key.zone, &meaning, value, n, raw));
         }
-        self.tables.into_part()
     }
 }
 

@@ -83,6 +83,41 @@ class ZonesInAnotherCrs(Case):
         rows = [r for r in self.table("out/tables/class_area.csv") if r["zone_id"] == "north" and r["year"] == "1"]
         self.assertEqual(sum(int(r["pixels"]) for r in rows), inside)
 
+    def test_holes_parts_that_overlap_and_open_rings_are_held_as_they_are_burned(self):
+        # On a grid of 3 x 3 blocks, with edges far from most cells: inside and outside whole blocks alike.
+        def square(low, high):
+            return [[low, low], [high, low], [high, high], [low, high], [low, low]]
+
+        def layer(geometry):
+            feature = {"type": "Feature", "properties": {"k": "z"}, "geometry": geometry}
+            crs = {"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::5070"}}
+            return {"type": "FeatureCollection", "crs": crs, "features": [feature]}
+
+        size, cell = 1536, 30
+        transform = rasterio.transform.from_origin(0, size * cell, cell, cell)
+        with rasterio.open(self.folder / "a.tif", "w", driver="GTiff", width=size, height=size, count=1, dtype="uint8",
+                           crs="EPSG:5070", transform=transform) as raster:
+            raster.write(np.ones((size, size), "uint8"), 1)
+        shapes = {
+            "hole": {"type": "Polygon", "coordinates": [square(-90_000, 130_000), square(10_007, 40_003)]},
+            "overlap": {"type": "MultiPolygon", "coordinates": [[square(-90_000, 130_000)], [square(-80_000, 120_000)]]},
+            "partly": {"type": "MultiPolygon", "coordinates": [[square(-90_000, 30_011)], [square(9_001, 120_000)]]},
+            "open": {"type": "Polygon", "coordinates": [[[-50_000, -50_000], [150_000, -50_000], [-50_000, 150_000]]]},
+        }
+        for name, shape in shapes.items():
+            (self.folder / "zones.geojson").write_text(json.dumps(layer(shape)))
+            self.nalcms("change", "a.tif", "a.tif", "--years", 1, 2, "--legend", "nalcms", "-o", name, "--zones",
+                        "zones.geojson", "--zone-key", "k", "--tables-only")
+            burned = np.zeros((size, size), bool)
+            parts = shape["coordinates"] if shape["type"] == "MultiPolygon" else [shape["coordinates"]]
+            for rings in parts:
+                closed = [ring if ring[0] == ring[-1] else ring + ring[:1] for ring in rings]
+                polygon = {"type": "Polygon", "coordinates": closed}
+                burned |= rasterize([polygon], out_shape=burned.shape, transform=transform).astype(bool)
+            rows = [r for r in self.table(f"{name}/tables/class_area.csv") if r["zone_id"] == "z" and r["year"] == "1"]
+            self.assertEqual(sum(int(r["pixels"]) for r in rows), int(burned.sum()), name)
+            self.assertGreater(int(burned.sum()), 0)
+
     def test_real_ecoregions(self):
         maps = [real(f"other_multiyear/esa_cci_newguinea*/landcover{y}s.tif") for y in (2001, 2015)]
         layer = real("other_multiyear/esa_cci_newguinea*/ecoregionss.gpkg")

@@ -8,6 +8,9 @@ use std::collections::BTreeSet;
 use super::wkb;
 use crate::error::Result;
 
+/// Squares that are noted at most, a bound on time and memory; a layer of more edges is burned everywhere.
+const MOST_TOUCHED: usize = 1 << 20;
+
 /// Squares of the plane that edges may touch.
 #[derive(Debug, Clone)]
 pub(super) struct Edges {
@@ -31,6 +34,9 @@ impl Edges {
                 for step in 0..steps as u64 {
                     let ((xa, ya), (xb, yb)) = (at(step as f64), at(step as f64 + 1.0));
                     edges.touched.extend(edges.squares([xa.min(xb), ya.min(yb), xa.max(xb), ya.max(yb)]));
+                    if edges.touched.len() > MOST_TOUCHED {
+                        return Ok(edges);
+                    }
                 }
             }
         }
@@ -39,7 +45,7 @@ impl Edges {
 
     /// Whether an edge may come into a box (xmin, ymin, xmax, ymax).
     pub(super) fn come_into(&self, bounds: [f64; 4]) -> bool {
-        self.squares(bounds).any(|square| self.touched.contains(&square))
+        self.touched.len() > MOST_TOUCHED || self.squares(bounds).any(|square| self.touched.contains(&square))
     }
 
     fn squares(&self, [xmin, ymin, xmax, ymax]: [f64; 4]) -> impl Iterator<Item = (i64, i64)> + use<> {

@@ -192,7 +192,7 @@ fn no_polygon() -> Error {
 /// are burned for nothing.
 const EDGE_SQUARE_CELLS: f64 = 256.0;
 
-/// Squares from one end of a polygon to the other, at most: a bound on memory.
+/// Squares from one end of a polygon to the other, at most: finer ones gain nothing.
 const MOST_EDGE_SQUARES: f64 = 16_384.0;
 
 /// The length of a cell in the units of a CRS, roughly; layers that are not burned on cells have none.
@@ -226,6 +226,7 @@ fn straight_edges(geometry: &Geometry, longest: Option<f64>) -> Option<Vec<u8>> 
             return None;
         }
         gdal_sys::OGR_G_FlattenTo2D(linear);
+        gdal_sys::OGR_G_CloseRings(linear);
         if let Some(longest) = longest {
             gdal_sys::OGR_G_Segmentize(linear, longest);
         }

@@ -52,26 +52,32 @@ pub fn envelope(polygon: &[u8]) -> Result<[f64; 4]> {
     Ok(bounds)
 }
 
-/// Every edge of a polygon: from x, y to x, y.
+/// Every edge of a polygon of closed rings: from x, y to x, y.
 ///
 /// # Errors
 /// Bug: the bytes are no polygon.
 pub fn edges(polygon: &[u8]) -> Result<impl Iterator<Item = [f64; 4]>> {
-    let rings = rings(polygon)?.into_iter().map(|ring| &polygon[ring]);
-    Ok(rings.flat_map(|ring| {
-        let points = ring.chunks_exact(POINT).map(point);
-        points.clone().zip(points.skip(1)).map(|((x0, y0), (x1, y1))| [x0, y0, x1, y1])
-    }))
+    Ok(rings(polygon)?.into_iter().flat_map(|ring| edges_of(&polygon[ring])))
 }
 
-/// Whether a polygon holds a point: a ray from it meets an odd number of edges, of whatever ring and part.
+fn edges_of(ring: &[u8]) -> impl Iterator<Item = [f64; 4]> {
+    let points = ring.chunks_exact(POINT).map(point);
+    points.clone().zip(points.skip(1)).map(|((x0, y0), (x1, y1))| [x0, y0, x1, y1])
+}
+
+/// Whether a polygon holds a point: a ray from it meets an odd number of edges of one of its parts.
+///
+/// Parts that overlap hold what either holds, as GDAL burns them one by one.
 ///
 /// # Errors
 /// Bug: the bytes are no polygon.
 pub fn holds(polygon: &[u8], x: f64, y: f64) -> Result<bool> {
     let meets =
         |[x0, y0, x1, y1]: &[f64; 4]| (*y0 > y) != (*y1 > y) && x < x0 + (y - y0) / (y1 - y0) * (x1 - x0);
-    Ok(edges(polygon)?.filter(meets).count() % 2 == 1)
+    let is_in = |part: &Vec<Range<usize>>| {
+        part.iter().flat_map(|ring| edges_of(&polygon[ring.clone()])).filter(meets).count() % 2 == 1
+    };
+    Ok(parts(polygon)?.iter().any(is_in))
 }
 
 fn point(bytes: &[u8]) -> (f64, f64) {
@@ -81,6 +87,11 @@ fn point(bytes: &[u8]) -> (f64, f64) {
 
 /// Where the points of each ring stand, in the order of the polygon.
 fn rings(polygon: &[u8]) -> Result<Vec<Range<usize>>> {
+    Ok(parts(polygon)?.concat())
+}
+
+/// The same, part by part.
+fn parts(polygon: &[u8]) -> Result<Vec<Vec<Range<usize>>>> {
     let mut found = Vec::new();
     let end = walk(polygon, 0, &mut found);
     match end {
@@ -89,13 +100,14 @@ fn rings(polygon: &[u8]) -> Result<Vec<Range<usize>>> {
     }
 }
 
-fn walk(bytes: &[u8], at: usize, rings: &mut Vec<Range<usize>>) -> Option<usize> {
+fn walk(bytes: &[u8], at: usize, parts: &mut Vec<Vec<Range<usize>>>) -> Option<usize> {
     let number = |at: usize| Some(u32::from_le_bytes(*bytes.get(at..)?.first_chunk()?));
     if *bytes.get(at)? != LITTLE_ENDIAN {
         return None;
     }
     let (kind, members) = (number(at + 1)?, number(at + 5)?);
     let mut at = at + 9;
+    let mut rings = Vec::new();
     for _ in 0..members {
         match kind {
             POLYGON => {
@@ -104,9 +116,12 @@ fn walk(bytes: &[u8], at: usize, rings: &mut Vec<Range<usize>>) -> Option<usize>
                 bytes.get(start..at)?;
                 rings.push(start..at);
             }
-            MULTI_POLYGON => at = walk(bytes, at, rings)?,
+            MULTI_POLYGON => at = walk(bytes, at, parts)?,
             _ => return None,
         }
+    }
+    if kind == POLYGON {
+        parts.push(rings);
     }
     Some(at)
 }
@@ -158,6 +173,15 @@ mod tests {
         let held = [(1.0, 1.0), (4.0, 1.0), (8.9, 8.9), (9.1, 1.0), (-0.1, 4.0)]
             .map(|(x, y)| holds(&ring, x, y).unwrap());
         assert_eq!(held, [false, true, true, false, false]);
+    }
+
+    #[test]
+    fn parts_that_overlap_hold_what_either_holds() {
+        let square = |side: f64| polygon(&[(0.0, 0.0), (side, 0.0), (side, side), (0.0, side), (0.0, 0.0)]);
+        let mut both = vec![LITTLE_ENDIAN, 6, 0, 0, 0, 2, 0, 0, 0];
+        both.extend([square(9.0), square(3.0)].concat());
+        let held = [(1.0, 1.0), (4.0, 1.0), (9.1, 1.0)].map(|(x, y)| holds(&both, x, y).unwrap());
+        assert_eq!(held, [true, true, false]);
     }
 
     #[test]
