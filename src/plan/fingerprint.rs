@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 use serde_json::{Value, json};
 
-use super::{Plan, Scene, Task};
+use super::{EpochPlan, Plan, Scene, Task};
 use crate::error::Result;
 use crate::io::atomic::{io_error, write_bytes};
 use crate::io::digest::{sha256, sha256_file};
@@ -91,8 +91,33 @@ fn layer_facts(polygons: &FeatureLayer, hashes: &InputHashes) -> Value {
     json!([hashes.all(&polygons.files), polygons.operation.as_ref().map(|o| (&o.name, &o.text)), keys])
 }
 
-/// What all tasks of a plan share.
-pub fn common(plan: &Plan, hashes: &InputHashes) -> String {
+/// What the identities of a plan's tasks are made of: hashed once, however many tasks share it.
+#[derive(Debug)]
+pub struct Identities {
+    /// What all tasks share.
+    common: String,
+    /// Of each scene, by epoch and position.
+    scenes: Vec<Vec<String>>,
+}
+
+impl Identities {
+    /// Hashes what a plan holds.
+    pub fn of(plan: &Plan, hashes: &InputHashes) -> Self {
+        let scenes = |epoch: &EpochPlan| epoch.scenes.par_iter().map(|s| scene_id(s, hashes)).collect();
+        Self { common: common(plan, hashes), scenes: plan.epochs.iter().map(scenes).collect() }
+    }
+
+    /// The identity of one task.
+    pub fn task(&self, task: &Task) -> String {
+        let epochs = task.scenes.iter().zip(&self.scenes);
+        let scenes: Vec<Vec<&String>> = epochs
+            .map(|(positions, ids)| positions.iter().map(|&position| &ids[position]).collect())
+            .collect();
+        sha256(json!([self.common, task.window, scenes]).to_string())
+    }
+}
+
+fn common(plan: &Plan, hashes: &InputHashes) -> String {
     let job = &plan.job;
     let zones = plan.zones.as_ref().map(|polygons| layer_facts(polygons, hashes));
     let facts = json!({
@@ -113,32 +138,20 @@ pub fn common(plan: &Plan, hashes: &InputHashes) -> String {
     sha256(facts.to_string())
 }
 
-/// The identity of one task.
-pub fn task_id(plan: &Plan, task: &Task, common: &str, hashes: &InputHashes) -> String {
-    let scene = |scene: &Scene| {
-        let header = &scene.header;
-        json!([
-            hashes.all(&header.files),
-            header.band,
-            header.sample.word(),
-            header.nodata_tag.map(|v| v.to_string()),
-            header.grid.crs.as_ref().map(|c| (&c.name, &c.proj)),
-            header.grid.affine,
-            scene.source,
-            scene.alignment.identity(),
-            sha256(format!("{:?}", scene.rules)),
-            scene
-                .strata
-                .iter()
-                .map(|s| json!([layer_facts(&s.polygons, hashes), s.plane_values]))
-                .collect::<Vec<_>>(),
-        ])
-    };
-    let epochs: Vec<Vec<_>> = task
-        .scenes
-        .iter()
-        .zip(&plan.epochs)
-        .map(|(positions, epoch)| positions.iter().map(|&p| scene(&epoch.scenes[p])).collect())
-        .collect();
-    sha256(json!([common, task.window, epochs]).to_string())
+fn scene_id(scene: &Scene, hashes: &InputHashes) -> String {
+    let header = &scene.header;
+    let strata = scene.strata.iter().map(|s| json!([layer_facts(&s.polygons, hashes), s.plane_values]));
+    let facts = json!([
+        hashes.all(&header.files),
+        header.band,
+        header.sample.word(),
+        header.nodata_tag.map(|v| v.to_string()),
+        header.grid.crs.as_ref().map(|c| (&c.name, &c.proj)),
+        header.grid.affine,
+        scene.source,
+        scene.alignment.identity(),
+        format!("{:?}", scene.rules),
+        strata.collect::<Vec<_>>(),
+    ]);
+    sha256(facts.to_string())
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::work_folder;
 use crate::io::part::{Part, PartFault};
-use crate::plan::fingerprint::{InputHashes, common, task_id};
+use crate::plan::fingerprint::{Identities, InputHashes};
 use crate::plan::{Plan, Task};
 
 /// State of one task.
@@ -50,9 +50,8 @@ impl Ledger {
     /// Reads all parts of a plan and compares their checksums.
     pub fn read(plan: &Plan, hashes: &InputHashes, output: &Path) -> Self {
         let parts = work_folder(output).join("parts");
-        let common = common(plan, hashes);
-        let ids: Vec<String> =
-            plan.tasks.par_iter().map(|task| task_id(plan, task, &common, hashes)).collect();
+        let identities = Identities::of(plan, hashes);
+        let ids: Vec<String> = plan.tasks.par_iter().map(|task| identities.task(task)).collect();
         let state = |(task, id): (&Task, &String)| match Part::open(&parts.join(task.part_name()), true) {
             Ok(part) if part.footer.task_id == *id => TaskState::Done,
             Ok(_) => TaskState::Stale,
