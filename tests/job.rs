@@ -291,6 +291,59 @@ fn counting_bytes_as_they_stand_gives_what_counting_cell_by_cell_gives() {
 }
 
 #[test]
+fn more_zones_than_histograms_in_one_block_are_counted_one_by_one() {
+    // 12 x 12 zones of 8 x 8 cells, from the upper left corner on.
+    let scratch = Scratch::new();
+    let drawing = Drawing { srs: Some("EPSG:5070"), origin: (0.0, 3000.0), ..Drawing::default() };
+    let class = |year: u64| move |r: usize, c: usize| patchy(r, c, year, &[1, 2, 5, 8]);
+    drawing.plot(&scratch.path("a.tif"), 100, 100, class(1));
+    drawing.plot(&scratch.path("b.tif"), 100, 100, class(2));
+    let zone = |i: usize| {
+        let (west, north) = ((i % 12 * 240) as i64, 3000 - (i / 12 * 240) as i64);
+        let (east, south) = (west + 240, north - 240);
+        format!(
+            r#"{{"type": "Feature", "properties": {{"code": "z{i}"}}, "geometry": {{"type": "Polygon", "coordinates":
+               [[[{west}, {north}], [{east}, {north}], [{east}, {south}], [{west}, {south}], [{west}, {north}]]]}}}}"#
+        )
+    };
+    let features: Vec<String> = (0..144).map(zone).collect();
+    let crs = r#"{"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::5070"}}"#;
+    let layer =
+        format!(r#"{{"type": "FeatureCollection", "crs": {crs}, "features": [{}]}}"#, features.join(","));
+    scratch.write("zones.geojson", &layer);
+    let zones = [
+        "--zones",
+        "zones.geojson",
+        "--zone-key",
+        "code",
+        "--legend",
+        "nalcms",
+        "-o",
+        "out",
+        "--tables-only",
+    ];
+    scratch.ok(&[&["change", "a.tif", "b.tif", "--years", "1", "2"][..], &zones].concat());
+    let matrix = scratch.csv("out/tables/change_matrix.csv");
+    for i in [0, 13, 77, 143] {
+        let mut expected = BTreeMap::new();
+        for (r, c) in (0..64).map(|cell| (i / 12 * 8 + cell / 8, i % 12 * 8 + cell % 8)) {
+            *expected.entry((class(1)(r, c).to_string(), class(2)(r, c).to_string())).or_insert(0u64) += 1;
+        }
+        let rows = matrix.select(&[("zone_layer", "zones"), ("zone_id", &format!("z{i}"))]);
+        let found: BTreeMap<_, u64> = rows
+            .iter()
+            .map(|row| ((row["from_code"].clone(), row["to_code"].clone()), row["pixels"].parse().unwrap()))
+            .filter(|(_, pixels)| *pixels > 0)
+            .collect();
+        assert_eq!(found, expected, "z{i}");
+    }
+    assert_eq!(
+        matrix.sum("pixels", &[("zone_layer", "zones"), ("zone_id", "outside")]),
+        100 * 100 - 144 * 64
+    );
+}
+
+#[test]
 fn outputs_do_not_depend_on_threads_or_task_size() {
     let scratch = big();
     let job = |task: &str| BIG_JOB.replace("TASK", task);

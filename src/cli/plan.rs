@@ -61,7 +61,8 @@ fn refuse_other_file(path: &Path) -> Result<()> {
     };
     if path == Path::new("-") || (path.exists() && !std::fs::read(path).is_ok_and(|bytes| is_plan(&bytes))) {
         return Err(Error::usage("a plan is written to a file of its own")
-            .found(format!("{} exists and is no plan", path.display()))
+            .found(path.display())
+            .expected("a new file, or an earlier plan to replace")
             .help("name another file; --json prints the plan"));
     }
     Ok(())

@@ -105,6 +105,7 @@ pub fn is_in_place(plan: &Plan, ledger: &Ledger, output: &Path) -> bool {
 
 /// What a merge notes of itself.
 #[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 struct Record {
     /// Of the plan; none before all files are in place.
     identity: Option<String>,

@@ -226,15 +226,16 @@ impl<'a> Tally<'a> {
             for (zone, first, end) in zones.stretches(from_cells.len()) {
                 let key = PairKey { pair, zone, from: from_bytes, to: to_bytes, areas };
                 if !self.pairs.contains_key(&key) {
+                    // Asked for each stretch: a block may hold more zones than there is room for histograms.
+                    if self.pairs.len() >= MOST_HISTOGRAMS {
+                        self.empty_pairs();
+                    }
                     let counts = self.idle.pop().unwrap_or_default();
                     self.pairs.insert(key, (counts, self.meaning(from), self.meaning(to)));
                 }
                 if let Some((counts, ..)) = self.pairs.get_mut(&key) {
                     counts.add(&from_cells[first..end], &to_cells[first..end]);
                 }
-            }
-            if self.pairs.len() > MOST_HISTOGRAMS {
-                self.empty_pairs();
             }
             return;
         }
