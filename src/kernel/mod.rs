@@ -48,7 +48,11 @@ macro_rules! class_value {
             }
             #[inline]
             fn extend_le(cells: &[Self], out: &mut Vec<u8>) {
-                out.extend(cells.iter().flat_map(|cell| cell.to_le_bytes()));
+                let first = out.len();
+                out.resize(first + size_of_val(cells), 0);
+                for (bytes, cell) in out[first..].as_chunks_mut().0.iter_mut().zip(cells) {
+                    *bytes = cell.to_le_bytes();
+                }
             }
         }
     )*};

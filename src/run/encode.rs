@@ -3,6 +3,7 @@
 //! Nothing is encoded twice: blocks whose cells are all alike are encoded once per value, and a map that is the same as
 //! an earlier year's shares its block and its overviews.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use ndarray::{Array2, ArrayView2, s};
@@ -47,11 +48,15 @@ impl<T: ClassValue> CellStore<T> {
     ///
     /// # Errors
     /// Input: a cell has no data and the raster has no value for that.
-    pub fn block_bytes(&self, cells: ArrayView2<T>) -> Result<Vec<u8>> {
-        let mut bytes = Vec::with_capacity(self.sample.block_bytes());
-        let padding = self.stored_nodata.unwrap_or(0);
+    pub fn block_bytes<'c>(&self, cells: ArrayView2<'c, T>) -> Result<Cow<'c, [u8]>> {
         let as_stored = size_of::<T>() * 8 == usize::from(self.sample.bits())
             && self.stored_nodata == Some(self.nodata.code().into());
+        let whole = as_stored && cells.dim() == (BLOCK, BLOCK);
+        if let Some(bytes) = cells.to_slice().filter(|_| whole).and_then(T::bytes) {
+            return Ok(Cow::Borrowed(bytes));
+        }
+        let mut bytes = Vec::with_capacity(self.sample.block_bytes());
+        let padding = self.stored_nodata.unwrap_or(0);
         for row in cells.outer_iter() {
             match row.as_slice().filter(|_| as_stored) {
                 Some(row) => T::extend_le(row, &mut bytes),
@@ -70,7 +75,7 @@ impl<T: ClassValue> CellStore<T> {
         }
         let missing = (BLOCK - cells.nrows()) * BLOCK;
         (0..missing).for_each(|_| self.sample.push_le(padding, &mut bytes));
-        Ok(bytes)
+        Ok(Cow::Owned(bytes))
     }
 
     /// Compresses one block into a part; blocks of one value stand there once.

@@ -6,8 +6,8 @@ use std::rc::Rc;
 
 use ndarray::Array2;
 
-use crate::error::{Error, ErrorKind, Result};
-use crate::io::gdal::{Pixels, RasterFile, open_raster};
+use crate::error::{Error, Result};
+use crate::io::gdal::{RasterFile, reopen_raster};
 use crate::io::tiff::BlockCoding;
 use crate::kernel::runs::constant;
 use crate::model::window::Window;
@@ -21,7 +21,11 @@ pub struct OpenFiles {
     here: Vec<StoredBlock>,
     /// Stored blocks whose cells are all alike: most of an ocean is one block over and over.
     alike: VecDeque<StoredBlock>,
-    stored: Vec<u8>,
+    /// Cells handed out at this place.
+    lent: Vec<Rc<Array2<u8>>>,
+    /// Memory of cells and of stored blocks that nobody uses any more: warm, and not cleared again.
+    spare_cells: Vec<Vec<u8>>,
+    spare_stored: Vec<Vec<u8>>,
 }
 
 /// A block as it stands in a file, and its cells.
@@ -35,6 +39,9 @@ impl OpenFiles {
     /// Stored blocks of one value that are remembered.
     const MOST_ALIKE: usize = 8;
 
+    /// Cells and stored blocks whose memory is kept: those of two years, where four tiles meet.
+    const MOST_SPARE: usize = 8;
+
     /// The open file of a scene.
     ///
     /// # Errors
@@ -45,21 +52,7 @@ impl OpenFiles {
             self.files.iter().position(|(path, band, _)| *path == header.path && *band == header.band);
         let entry = match known.and_then(|position| self.files.remove(position)) {
             Some(entry) => entry,
-            None => {
-                let file = open_raster(&header.path, Some(header.band))?;
-                // How a CRS is worded may differ from one opening to the next; where the cells lie may not.
-                let (now, then) = (&file.header.grid, &header.grid);
-                let same = (now.affine, now.rows, now.cols) == (then.affine, then.rows, then.cols);
-                if !same || file.header.sample != header.sample {
-                    return Err(Error::new(
-                        ErrorKind::Unreadable,
-                        "an input changed since the plan was made",
-                    )
-                    .at(header.path.display())
-                    .help("run again"));
-                }
-                (header.path.clone(), header.band, file)
-            }
+            None => (header.path.clone(), header.band, reopen_raster(header)?),
         };
         self.files.truncate(OPEN_FILES - 1);
         self.files.push_front(entry);
@@ -68,7 +61,18 @@ impl OpenFiles {
 
     /// Forgets the blocks of the place before; only blocks of one place are compared with each other.
     pub fn next_place(&mut self) {
-        self.here.clear();
+        for block in self.here.drain(..) {
+            if self.spare_stored.len() < Self::MOST_SPARE {
+                self.spare_stored.push(block.bytes);
+            }
+        }
+        for cells in self.lent.drain(..) {
+            if let Ok(unused) = Rc::try_unwrap(cells)
+                && self.spare_cells.len() < Self::MOST_SPARE
+            {
+                self.spare_cells.push(unused.into_raw_vec_and_offset().0);
+            }
+        }
     }
 
     /// The cells of a window of a scene of bytes. Where a file's block is the window and stands in another year's file
@@ -77,27 +81,28 @@ impl OpenFiles {
     /// # Errors
     /// As [`OpenFiles::of`] and [`RasterFile::read`].
     pub fn bytes(&mut self, scene: &Scene, window: &Window) -> Result<Rc<Array2<u8>>> {
-        let Some((row, col)) = whole_block(scene, window) else {
+        let cells = match whole_block(scene, window) {
+            Some(place) => self.block(scene, window, place)?,
+            None => Rc::new(self.read(scene, window)?),
+        };
+        self.lent.push(cells.clone());
+        Ok(cells)
+    }
+
+    fn block(&mut self, scene: &Scene, window: &Window, place: (usize, usize)) -> Result<Rc<Array2<u8>>> {
+        let mut stored = self.spare_stored.pop().unwrap_or_default();
+        let Some(coding) = self.of(scene)?.compressed_block(place.0, place.1, &mut stored) else {
+            self.spare_stored.push(stored);
             return Ok(Rc::new(self.read(scene, window)?));
         };
-        let mut stored = std::mem::take(&mut self.stored);
-        let coding = self.of(scene)?.compressed_block(row, col, &mut stored);
-        let cells = match coding {
-            None => Rc::new(self.read(scene, window)?),
-            Some(coding) => {
-                let same = |known: &&StoredBlock| known.coding == coding && known.bytes == stored;
-                let known = self.here.iter().chain(&self.alike).find(same).map(|known| known.cells.clone());
-                match known {
-                    Some(cells) => cells,
-                    None => {
-                        let cells = Rc::new(self.decoded(scene, window, (row, col), &stored)?);
-                        self.remember(coding, stored.clone(), cells.clone());
-                        cells
-                    }
-                }
-            }
-        };
-        self.stored = stored;
+        let same = |known: &&StoredBlock| known.coding == coding && known.bytes == stored;
+        if let Some(known) = self.here.iter().chain(&self.alike).find(same) {
+            let cells = known.cells.clone();
+            self.spare_stored.push(stored);
+            return Ok(cells);
+        }
+        let cells = Rc::new(self.decoded(scene, window, place, &stored)?);
+        self.remember(coding, stored, cells.clone());
         Ok(cells)
     }
 
@@ -119,17 +124,15 @@ impl OpenFiles {
         (row, col): (usize, usize),
         stored: &[u8],
     ) -> Result<Array2<u8>> {
-        let mut cells = Vec::new();
+        let mut cells = self.spare_cells.pop().unwrap_or_default();
         self.of(scene)?.decode_block(row, col, stored, &mut cells)?;
         Array2::from_shape_vec((window.rows, window.cols), cells)
             .map_err(|_| Error::bug("a block of another shape was read"))
     }
 
     fn read(&mut self, scene: &Scene, window: &Window) -> Result<Array2<u8>> {
-        match self.of(scene)?.read(window)? {
-            Pixels::Bytes(cells) => Ok(cells),
-            Pixels::Codes(_) => Err(Error::bug("a raster of bytes was read as numbers")),
-        }
+        let cells = self.spare_cells.pop().unwrap_or_default();
+        self.of(scene)?.read_bytes(window, cells)
     }
 }
 

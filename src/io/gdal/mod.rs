@@ -11,7 +11,7 @@ mod write;
 
 pub use blocks::BLOCK_CACHE_BYTES;
 pub use crs::{crs_from_wkt, same_crs};
-pub use raster::{Pixels, RasterFile, RasterHeader, SampleKind, open_raster};
+pub use raster::{Pixels, RasterFile, RasterHeader, SampleKind, open_raster, reopen_raster};
 pub use template::{ProductTags, template_tags};
 pub use vector::{BurnedZones, CellKeys, Feature, FeatureLayer, open_features};
 pub use write::write_tiled;

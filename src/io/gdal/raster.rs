@@ -3,7 +3,7 @@
 use std::cell::{OnceCell, RefCell};
 use std::path::{Path, PathBuf};
 
-use gdal::raster::GdalDataType;
+use gdal::raster::{GdalDataType, RasterBand};
 use gdal::{Dataset, DatasetOptions, GdalOpenFlags, Metadata};
 use ndarray::Array2;
 use serde::Serialize;
@@ -163,6 +163,33 @@ pub struct RasterFile {
 /// # Errors
 /// Input: no such file, no raster of an allowed format, several bands and none chosen, sizes out of bounds.
 pub fn open_raster(path: &Path, band: Option<usize>) -> Result<RasterFile> {
+    let dataset = open_dataset(path)?;
+    let header = read_header(path, &dataset, band).map_err(|e| e.at(path.display()))?;
+    Ok(RasterFile { dataset, blocks: OnceCell::new(), header })
+}
+
+/// Opens a raster whose header is known, as [`open_raster`] does, but for its CRS, which takes most of the time: how a
+/// CRS is worded may differ from one opening to the next, and where the cells lie is told by the rest.
+///
+/// # Errors
+/// Those of [`open_raster`]. Unreadable: its cells are others than the header says.
+pub fn reopen_raster(header: &RasterHeader) -> Result<RasterFile> {
+    let dataset = open_dataset(&header.path)?;
+    let known = (header.grid.cols, header.grid.rows) == dataset.raster_size()
+        && header.grid.affine == affine_of(&dataset)
+        && dataset.rasterband(header.band).is_ok_and(|band| {
+            sample_of(&band).is_ok_and(|sample| sample == header.sample)
+                && band.block_size() == (header.block.1, header.block.0)
+        });
+    if !known {
+        return Err(Error::new(ErrorKind::Unreadable, "an input changed since the plan was made")
+            .at(header.path.display())
+            .help("run again"));
+    }
+    Ok(RasterFile { dataset, blocks: OnceCell::new(), header: header.clone() })
+}
+
+fn open_dataset(path: &Path) -> Result<Dataset> {
     let place = path.display();
     let metadata = std::fs::metadata(path).map_err(|e| match e.kind() {
         std::io::ErrorKind::NotFound => {
@@ -180,7 +207,7 @@ pub fn open_raster(path: &Path, band: Option<usize>) -> Result<RasterFile> {
         allowed_drivers: Some(&RASTER_DRIVERS),
         ..DatasetOptions::default()
     };
-    let dataset = Dataset::open_ex(path, options).map_err(|e| {
+    Dataset::open_ex(path, options).map_err(|e| {
         if gdal_text(&e).contains("Too many open files") {
             return Error::new(ErrorKind::Io, "too many files are open")
                 .at(&place)
@@ -190,9 +217,7 @@ pub fn open_raster(path: &Path, band: Option<usize>) -> Result<RasterFile> {
             .at(&place)
             .found(gdal_text(&e))
             .expected("GeoTIFF or Erdas Imagine (.img)")
-    })?;
-    let header = read_header(path, &dataset, band).map_err(|e| e.at(&place))?;
-    Ok(RasterFile { dataset, blocks: OnceCell::new(), header })
+    })
 }
 
 fn read_header(path: &Path, dataset: &Dataset, wanted: Option<usize>) -> Result<RasterHeader> {
@@ -215,8 +240,48 @@ fn read_header(path: &Path, dataset: &Dataset, wanted: Option<usize>) -> Result<
             .expected(format!("at most {LARGEST_SIDE} a side")));
     }
     let band = dataset.rasterband(band_number).map_err(|e| Error::input(gdal_text(&e)))?;
+    let sample = sample_of(&band)?;
+    let (block_cols, block_rows) = band.block_size();
+    let interleaved = dataset.metadata_item("INTERLEAVE", "IMAGE_STRUCTURE").is_some_and(|i| i == "PIXEL");
+    let block_bytes = (block_rows as u64)
+        .saturating_mul(block_cols as u64)
+        .saturating_mul(sample.bytes())
+        .saturating_mul(if interleaved { bands as u64 } else { 1 });
+    if block_bytes > LARGEST_BLOCK_BYTES {
+        return Err(Error::new(ErrorKind::Limit, "one block of a raster would fill the memory")
+            .found(format!("blocks of {block_rows} x {block_cols} cells, {block_bytes} bytes each"))
+            .expected(format!("at most {LARGEST_BLOCK_BYTES} bytes a block"))
+            .help("re-tile it: gdal_translate -co TILED=YES -co COMPRESS=DEFLATE IN OUT"));
+    }
+    let crs = match dataset.spatial_ref() {
+        Ok(reference) => Some(describe(&reference)?),
+        Err(_) => None,
+    };
+    let affine = affine_of(dataset);
+    if affine.inverse().is_none() || affine.0.iter().any(|v| !v.is_finite() || v.abs() > LARGEST_COORDINATE) {
+        return Err(Error::input("a raster's geotransform is impossible").found(format!("{:?}", affine.0)));
+    }
+    Ok(RasterHeader {
+        path: path.to_path_buf(),
+        files: files_of(dataset, path),
+        format: dataset.driver().short_name(),
+        bands,
+        band: band_number,
+        sample,
+        grid: Grid { crs, affine, rows, cols, lattice: (0, 0) },
+        georeferenced: dataset.geo_transform().is_ok(),
+        nodata_tag: band.no_data_value(),
+        block: (block_rows, block_cols),
+        compression: dataset.metadata_item("COMPRESSION", "IMAGE_STRUCTURE"),
+        palette: band.color_table().is_some(),
+        overviews: band.overview_count().unwrap_or(0).max(0) as usize,
+        cog: dataset.metadata_item("LAYOUT", "IMAGE_STRUCTURE").is_some_and(|l| l == "COG"),
+    })
+}
+
+fn sample_of(band: &RasterBand) -> Result<SampleKind> {
     let signed = band.metadata_item("PIXELTYPE", "IMAGE_STRUCTURE").is_some_and(|p| p == "SIGNEDBYTE");
-    let sample = match band.band_type() {
+    Ok(match band.band_type() {
         GdalDataType::UInt8 if signed => SampleKind::I8,
         GdalDataType::UInt8 => SampleKind::U8,
         GdalDataType::UInt16 => SampleKind::U16,
@@ -230,44 +295,12 @@ fn read_header(path: &Path, dataset: &Dataset, wanted: Option<usize>) -> Result<
                 .found(format!("{other:?}"))
                 .expected("an integer type of at most 32 bits, or float32/float64 with whole numbers"));
         }
-    };
-    let (block_cols, block_rows) = band.block_size();
-    let interleaved = dataset.metadata_item("INTERLEAVE", "IMAGE_STRUCTURE").is_some_and(|i| i == "PIXEL");
-    let block_bytes = (block_rows as u64)
-        .saturating_mul(block_cols as u64)
-        .saturating_mul(sample.bytes())
-        .saturating_mul(if interleaved { bands as u64 } else { 1 });
-    if block_bytes > LARGEST_BLOCK_BYTES {
-        return Err(Error::new(ErrorKind::Limit, "one block of a raster would fill the memory")
-            .found(format!("blocks of {block_rows} x {block_cols} cells, {block_bytes} bytes each"))
-            .expected(format!("at most {LARGEST_BLOCK_BYTES} bytes a block"))
-            .help("re-tile it: gdal_translate -co TILED=YES -co COMPRESS=DEFLATE IN OUT"));
-    }
-    let transform = dataset.geo_transform().ok();
-    let crs = match dataset.spatial_ref() {
-        Ok(reference) => Some(describe(&reference)?),
-        Err(_) => None,
-    };
-    let affine = Affine(transform.unwrap_or([0.0, 1.0, 0.0, 0.0, 0.0, -1.0]));
-    if affine.inverse().is_none() || affine.0.iter().any(|v| !v.is_finite() || v.abs() > LARGEST_COORDINATE) {
-        return Err(Error::input("a raster's geotransform is impossible").found(format!("{:?}", affine.0)));
-    }
-    Ok(RasterHeader {
-        path: path.to_path_buf(),
-        files: files_of(dataset, path),
-        format: dataset.driver().short_name(),
-        bands,
-        band: band_number,
-        sample,
-        grid: Grid { crs, affine, rows, cols, lattice: (0, 0) },
-        georeferenced: transform.is_some(),
-        nodata_tag: band.no_data_value(),
-        block: (block_rows, block_cols),
-        compression: dataset.metadata_item("COMPRESSION", "IMAGE_STRUCTURE"),
-        palette: band.color_table().is_some(),
-        overviews: band.overview_count().unwrap_or(0).max(0) as usize,
-        cog: dataset.metadata_item("LAYOUT", "IMAGE_STRUCTURE").is_some_and(|l| l == "COG"),
     })
+}
+
+/// Where the cells lie; rows downwards from the origin where the file does not say.
+fn affine_of(dataset: &Dataset) -> Affine {
+    Affine(dataset.geo_transform().unwrap_or([0.0, 1.0, 0.0, 0.0, 0.0, -1.0]))
 }
 
 impl RasterFile {
@@ -278,13 +311,43 @@ impl RasterFile {
     /// # Errors
     /// Io: the cells cannot be read or decoded. Input: a class value that is no whole number, with its place.
     pub fn read(&self, window: &Window) -> Result<Pixels> {
-        let inside = Window::whole(self.header.grid.rows, self.header.grid.cols).contains(window);
-        match self.blocks() {
-            Some(blocks) if inside && !window.is_empty() && blocks.borrow().pays(window) => {
-                self.read_by_blocks(&mut blocks.borrow_mut(), window)
-            }
-            _ => self.read_by_window(window),
+        if self.header.sample == SampleKind::U8 {
+            return self.read_bytes(window, Vec::new()).map(Pixels::Bytes);
         }
+        match self.blocks_for(window) {
+            Some(blocks) => self.read_by_blocks(&mut blocks.borrow_mut(), window),
+            None => self.read_by_window(window),
+        }
+    }
+
+    /// Does what [`Self::read`] does with a raster of unsigned bytes; `memory` is used for the cells.
+    ///
+    /// # Errors
+    /// Those of [`Self::read`]. Bug: the raster has cells of another type.
+    pub fn read_bytes(&self, window: &Window, memory: Vec<u8>) -> Result<Array2<u8>> {
+        let other_type = || Error::bug("a raster of other cells was read as bytes");
+        if self.header.sample != SampleKind::U8 {
+            return Err(other_type());
+        }
+        let Some(blocks) = self.blocks_for(window) else {
+            return match self.read_by_window(window)? {
+                Pixels::Bytes(cells) => Ok(cells),
+                Pixels::Codes(_) => Err(other_type()),
+            };
+        };
+        let mut cells = memory;
+        // Every cell will be written: what stands there need not be cleared.
+        cells.resize(window.rows * window.cols, 0);
+        blocks.borrow_mut().visit(&self.dataset, window, |row, col, line| {
+            cells[row * window.cols + col..][..line.len()].copy_from_slice(line);
+        })?;
+        Array2::from_shape_vec((window.rows, window.cols), cells).map_err(wrong_shape)
+    }
+
+    /// The reader of whole blocks, where it pays to read a window by them.
+    fn blocks_for(&self, window: &Window) -> Option<&RefCell<BlockReader>> {
+        let inside = Window::whole(self.header.grid.rows, self.header.grid.cols).contains(window);
+        self.blocks().filter(|blocks| inside && !window.is_empty() && blocks.borrow().pays(window))
     }
 
     /// Replaces the content of `out` by the cells of a block whose bytes [`Self::compressed_block`] has read.
@@ -314,14 +377,6 @@ impl RasterFile {
     fn read_by_blocks(&self, blocks: &mut BlockReader, window: &Window) -> Result<Pixels> {
         let (shape, cols) = ((window.rows, window.cols), window.cols);
         let dataset = &self.dataset;
-        let wrong_shape = |_| Error::bug("a window of another shape was read");
-        if self.header.sample == SampleKind::U8 {
-            let mut cells = vec![0; window.rows * cols];
-            blocks.visit(dataset, window, |row, col, line| {
-                cells[row * cols + col..][..line.len()].copy_from_slice(line);
-            })?;
-            return Array2::from_shape_vec(shape, cells).map(Pixels::Bytes).map_err(wrong_shape);
-        }
         let mut codes = vec![0_i32; window.rows * cols];
         macro_rules! fill {
             ($type:ty) => {
@@ -369,15 +424,9 @@ impl RasterFile {
                 values
             }};
         }
-        let array = |values: Vec<i32>| {
-            Array2::from_shape_vec(shape, values)
-                .map_err(|_| Error::bug("a window of another shape was read"))
-        };
+        let array = |values: Vec<i32>| Array2::from_shape_vec(shape, values).map_err(wrong_shape);
         Ok(match header.sample {
-            SampleKind::U8 => Pixels::Bytes(
-                Array2::from_shape_vec(shape, cells!(u8))
-                    .map_err(|_| Error::bug("a window of another shape was read"))?,
-            ),
+            SampleKind::U8 => Pixels::Bytes(Array2::from_shape_vec(shape, cells!(u8)).map_err(wrong_shape)?),
             // GDAL before 3.7 hands signed bytes out as unsigned ones: same bits, other meaning.
             SampleKind::I8 => {
                 Pixels::Codes(array(cells!(u8).into_iter().map(|v| i32::from(v as i8)).collect())?)
@@ -435,8 +484,7 @@ impl RasterFile {
             }
             _ => overview.read_as::<i32>(at, size, size, None).map_err(failed)?.into_shape_and_vec().1,
         };
-        Array2::from_shape_vec((window.rows, window.cols), values)
-            .map_err(|_| Error::bug("a window of another shape was read"))
+        Array2::from_shape_vec((window.rows, window.cols), values).map_err(wrong_shape)
     }
 
     /// The palette, as RGB per code.
@@ -464,6 +512,10 @@ fn refuse_undeclared_minimum(codes: &[i32], window: &Window, tag: Option<f64>) -
                 "if it means no data, say so in the file: gdal_edit.py -a_nodata {NAN_VALUE} FILE"
             ))),
     }
+}
+
+fn wrong_shape(_: ndarray::ShapeError) -> Error {
+    Error::bug("a window of another shape was read")
 }
 
 fn place_in(window: &Window, i: usize) -> String {

@@ -6,11 +6,12 @@
 //! Of a pair of maps, the first is counted so; then only the cells that differ are looked at, and what did not change is
 //! the rest.
 
-/// Cells that are counted in one byte: a multiple of what vectors hold, and no more than a byte counts.
-const LINE: usize = 192;
+mod compare;
+
+use compare::{STEP, count_of, differing};
 
 /// Cells that share a list of codes: few enough for the fastest cache, many enough to forget what a list costs.
-const SEGMENT: usize = 42 * LINE;
+const SEGMENT: usize = 126 * STEP;
 
 /// Most codes of a segment that are counted by comparing; beyond, counting cell by cell is faster.
 const MOST_COMPARED: usize = 24;
@@ -96,18 +97,6 @@ impl CodeCounts {
             self.expected.clear();
         }
     }
-}
-
-/// Cells of one code.
-fn count_of(cells: &[u8], code: u8) -> usize {
-    let (lines, rest) = cells.as_chunks::<LINE>();
-    let mut count = 0;
-    for line in lines {
-        // One byte for the sum is what makes the compiler count in vectors of bytes.
-        let n = line.iter().fold(0u8, |n, &cell| n + u8::from(cell == code));
-        count += usize::from(n);
-    }
-    count + rest.iter().filter(|&&cell| cell == code).count()
 }
 
 /// Cells of every code, cell by cell: four counters of each, so that neighbours do not wait for each other.
@@ -218,47 +207,36 @@ impl PairCounts {
     }
 
     fn add_differing(&mut self, from: &[u8], to: &[u8]) {
-        let (from_lines, from_rest) = from.as_chunks::<32>();
-        let (to_lines, to_rest) = to.as_chunks::<32>();
-        for (from, to) in from_lines.iter().zip(to_lines) {
-            if from == to {
-                continue;
-            }
-            let (from_words, _) = from.as_chunks::<8>();
-            let (to_words, _) = to.as_chunks::<8>();
-            for (from, to) in from_words.iter().zip(to_words) {
-                self.add_word(*from, *to);
-            }
-        }
-        for (&from, &to) in from_rest.iter().zip(to_rest) {
-            if from != to {
-                self.rows[usize::from(from)] = true;
-                self.differing[usize::from(from)][usize::from(to)] += 1;
-            }
+        let mut masks = [0; SEGMENT.div_ceil(STEP)];
+        let masks = &mut masks[..from.len().div_ceil(STEP)];
+        differing(from, to, masks);
+        let lines = from.chunks(STEP).zip(to.chunks(STEP)).zip(masks);
+        for ((from, to), mask) in lines.filter(|(_, mask)| **mask != 0) {
+            self.add_line(from, to, *mask);
         }
     }
 
+    /// Counts the cells of a line that a mask tells.
     #[inline]
-    fn add_word(&mut self, from: [u8; 8], to: [u8; 8]) {
-        const LOW: u64 = u64::MAX / 255 * 0x7F;
-        let difference = u64::from_le_bytes(from) ^ u64::from_le_bytes(to);
-        if difference == 0 {
-            return;
-        }
-        // The highest bit of each byte that differs.
-        let mut differing = (((difference & LOW) + LOW) | difference) & !LOW;
-        if from == [from[0]; 8] && to == [to[0]; 8] {
-            self.rows[usize::from(from[0])] = true;
-            self.differing[usize::from(from[0])][usize::from(to[0])] += 8;
-            return;
-        }
-        while differing != 0 {
-            let cell = differing.trailing_zeros() as usize / 8;
-            self.rows[usize::from(from[cell])] = true;
-            self.differing[usize::from(from[cell])][usize::from(to[cell])] += 1;
-            differing &= differing - 1;
+    fn add_line(&mut self, from: &[u8], to: &[u8], mut mask: u64) {
+        while mask != 0 {
+            let cell = mask.trailing_zeros() as usize;
+            let mut n = 1;
+            // A patch that changed is runs of one pair: a word of it is counted at once.
+            if mask >> cell & 0xFF == 0xFF && is_alike(from, cell) && is_alike(to, cell) {
+                n = 8;
+            }
+            let (from, to) = (usize::from(from[cell]), usize::from(to[cell]));
+            self.rows[from] = true;
+            self.differing[from][to] += n;
+            mask &= !0 << n << cell;
         }
     }
+}
+
+/// Whether eight cells from one on have one code.
+fn is_alike(cells: &[u8], first: usize) -> bool {
+    cells[first..].first_chunk::<8>().is_some_and(|word| *word == [word[0]; 8])
 }
 
 #[cfg(test)]
@@ -316,14 +294,6 @@ mod tests {
         assert_eq!(pairs(&mut counts), []);
         counts.add(&[7], &[9]);
         assert_eq!(pairs(&mut counts), [(7, 9, 1)]);
-    }
-
-    #[test]
-    fn a_byte_counter_is_never_full() {
-        for n in [0, 1, 31, 32, 255, SEGMENT - 1, SEGMENT] {
-            assert_eq!(count_of(&vec![3; n], 3), n);
-            assert_eq!(count_of(&vec![3; n], 4), 0);
-        }
     }
 
     proptest! {
