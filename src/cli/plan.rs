@@ -95,9 +95,10 @@ fn as_text(plan: &Plan, forecast: &Forecast) -> String {
         );
     }
     text += &format!(
-        "{} tasks of {} cells a side, {} at once, about {} MiB each; {} overview levels\n",
+        "{} tasks of {} x {} cells, {} at once, about {} MiB each; {} overview levels\n",
         plan.tasks.len(),
-        plan.job.compute.task_cells,
+        plan.task_shape.rows,
+        plan.task_shape.cols,
         workers(plan),
         plan.task_bytes() >> 20,
         plan.levels

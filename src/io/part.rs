@@ -17,7 +17,7 @@ use super::atomic::{AtomicFile, io_error};
 use crate::error::{Error, Result};
 use crate::model::window::Window;
 
-const MAGIC: &[u8; 8] = b"NALCMSP1";
+const MAGIC: &[u8; 8] = b"NALCMSP2";
 const TRAILER: u64 = 8 + 32 + 8;
 
 /// What stands where in a part.
@@ -44,7 +44,7 @@ pub struct PartProduct {
     pub block_counts: Vec<Vec<(i32, u64)>>,
 }
 
-/// Overview cells of one level, as little-endian i32.
+/// Overview cells of one level, little-endian.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct PartCells {
     /// Overview level.
@@ -53,8 +53,26 @@ pub struct PartCells {
     pub rows: usize,
     /// Columns.
     pub cols: usize,
+    /// Bytes of a cell: 1 or 2 without sign, 4 with.
+    pub cell_bytes: usize,
     /// Where the cells stand, row-major.
     pub offset: u64,
+}
+
+impl PartCells {
+    /// The codes of some cells of a row.
+    ///
+    /// # Errors
+    /// Io: the part cannot be read.
+    pub fn read_row(&self, part: &PartReader, row: usize, col: usize, cols: usize) -> Result<Vec<i32>> {
+        let first = (row * self.cols + col) * self.cell_bytes;
+        let bytes = part.read(self.offset + first as u64, cols * self.cell_bytes)?;
+        Ok(match self.cell_bytes {
+            1 => bytes.iter().map(|&code| code.into()).collect(),
+            2 => bytes.as_chunks().0.iter().map(|&code| u16::from_le_bytes(code).into()).collect(),
+            _ => bytes.as_chunks().0.iter().map(|&code| i32::from_le_bytes(code)).collect(),
+        })
+    }
 }
 
 /// A joint count: zone, source at `from`, source at `to`, code at `from`, code at `to`, cells.

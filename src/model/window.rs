@@ -93,11 +93,16 @@ impl Window {
 
     /// Cuts it into squares of a side, row by row; those at the right and lower edge are smaller.
     pub fn squares(&self, side: usize) -> impl Iterator<Item = Window> + use<> {
+        self.pieces(side, side)
+    }
+
+    /// Cuts the window into pieces of so many rows and columns, row by row; the last ones are smaller.
+    pub fn pieces(&self, rows: usize, cols: usize) -> impl Iterator<Item = Window> + use<> {
         let window = *self;
-        let starts = move |from: i64, to: i64| (from..to).step_by(side.max(1));
-        starts(window.row, window.row_end()).flat_map(move |row| {
-            starts(window.col, window.col_end())
-                .map(move |col| Self { row, col, rows: side, cols: side }.intersect(&window))
+        let starts = |from: i64, to: i64, step: usize| (from..to).step_by(step.max(1));
+        starts(window.row, window.row_end(), rows).flat_map(move |row| {
+            starts(window.col, window.col_end(), cols)
+                .map(move |col| Self { row, col, rows, cols }.intersect(&window))
         })
     }
 }

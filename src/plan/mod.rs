@@ -14,9 +14,7 @@ use std::sync::Arc;
 use crate::config::job::{GridChoice, Job};
 use crate::error::{Error, Result};
 use crate::io::cog::{SampleType, overview_levels};
-use crate::io::gdal::{
-    BLOCK_CACHE_BYTES, FeatureLayer, RasterHeader, SampleKind, open_features, open_raster,
-};
+use crate::io::gdal::{FeatureLayer, RasterHeader, SampleKind, cache_bytes, open_features, open_raster};
 use crate::kernel::change::CHANGE_NODATA;
 use crate::model::area::CellArea;
 use crate::model::epoch::{Epoch, Interval};
@@ -28,7 +26,7 @@ use crate::model::window::BLOCK;
 use scene::Surveyor;
 
 pub use scene::Scene;
-pub use task::Task;
+pub use task::{Task, TaskShape};
 
 /// The identifier of what no zone covers.
 pub const OUTSIDE: &str = "outside";
@@ -46,8 +44,10 @@ pub struct Plan {
     pub epochs: Vec<EpochPlan>,
     /// Pairs to compare.
     pub pairs: Vec<Interval>,
-    /// Squares of the grid, row by row.
+    /// Pieces of the grid, row by row.
     pub tasks: Vec<Task>,
+    /// Rows and columns of a task.
+    pub task_shape: TaskShape,
     /// Rasters to write, in the order of parts.
     pub products: Vec<Product>,
     /// The zone layer, in the grid's CRS.
@@ -144,7 +144,8 @@ impl Plan {
         };
         let changes =
             if job.products.change { (0..pairs.len()).map(Product::Change).collect() } else { Vec::new() };
-        let tasks = task::tasks(&grid, job.compute.task_cells, &epochs);
+        let task_shape = TaskShape::of(job.compute.task_cells, &grid, &epochs);
+        let tasks = task::tasks(&grid, task_shape, &epochs);
         Ok(Self {
             levels: overview_levels(grid.rows as u64, grid.cols as u64),
             products: [products, changes].concat(),
@@ -154,6 +155,7 @@ impl Plan {
             epochs,
             pairs,
             tasks,
+            task_shape,
             zones,
             storage,
             warnings: dedup(warnings),
@@ -172,10 +174,9 @@ impl Plan {
         strata.chain(&self.zones).map(Arc::as_ref)
     }
 
-    /// Overview levels whose blocks lie wholly in one task: 512 x 2^n cells hold blocks up to level n.
+    /// Overview levels whose blocks lie wholly in one task.
     pub fn levels_in_task(&self) -> u32 {
-        let blocks = self.job.compute.task_cells / BLOCK;
-        blocks.ilog2().min(self.levels)
+        self.task_shape.levels().min(self.levels)
     }
 
     /// Data type and nodata of a product on disk.
@@ -215,19 +216,28 @@ impl Plan {
     /// Bytes that one task holds at its peak: overviews of its rasters, maps of a block, blocks of open files, a
     /// worker's own histograms and scratch.
     pub fn task_bytes(&self) -> u64 {
-        let side = self.job.compute.task_cells as u64;
+        let cells = self.tasks.iter().map(|task| task.window.cells()).max().unwrap_or(0);
         let block = (BLOCK * BLOCK) as u64;
         let cell: u64 = if self.storage.bytes { 1 } else { 4 };
-        let overviews = side * side / 3 * (cell * self.epochs.len() as u64 + 2 * self.pairs.len() as u64);
+        let overviews = cells / 3 * (cell * self.epochs.len() as u64 + 2 * self.pairs.len() as u64);
         // Cells as read, as classes, as states, and who decided them.
         let maps = block * (3 * cell + 1) * self.maps_at_once() as u64;
-        let scenes = self.tasks.iter().map(|task| task.scenes.iter().map(Vec::len).sum::<usize>());
-        let files = scenes.max().unwrap_or(0).min(OPEN_FILES) as u64 * BLOCK_CACHE_BYTES as u64;
+        let files = self.tasks.iter().map(|task| self.open_bytes(task)).max().unwrap_or(0);
         let warped = |scene: &Scene| matches!(scene.alignment, scene::Alignment::Nearest { .. });
         let warps = self.epochs.iter().flat_map(|epoch| &epoch.scenes).any(warped);
         // Centres of a block on their way between CRSs and the cells located; source cells, their rules and strata.
         let warping = if warps { block * 64 + WARP_CELLS * (cell + 3) } else { 0 };
         overviews + maps + files + warping + WORKER_BYTES
+    }
+
+    /// Blocks that the open files of a task keep, in bytes, at most.
+    fn open_bytes(&self, task: &Task) -> u64 {
+        let scenes = task.scenes.iter().zip(&self.epochs);
+        let mut kept: Vec<usize> = scenes
+            .flat_map(|(positions, epoch)| positions.iter().map(|&p| cache_bytes(&epoch.scenes[p].header)))
+            .collect();
+        kept.sort_unstable_by_key(|&bytes| std::cmp::Reverse(bytes));
+        kept.iter().take(OPEN_FILES).map(|&bytes| bytes as u64).sum()
     }
 }
 

@@ -1,10 +1,11 @@
-//! Tasks: squares of the target grid, each worked on by itself.
+//! Tasks: pieces of the target grid, each worked on by itself.
 
 use super::EpochPlan;
+use super::scene::{Alignment, Scene};
 use crate::model::grid::Grid;
 use crate::model::window::{BLOCK, Window};
 
-/// One square of the target grid, all epochs.
+/// One piece of the target grid, all epochs.
 #[derive(Debug, Clone)]
 pub struct Task {
     /// Position in the plan.
@@ -23,14 +24,59 @@ impl Task {
     }
 }
 
+/// Rows and columns of the tasks of a plan, each 512 times a power of two; at the edges of the grid less.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TaskShape {
+    /// Rows.
+    pub rows: usize,
+    /// Columns.
+    pub cols: usize,
+}
+
+impl TaskShape {
+    /// Tasks that are not square have at most so many times the cells of a square one.
+    const MOST_SQUARES: usize = 4;
+
+    /// Squares; where files on the lattice are stored in strips that are wider, tasks as wide as these and lower, so
+    /// that a strip is decoded by one task and not by each that it runs through.
+    ///
+    /// # Shape
+    /// `side` is 512 times a power of two.
+    pub fn of(side: usize, grid: &Grid, epochs: &[EpochPlan]) -> Self {
+        let end = |scene: &Scene| match scene.alignment {
+            Alignment::Copy { .. } if scene.header.block.1 > side => scene.footprint.col_end(),
+            _ => 0,
+        };
+        let end = epochs.iter().flat_map(|epoch| &epoch.scenes).map(end).max().unwrap_or(0);
+        let (mut rows, mut cols) = (side, side);
+        while (cols as i64) < end {
+            cols *= 2;
+        }
+        while rows > BLOCK && rows * cols.min(grid.cols) > Self::MOST_SQUARES * side * side {
+            rows /= 2;
+        }
+        Self { rows, cols }
+    }
+
+    /// The task that a cell of the grid belongs to.
+    pub fn task_at(self, grid: &Grid, row: usize, col: usize) -> usize {
+        row / self.rows * grid.cols.div_ceil(self.cols) + col / self.cols
+    }
+
+    /// Overview levels whose blocks lie wholly in one task: 512 x 2^n cells hold blocks up to level n.
+    pub fn levels(self) -> u32 {
+        (self.rows.min(self.cols) / BLOCK).ilog2()
+    }
+}
+
 /// Cuts a grid into tasks, row by row.
-pub fn tasks(grid: &Grid, side: usize, epochs: &[EpochPlan]) -> Vec<Task> {
+pub fn tasks(grid: &Grid, shape: TaskShape, epochs: &[EpochPlan]) -> Vec<Task> {
     let covering = |epoch: &EpochPlan, window: &Window| {
         let meets = |(_, scene): &(usize, &super::Scene)| !scene.footprint.intersect(window).is_empty();
         epoch.scenes.iter().enumerate().filter(meets).map(|(position, _)| position).collect()
     };
     grid.window()
-        .squares(side)
+        .pieces(shape.rows, shape.cols)
         .enumerate()
         .map(|(index, window)| {
             let scenes = epochs.iter().map(|epoch| covering(epoch, &window)).collect();

@@ -193,12 +193,14 @@ impl<T: ClassValue> RasterPart<T> {
                 });
                 self.product.blocks.push(blocks.collect::<Result<_>>()?);
             } else {
-                let bytes: Vec<u8> = plane.iter().flat_map(|cell| cell.code().to_le_bytes()).collect();
+                let mut bytes = Vec::new();
+                T::extend_le(plane.as_slice().unwrap_or_default(), &mut bytes);
                 let offset = sink.part.append(&bytes)?;
                 self.product.cells.push(PartCells {
                     level,
                     rows: plane.nrows(),
                     cols: plane.ncols(),
+                    cell_bytes: size_of::<T>(),
                     offset,
                 });
             }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use ndarray::{Array2, s};
+use ndarray::{Array2, ArrayView1, s};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -358,12 +358,13 @@ impl PartBlocks<'_> {
     fn locate(&self, level: u32, index: u64) -> (usize, usize) {
         let columns = self.shapes[level as usize].block_cols();
         let (row, col) = ((index / columns) as usize, (index % columns) as usize);
-        // Blocks of this level along one side of a task.
-        let side = (self.plan.job.compute.task_cells / BLOCK) >> level;
-        let tasks_across = self.plan.grid.cols.div_ceil(self.plan.job.compute.task_cells);
-        let task = (row / side) * tasks_across + col / side;
+        let shape = self.plan.task_shape;
+        let native = |block: usize| (block * BLOCK) << level;
+        let task = shape.task_at(&self.plan.grid, native(row), native(col));
+        // Blocks of this level along the sides of a task.
+        let (down, across) = ((shape.rows / BLOCK) >> level, (shape.cols / BLOCK) >> level);
         let width = self.parts[task].footer.window.cols.div_ceil(1 << level).div_ceil(BLOCK);
-        (task, (row % side) * width + col % side)
+        (task, (row % down) * width + col % across)
     }
 
     fn place(&self, level: u32, index: u64) -> io::Result<(usize, u64, u32)> {
@@ -515,13 +516,15 @@ impl Joiner<'_> {
     /// Cells that tasks have worked out.
     fn joined(&self, level: u32, block: &Window) -> Result<Array2<i32>> {
         let mut joined = Array2::from_elem((block.rows, block.cols), self.nodata());
-        let (side, grid) = (self.plan.job.compute.task_cells, &self.plan.grid);
-        let tasks_across = grid.cols.div_ceil(side);
+        let (shape, grid) = (self.plan.task_shape, &self.plan.grid);
         let native = |cell: i64| (cell << level) as usize;
-        let rows = native(block.row) / side..native(block.row_end()).min(grid.rows).div_ceil(side);
-        let cols = native(block.col) / side..native(block.col_end()).min(grid.cols).div_ceil(side);
-        for task in rows.flat_map(|row| cols.clone().map(move |col| row * tasks_across + col)) {
-            let part = &self.parts[task];
+        let rows =
+            native(block.row) / shape.rows..native(block.row_end()).min(grid.rows).div_ceil(shape.rows);
+        let cols =
+            native(block.col) / shape.cols..native(block.col_end()).min(grid.cols).div_ceil(shape.cols);
+        let places = rows.flat_map(|row| cols.clone().map(move |col| (row * shape.rows, col * shape.cols)));
+        for (row, col) in places {
+            let part = &self.parts[shape.task_at(grid, row, col)];
             let window = part.footer.window;
             let place = Window {
                 row: window.row >> level,
@@ -537,15 +540,12 @@ impl Joiner<'_> {
             let Some(cells) = product.cells.iter().find(|c| c.level == level) else {
                 return Err(Error::bug(format!("a part lacks its cells of level {level}")));
             };
-            let bytes = part.reader()?.read(cells.offset, cells.rows * cells.cols * 4)?;
-            let codes = bytes.chunks_exact(4).map(|b| i32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
-            let codes = Array2::from_shape_vec((cells.rows, cells.cols), codes)
-                .map_err(|_| Error::bug("a part holds cells of another shape"))?;
-            let within = |origin: &Window| {
-                let (row, col) = ((shared.row - origin.row) as usize, (shared.col - origin.col) as usize);
-                s![row..row + shared.rows, col..col + shared.cols]
-            };
-            joined.slice_mut(within(block)).assign(&codes.slice(within(&place)));
+            let reader = part.reader()?;
+            let (from, to) = (corner(&shared, &place), corner(&shared, block));
+            for row in 0..shared.rows {
+                let codes = cells.read_row(&reader, from.0 + row, from.1, shared.cols)?;
+                joined.slice_mut(s![to.0 + row, to.1..to.1 + shared.cols]).assign(&ArrayView1::from(&codes));
+            }
         }
         Ok(joined)
     }
@@ -554,14 +554,12 @@ impl Joiner<'_> {
     fn counted(&self, level: u32, block: &Window) -> Array2<i32> {
         let grid = &self.plan.grid;
         let native = grid.window();
-        let side = self.plan.job.compute.task_cells;
-        let tasks_across = grid.cols.div_ceil(side);
         Array2::from_shape_fn((block.rows, block.cols), |(row, col)| {
             let (row, col) = ((block.row + row as i64) << level, (block.col + col as i64) << level);
             let cell = Window { row, col, rows: 1 << level, cols: 1 << level }.intersect(&native);
             let mut counts: BTreeMap<i32, u64> = BTreeMap::new();
             for square in cell.squares(BLOCK) {
-                let task = (square.row as usize / side) * tasks_across + square.col as usize / side;
+                let task = self.plan.task_shape.task_at(grid, square.row as usize, square.col as usize);
                 let part = &self.parts[task].footer;
                 let (r, c) =
                     ((square.row - part.window.row) as usize, (square.col - part.window.col) as usize);
@@ -575,4 +573,9 @@ impl Joiner<'_> {
             mode(&counts, cell.cells(), self.nodata(), place, self.plan.job.tie)
         })
     }
+}
+
+/// Row and column of a window's first cell in another.
+fn corner(window: &Window, within: &Window) -> (usize, usize) {
+    ((window.row - within.row) as usize, (window.col - within.col) as usize)
 }

@@ -12,10 +12,26 @@ use gdal::Dataset;
 use super::raster::{RasterHeader, cells_unreadable, gdal_text};
 use crate::error::{Error, ErrorKind, Result};
 use crate::io::tiff::{BlockCoding, BlockDecoder, ExpectedShape, PlainBlocks};
-use crate::model::window::Window;
+use crate::model::window::{BLOCK, Window};
 
 /// Bytes of decoded blocks that an open raster keeps: those which the last windows cut.
-pub const BLOCK_CACHE_BYTES: usize = 4 << 20;
+const BLOCK_CACHE_BYTES: usize = 4 << 20;
+
+/// Blocks wider than this, in cells, are strips that many windows of a row cut.
+const WIDE: usize = 4 * BLOCK;
+
+/// Most bytes that are kept of strips.
+const LARGEST_BAND: usize = 256 << 20;
+
+/// Bytes of decoded blocks that an open raster may keep: a few, and of strips all that a row of blocks of the map cuts,
+/// so that each is decoded once.
+pub fn cache_bytes(header: &RasterHeader) -> usize {
+    let (rows, cols) = header.block;
+    // The first and the last strip may be cut.
+    let band_rows = (BLOCK.div_ceil(rows) + 1) * rows;
+    let band = band_rows.saturating_mul(cols).saturating_mul(header.sample.bytes() as usize);
+    if cols > WIDE && band <= LARGEST_BAND { band.max(BLOCK_CACHE_BYTES) } else { BLOCK_CACHE_BYTES }
+}
 
 /// Touched blocks, in bytes, that fit in GDAL's own cache beside those of other threads.
 const GDAL_CACHE_SHARE: u64 = 32 << 20;
@@ -66,15 +82,14 @@ impl BlockReader {
             plain,
             compressed: Vec::new(),
             scratch: Vec::new(),
-            cache: BlockCache::default(),
+            cache: BlockCache::of(cache_bytes(header)),
         })
     }
 
     /// Whether the blocks that a window touches are worth decoding whole.
     ///
-    /// Blocks that are cut are if they can be kept for the window that takes the rest. Strips much wider than the window
-    /// are not if GDAL's cache can hold them until the window beside this one is read: GDAL would decode them once, and
-    /// this several times.
+    /// Blocks that are cut are if they can be kept for the windows that take the rest. They are not if GDAL's cache holds
+    /// more of them than this one: GDAL would decode them once, and this several times.
     pub(super) fn pays(&self, window: &Window) -> bool {
         let (block_rows, block_cols) = self.block;
         let down = places(window.row, window.rows, block_rows);
@@ -87,10 +102,9 @@ impl BlockReader {
         }
         let block_bytes = block_rows * block_cols * self.cell_bytes;
         let bytes = touched.cells().saturating_mul(self.cell_bytes as u64);
-        block_bytes <= BLOCK_CACHE_BYTES / 4
-            && (touched.cells() <= 2 * window.cells()
-                || bytes <= BLOCK_CACHE_BYTES as u64
-                || bytes > GDAL_CACHE_SHARE)
+        bytes <= self.cache.room as u64
+            || (block_bytes <= self.cache.room / 4
+                && (touched.cells() <= 2 * window.cells() || bytes > GDAL_CACHE_SHARE))
     }
 
     /// Hands out the cells of a window, a line of a block at a time: its row and column in the window, its bytes.
@@ -253,21 +267,23 @@ fn places(from: i64, cells: usize, block: usize) -> std::ops::Range<usize> {
 }
 
 /// Decoded blocks, those used last.
-#[derive(Default)]
 struct BlockCache {
+    /// When each was used last, and its cells.
     blocks: BTreeMap<Place, (u64, Arc<Vec<u8>>)>,
-    /// Places by when they were used last.
-    uses: BTreeMap<u64, Place>,
     used: u64,
     bytes: usize,
+    /// Most bytes that are kept.
+    room: usize,
 }
 
 impl BlockCache {
+    fn of(room: usize) -> Self {
+        Self { blocks: BTreeMap::new(), used: 0, bytes: 0, room }
+    }
+
     fn get(&mut self, place: Place) -> Option<Arc<Vec<u8>>> {
         let (last_use, bytes) = self.blocks.get_mut(&place)?;
         self.used += 1;
-        self.uses.remove(last_use);
-        self.uses.insert(self.used, place);
         *last_use = self.used;
         Some(bytes.clone())
     }
@@ -276,10 +292,9 @@ impl BlockCache {
     fn keep(&mut self, place: Place, bytes: Arc<Vec<u8>>) {
         self.used += 1;
         self.bytes += bytes.capacity();
-        self.uses.insert(self.used, place);
         self.blocks.insert(place, (self.used, bytes));
-        while self.bytes > BLOCK_CACHE_BYTES
-            && let Some((_, oldest)) = self.uses.pop_first()
+        while self.bytes > self.room
+            && let Some((&oldest, _)) = self.blocks.iter().min_by_key(|(_, (last_use, _))| last_use)
         {
             self.bytes -= self.blocks.remove(&oldest).map_or(0, |(_, bytes)| bytes.capacity());
         }
