@@ -8,20 +8,23 @@
 //! No data does not vote. A cell is nodata when less than half of its native cells (those inside the raster) is
 //! valid. Of several classes with the largest count, [`tie_rank`] picks one, so that no class is favoured.
 
-mod code;
-mod lanes;
+mod flags;
 mod lists;
-mod vote;
+mod quads;
+mod tally;
+mod tile;
+mod vectors;
+mod votes;
 
-use ndarray::{ArrayView2, ArrayViewMut2};
+use ndarray::{ArrayView2, ArrayViewMut1, ArrayViewMut2, Axis};
 use serde::{Deserialize, Serialize};
 
-use self::code::Coder;
-use self::lanes::{Lanes, Level};
+use self::lists::LevelCounts;
 pub use self::lists::{BlockPyramid, block_pyramid};
+use self::tile::{Place, SIDE, TILE_LEVELS, Tile};
+use self::vectors::Vectors;
 use super::ClassValue;
 use super::runs::all_equal;
-use crate::model::window::BLOCK;
 
 /// Overview levels that fit in one block: 512 = 2^9.
 pub const BLOCK_LEVELS: u32 = 9;
@@ -109,27 +112,25 @@ pub fn mode<T: ClassValue, N: Copy + Into<u64>>(
 /// Makes the overviews of blocks, one after the other; what it holds between them is scratch.
 ///
 /// # Cost
-/// About 1 MiB for class maps, 8 MiB where blocks of hundreds of classes come along. Blocks of more than 255 classes
-/// are made the plain way, which is slower.
+/// Some 20 KiB for class maps, 150 KiB where tiles of hundreds of classes come along. Blocks with more than 256 classes
+/// in one tile of 64 x 64 cells are made the plain way, which is slower.
 pub struct Pyramid<T> {
-    coder: Coder<T>,
-    levels: [Level; BLOCK_LEVELS as usize],
-    lanes: (Option<Lanes<2, 16>>, Option<Lanes<4, 32>>, Option<Lanes<8, 64>>, Option<Lanes<32, 256>>),
+    vectors: Vectors,
+    tile: Option<Box<Tile<T>>>,
     counts: Vec<(T, u64)>,
 }
 
 impl<T: ClassValue> Default for Pyramid<T> {
     fn default() -> Self {
-        Self {
-            coder: Coder::default(),
-            levels: Default::default(),
-            lanes: Default::default(),
-            counts: Vec::new(),
-        }
+        Self::with(Vectors::best())
     }
 }
 
 impl<T: ClassValue> Pyramid<T> {
+    fn with(vectors: Vectors) -> Self {
+        Self { vectors, tile: None, counts: Vec::new() }
+    }
+
     /// Makes the levels 1, 2, … of one block and counts its classes; the same as [`block_pyramid`].
     ///
     /// # Shape
@@ -138,7 +139,7 @@ impl<T: ClassValue> Pyramid<T> {
     /// # Determinism
     /// A function of the block, its place and the tie rule alone.
     /// # Cost
-    /// Grows with the cells along the edges of patches; a block of one class costs one look at it.
+    /// Grows with the classes in each tile of 64 x 64 cells; a tile or block of one class costs one look at it.
     pub fn make(
         &mut self,
         block: ArrayView2<T>,
@@ -148,13 +149,12 @@ impl<T: ClassValue> Pyramid<T> {
         levels: &mut [ArrayViewMut2<T>],
     ) {
         self.counts.clear();
-        let (rows, cols) = block.dim();
         if let Some(&class) = block.first().filter(|&&class| is_alike(block, class)) {
             if class != nodata {
                 self.counts.push((class, block.len() as u64));
             }
             levels.iter_mut().for_each(|level| level.fill(class));
-        } else if rows > BLOCK || cols > BLOCK || !self.make_coded(block, nodata, lattice, tie, levels) {
+        } else if !self.make_of_tiles(block, nodata, lattice, tie, levels) {
             let plain = block_pyramid(block, nodata, lattice, levels.len() as u32, tie);
             self.counts.extend(plain.counts);
             levels.iter_mut().zip(&plain.levels).for_each(|(level, made)| level.assign(made));
@@ -166,8 +166,8 @@ impl<T: ClassValue> Pyramid<T> {
         &self.counts
     }
 
-    /// Whether the block has few enough classes; then it was made.
-    fn make_coded(
+    /// Whether no tile has too many classes and all rows are contiguous; then the block was made.
+    fn make_of_tiles(
         &mut self,
         block: ArrayView2<T>,
         nodata: T,
@@ -175,29 +175,63 @@ impl<T: ClassValue> Pyramid<T> {
         tie: Tie,
         levels: &mut [ArrayViewMut2<T>],
     ) -> bool {
-        let Some(coded) = self.coder.code(block, nodata) else { return false };
-        let block =
-            lanes::Block { rows: coded.rows(), nodata: coded.nodata, order: coded.order, lattice, tie };
-        let mut seen = [false; 256];
-        self.levels[0].of_block(&block);
-        self.levels[0].modes_of_block(&block, &mut seen);
-        seen[usize::from(block.nodata)] = false;
-        let mut classes: Vec<u8> = (0..=255).filter(|&code| seen[usize::from(code)]).collect();
-        classes.sort_unstable_by_key(|&code| block.order[usize::from(code)]);
-        let (few, some, many, most) = &mut self.lanes;
-        let counts = match classes.len() {
-            0..16 => few.get_or_insert_with(Lanes::new).finish(&block, &classes, &mut self.levels),
-            16..32 => some.get_or_insert_with(Lanes::new).finish(&block, &classes, &mut self.levels),
-            32..64 => many.get_or_insert_with(Lanes::new).finish(&block, &classes, &mut self.levels),
-            _ => most.get_or_insert_with(Lanes::new).finish(&block, &classes, &mut self.levels),
-        };
-        let counted = classes.iter().map(|&code| coded.value(code)).zip(counts);
-        self.counts.extend(counted);
-        for (level, made) in levels.iter_mut().zip(&self.levels) {
-            for (mut line, codes) in level.outer_iter_mut().zip(made.values.chunks_exact(made.cols)) {
-                coded.decode(codes, &mut line);
+        let (height, width) = block.dim();
+        let lines: Option<Vec<&[T]>> =
+            (0..height).map(|row| block.index_axis_move(Axis(0), row).to_slice()).collect();
+        let (low, high) = levels.split_at_mut(levels.len().min(TILE_LEVELS));
+        let out: Option<Vec<Vec<&mut [T]>>> = low
+            .iter_mut()
+            .map(|level| level.outer_iter_mut().map(ArrayViewMut1::into_slice).collect())
+            .collect();
+        let (Some(lines), Some(mut out)) = (lines, out) else { return false };
+        let tile = self.tile.get_or_insert_with(|| Box::new(Tile::new(nodata)));
+        let mut counts = LevelCounts::new(height.div_ceil(SIDE), width.div_ceil(SIDE));
+        for (tile_row, band) in lines.chunks(SIDE).enumerate() {
+            let top = lattice.0 + (tile_row * SIDE) as i64;
+            let first_ties = std::array::from_fn(|row| TieRow::new(tie, 1, top + 2 * row as i64));
+            for left in (0..width).step_by(SIDE) {
+                let cols = left..width.min(left + SIDE);
+                let size = (band.len(), cols.len());
+                let class = band[0][left];
+                let alike = band.iter().all(|line| all_equal(&line[cols.clone()], class));
+                if alike {
+                    let cells = (size.0 * size.1) as u32;
+                    counts.push((class != nodata).then_some((class, cells)));
+                } else {
+                    tile.fill(nodata, band, cols.clone());
+                    let place =
+                        Place { size, lattice: (top, lattice.1 + left as i64), first_ties: &first_ties, tie };
+                    if !self.vectors.make(tile, &place) {
+                        return false;
+                    }
+                    counts.push(tile.counts());
+                }
+                for (level, lines) in (1..).zip(&mut out) {
+                    let start = left >> level;
+                    let n = size.1.div_ceil(1 << level);
+                    let rows =
+                        lines.iter_mut().skip(tile_row * (SIDE >> level)).take(size.0.div_ceil(1 << level));
+                    if alike {
+                        rows.for_each(|line| line[start..start + n].fill(class));
+                    } else {
+                        let modes = tile.modes(level).chunks_exact(SIDE >> level);
+                        rows.zip(modes)
+                            .for_each(|(line, modes)| line[start..start + n].copy_from_slice(&modes[..n]));
+                    }
+                }
             }
         }
+        let mut level = TILE_LEVELS as u32;
+        for high in high {
+            (level, counts) = (level + 1, counts.above());
+            for (cell, mode) in high.indexed_iter_mut() {
+                *mode = counts.mode(level, cell, (height, width), nodata, lattice, tie);
+            }
+        }
+        while level < BLOCK_LEVELS {
+            (level, counts) = (level + 1, counts.above());
+        }
+        self.counts.extend(counts.of_cell(0, 0).iter().map(|&(class, n)| (class, u64::from(n))));
         true
     }
 }
@@ -217,6 +251,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::model::window::BLOCK;
 
     #[test]
     fn three_cells_against_one_win_and_a_half_valid_cell_keeps_its_class() {
