@@ -207,16 +207,20 @@ impl<T: ClassValue> Pyramid<T> {
                     counts.push(tile.counts());
                 }
                 for (level, lines) in (1..).zip(&mut out) {
-                    let start = left >> level;
-                    let n = size.1.div_ceil(1 << level);
-                    let rows =
-                        lines.iter_mut().skip(tile_row * (SIDE >> level)).take(size.0.div_ceil(1 << level));
-                    if alike {
-                        rows.for_each(|line| line[start..start + n].fill(class));
-                    } else {
-                        let modes = tile.modes(level).chunks_exact(SIDE >> level);
-                        rows.zip(modes)
-                            .for_each(|(line, modes)| line[start..start + n].copy_from_slice(&modes[..n]));
+                    let lines = lines
+                        .iter_mut()
+                        .map(|line| &mut **line)
+                        .skip(tile_row * (SIDE >> level))
+                        .take(size.0.div_ceil(1 << level));
+                    let cols = left >> level..(left + size.1).div_ceil(1 << level);
+                    let modes = if alike { Modes::Alike(class) } else { Modes::Each(tile.modes(level)) };
+                    match level {
+                        1 => modes.write::<{ SIDE >> 1 }>(lines, cols),
+                        2 => modes.write::<{ SIDE >> 2 }>(lines, cols),
+                        3 => modes.write::<{ SIDE >> 3 }>(lines, cols),
+                        4 => modes.write::<{ SIDE >> 4 }>(lines, cols),
+                        5 => modes.write::<{ SIDE >> 5 }>(lines, cols),
+                        _ => modes.write::<{ SIDE >> 6 }>(lines, cols),
                     }
                 }
             }
@@ -233,6 +237,33 @@ impl<T: ClassValue> Pyramid<T> {
         }
         self.counts.extend(counts.of_cell(0, 0).iter().map(|&(class, n)| (class, u64::from(n))));
         true
+    }
+}
+
+/// Modes of a level of one tile.
+enum Modes<'a, T> {
+    Alike(T),
+    Each(&'a [T]),
+}
+
+impl<T: ClassValue> Modes<'_, T> {
+    /// Writes the modes of a level of `W` columns; whole rows of a tile are written without asking for their length.
+    #[inline]
+    fn write<'a, const W: usize>(self, lines: impl Iterator<Item = &'a mut [T]>, cols: std::ops::Range<usize>)
+    where
+        T: 'a,
+    {
+        let write = |line: &mut [T], modes: &[T; W]| match line.as_chunks_mut::<W>().0 {
+            [whole] => *whole = *modes,
+            _ => line.copy_from_slice(&modes[..line.len()]),
+        };
+        match self {
+            Self::Alike(class) => lines.for_each(|line| write(&mut line[cols.clone()], &[class; W])),
+            Self::Each(modes) => {
+                let rows = lines.zip(modes.as_chunks::<W>().0);
+                rows.for_each(|(line, modes)| write(&mut line[cols.clone()], modes));
+            }
+        }
     }
 }
 

@@ -94,7 +94,11 @@ impl<T: ClassValue> Tile<T> {
             self.cells = [[nodata; SIDE]; SIDE];
         }
         for (cells, line) in self.cells.iter_mut().zip(lines) {
-            cells[..cols.len()].copy_from_slice(&line[cols.clone()]);
+            let line = &line[cols.clone()];
+            match line.first_chunk::<SIDE>() {
+                Some(line) => *cells = *line,
+                None => cells[..line.len()].copy_from_slice(line),
+            }
         }
     }
 
@@ -232,17 +236,19 @@ impl<T: ClassValue> Scene<'_, T> {
                 }
             }
         }
+        let mut with_most = [0u8; MOST_CLASSES];
         let Votes { winners, most, tied } = votes;
         each_set(tied, |square| {
-            let has_most = |class: u8| counts(&self.tallies[usize::from(class)])[square] == most[square];
-            let tied = self.ascending.iter().filter(|&&class| has_most(class)).count();
+            // Each is written down over the last one unless that was tied: nothing to guess wrong.
+            let mut tied = 0;
+            for &class in self.ascending {
+                with_most[tied] = class;
+                tied += usize::from(counts(&self.tallies[usize::from(class)])[square] == most[square]);
+            }
             let (row, col) = ((square / width) << level, (square % width) << level);
             let ties = TieRow::new(self.place.tie, level, self.place.lattice.0 + row as i64);
             let rank = ties.rank(self.place.lattice.1 + col as i64, tied);
-            let mut tied = self.ascending.iter().filter(|&&class| has_most(class));
-            if let Some(&class) = tied.nth(rank) {
-                winners[square] = self.classes[usize::from(class)];
-            }
+            winners[square] = self.classes[usize::from(with_most[rank])];
         });
     }
 }

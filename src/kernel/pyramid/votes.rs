@@ -17,7 +17,9 @@ impl<T: Copy, N: Copy + Ord + Default, const M: usize> Votes<T, N, M> {
 
     #[inline(always)]
     pub(super) fn clear(&mut self, nobody: T) {
-        *self = Self::new(nobody);
+        self.winners.fill(nobody);
+        self.most.fill(N::default());
+        self.tied.fill(0);
     }
 
     /// Adds a class and its counts.
