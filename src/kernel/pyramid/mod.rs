@@ -8,6 +8,7 @@
 //! No data does not vote. A cell is nodata when less than half of its native cells (those inside the raster) is
 //! valid. Of several classes with the largest count, [`tie_rank`] picks one, so that no class is favoured.
 
+mod band;
 mod flags;
 mod lists;
 mod quads;
@@ -19,6 +20,7 @@ mod votes;
 use ndarray::{ArrayView2, ArrayViewMut1, ArrayViewMut2, Axis};
 use serde::{Deserialize, Serialize};
 
+use self::band::Band;
 use self::lists::LevelCounts;
 pub use self::lists::{BlockPyramid, block_pyramid};
 use self::tile::{Place, SIDE, TILE_LEVELS, Tile};
@@ -117,6 +119,7 @@ pub fn mode<T: ClassValue, N: Copy + Into<u64>>(
 pub struct Pyramid<T> {
     vectors: Vectors,
     tile: Option<Box<Tile<T>>>,
+    band: Band<T>,
     counts: Vec<(T, u64)>,
 }
 
@@ -128,7 +131,7 @@ impl<T: ClassValue> Default for Pyramid<T> {
 
 impl<T: ClassValue> Pyramid<T> {
     fn with(vectors: Vectors) -> Self {
-        Self { vectors, tile: None, counts: Vec::new() }
+        Self { vectors, tile: None, band: Band::new(), counts: Vec::new() }
     }
 
     /// Makes the levels 1, 2, … of one block and counts its classes; the same as [`block_pyramid`].
@@ -185,23 +188,22 @@ impl<T: ClassValue> Pyramid<T> {
             .collect();
         let (Some(lines), Some(mut out)) = (lines, out) else { return false };
         let tile = self.tile.get_or_insert_with(|| Box::new(Tile::new(nodata)));
+        let band = &mut self.band;
         let mut counts = LevelCounts::new(height.div_ceil(SIDE), width.div_ceil(SIDE));
-        for (tile_row, band) in lines.chunks(SIDE).enumerate() {
+        for (tile_row, rows) in lines.chunks(SIDE).enumerate() {
             let top = lattice.0 + (tile_row * SIDE) as i64;
             let first_ties = std::array::from_fn(|row| TieRow::new(tie, 1, top + 2 * row as i64));
-            for left in (0..width).step_by(SIDE) {
-                let cols = left..width.min(left + SIDE);
-                let size = (band.len(), cols.len());
-                let class = band[0][left];
-                let alike = band.iter().all(|line| all_equal(&line[cols.clone()], class));
-                if alike {
+            band.fill(rows, nodata);
+            for (tile_col, (cells, alike)) in band.tiles().enumerate() {
+                let left = tile_col * SIDE;
+                let size = (rows.len(), (width - left).min(SIDE));
+                if let Some(class) = alike {
                     let cells = (size.0 * size.1) as u32;
                     counts.push((class != nodata).then_some((class, cells)));
                 } else {
-                    tile.fill(nodata, band, cols.clone());
                     let place =
                         Place { size, lattice: (top, lattice.1 + left as i64), first_ties: &first_ties, tie };
-                    if !self.vectors.make(tile, &place) {
+                    if !self.vectors.make(tile, cells, nodata, &place) {
                         return false;
                     }
                     counts.push(tile.counts());
@@ -213,7 +215,7 @@ impl<T: ClassValue> Pyramid<T> {
                         .skip(tile_row * (SIDE >> level))
                         .take(size.0.div_ceil(1 << level));
                     let cols = left >> level..(left + size.1).div_ceil(1 << level);
-                    let modes = if alike { Modes::Alike(class) } else { Modes::Each(tile.modes(level)) };
+                    let modes = alike.map_or(Modes::Each(tile.modes(level)), Modes::Alike);
                     match level {
                         1 => modes.write::<{ SIDE >> 1 }>(lines, cols),
                         2 => modes.write::<{ SIDE >> 2 }>(lines, cols),

@@ -5,13 +5,11 @@
 //! sums of those count it in the larger ones, and a running maximum keeps the leader of each square. Nothing branches on
 //! what a cell holds, and all of it can be done in vectors. Level 1 needs no counts: see [`quads`](super::quads).
 
-use super::{Tie, TieRow};
-use std::ops::Range;
-
 use super::flags::each_set;
 use super::quads::Quads;
 use super::tally::{LARGEST, SQUARES, Tally};
 use super::votes::Votes;
+use super::{Tie, TieRow};
 use crate::kernel::ClassValue;
 
 /// Rows and columns of a tile.
@@ -54,8 +52,6 @@ impl Place<'_> {
 /// Makes the overviews of tiles, one after the other; what it holds between them is scratch.
 pub(super) struct Tile<T> {
     nodata: T,
-    /// The cells of the tile to be made.
-    cells: Cells<T>,
     quads: Quads<T>,
     second: Votes<T, u8, { SQUARES[0] }>,
     third: Votes<T, u8, { SQUARES[1] }>,
@@ -74,7 +70,6 @@ impl<T: ClassValue> Tile<T> {
     pub(super) fn new(nodata: T) -> Self {
         Self {
             nodata,
-            cells: [[nodata; SIDE]; SIDE],
             quads: Quads::new(nodata),
             second: Votes::new(nodata),
             third: Votes::new(nodata),
@@ -84,21 +79,6 @@ impl<T: ClassValue> Tile<T> {
             classes: Vec::new(),
             tallies: Vec::new(),
             ascending: Vec::new(),
-        }
-    }
-
-    /// Takes over the columns `cols` of at most 64 rows; what is missing becomes nodata.
-    pub(super) fn fill(&mut self, nodata: T, lines: &[&[T]], cols: Range<usize>) {
-        self.nodata = nodata;
-        if (lines.len(), cols.len()) != (SIDE, SIDE) {
-            self.cells = [[nodata; SIDE]; SIDE];
-        }
-        for (cells, line) in self.cells.iter_mut().zip(lines) {
-            let line = &line[cols.clone()];
-            match line.first_chunk::<SIDE>() {
-                Some(line) => *cells = *line,
-                None => cells[..line.len()].copy_from_slice(line),
-            }
         }
     }
 
@@ -122,13 +102,14 @@ impl<T: ClassValue> Tile<T> {
         }
     }
 
-    /// Makes all levels of the cells; `false` if there are too many classes.
+    /// Makes all levels of a tile; `false` if there are too many classes.
     #[inline(always)]
-    pub(super) fn make(&mut self, place: &Place) -> bool {
-        if !self.count() {
+    pub(super) fn make(&mut self, cells: &Cells<T>, nodata: T, place: &Place) -> bool {
+        self.nodata = nodata;
+        if !self.count(cells) {
             return false;
         }
-        self.quads.make(&self.cells, self.nodata, place);
+        self.quads.make(cells, self.nodata, place);
         self.ascending.clear();
         let valid = (0..self.classes.len()).filter(|&class| self.classes[class] != self.nodata);
         self.ascending.extend(valid.map(|class| class as u8));
@@ -152,7 +133,7 @@ impl<T: ClassValue> Tile<T> {
 
     /// Counts and ranks all classes; `false` if there are too many.
     #[inline(always)]
-    fn count(&mut self) -> bool {
+    fn count(&mut self, cells: &Cells<T>) -> bool {
         self.second.clear(self.nodata);
         self.third.clear(self.nodata);
         self.fourth.clear(self.nodata);
@@ -171,13 +152,13 @@ impl<T: ClassValue> Tile<T> {
             if number == MOST_CLASSES {
                 return false;
             }
-            let class = self.unmet(at);
+            let class = self.unmet(cells, at);
             self.classes.push(class);
             if self.tallies.len() == number {
                 self.tallies.push(Tally::new());
             }
             let tally = &mut self.tallies[number];
-            tally.count(&self.cells, class, &done);
+            tally.count(cells, class, &done);
             for (done, n) in done.iter_mut().zip(&tally.second) {
                 *done += n;
             }
@@ -194,9 +175,9 @@ impl<T: ClassValue> Tile<T> {
     }
 
     /// A class of a 4 x 4 square that was not met before.
-    fn unmet(&self, square: usize) -> T {
+    fn unmet(&self, cells: &Cells<T>, square: usize) -> T {
         let (row, col) = (square / (SIDE / 4) * 4, square % (SIDE / 4) * 4);
-        let mut cells = self.cells[row..row + 4].iter().flat_map(|line| &line[col..col + 4]);
+        let mut cells = cells[row..row + 4].iter().flat_map(|line| &line[col..col + 4]);
         cells.find(|cell| !self.classes.contains(cell)).copied().unwrap_or(self.nodata)
     }
 }

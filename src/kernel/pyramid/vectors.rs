@@ -1,6 +1,6 @@
 //! The fast way with what vectors the processor has: one code, compiled for each.
 
-use super::tile::{Place, Tile};
+use super::tile::{Cells, Place, Tile};
 use crate::kernel::ClassValue;
 
 /// Instructions that code is compiled for.
@@ -44,27 +44,33 @@ impl Vectors {
     }
 
     /// [`Tile::make`].
-    pub(super) fn make<T: ClassValue>(self, tile: &mut Tile<T>, place: &Place) -> bool {
+    pub(super) fn make<T: ClassValue>(
+        self,
+        tile: &mut Tile<T>,
+        cells: &Cells<T>,
+        nodata: T,
+        place: &Place,
+    ) -> bool {
         match self {
-            Self::Plain => tile.make(place),
+            Self::Plain => tile.make(cells, nodata, place),
             #[cfg(target_arch = "x86_64")]
             #[expect(unsafe_code, reason = "the processor has the instructions")]
-            Self::Avx2 => unsafe { avx2(tile, place) },
+            Self::Avx2 => unsafe { avx2(tile, cells, nodata, place) },
             #[cfg(target_arch = "x86_64")]
             #[expect(unsafe_code, reason = "the processor has the instructions")]
-            Self::Avx512 => unsafe { avx512(tile, place) },
+            Self::Avx512 => unsafe { avx512(tile, cells, nodata, place) },
         }
     }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt")]
-fn avx2<T: ClassValue>(tile: &mut Tile<T>, place: &Place) -> bool {
-    tile.make(place)
+fn avx2<T: ClassValue>(tile: &mut Tile<T>, cells: &Cells<T>, nodata: T, place: &Place) -> bool {
+    tile.make(cells, nodata, place)
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,bmi1,bmi2,lzcnt")]
-fn avx512<T: ClassValue>(tile: &mut Tile<T>, place: &Place) -> bool {
-    tile.make(place)
+fn avx512<T: ClassValue>(tile: &mut Tile<T>, cells: &Cells<T>, nodata: T, place: &Place) -> bool {
+    tile.make(cells, nodata, place)
 }
