@@ -9,6 +9,7 @@
 //! valid. Of several classes with the largest count, [`tie_rank`] picks one, so that no class is favoured.
 
 mod band;
+mod block;
 mod flags;
 mod lists;
 mod quads;
@@ -17,13 +18,11 @@ mod tile;
 mod vectors;
 mod votes;
 
-use ndarray::{ArrayView2, ArrayViewMut1, ArrayViewMut2, Axis};
+use ndarray::{ArrayView2, ArrayViewMut2};
 use serde::{Deserialize, Serialize};
 
-use self::band::Band;
-use self::lists::LevelCounts;
+use self::block::Tiles;
 pub use self::lists::{BlockPyramid, block_pyramid};
-use self::tile::{Place, SIDE, TILE_LEVELS, Tile};
 use self::vectors::Vectors;
 use super::ClassValue;
 use super::runs::all_equal;
@@ -118,8 +117,7 @@ pub fn mode<T: ClassValue, N: Copy + Into<u64>>(
 /// in one tile of 64 x 64 cells are made the plain way, which is slower.
 pub struct Pyramid<T> {
     vectors: Vectors,
-    tile: Option<Box<Tile<T>>>,
-    band: Band<T>,
+    tiles: Tiles<T>,
     counts: Vec<(T, u64)>,
 }
 
@@ -131,7 +129,7 @@ impl<T: ClassValue> Default for Pyramid<T> {
 
 impl<T: ClassValue> Pyramid<T> {
     fn with(vectors: Vectors) -> Self {
-        Self { vectors, tile: None, band: Band::new(), counts: Vec::new() }
+        Self { vectors, tiles: Tiles::new(), counts: Vec::new() }
     }
 
     /// Makes the levels 1, 2, … of one block and counts its classes; the same as [`block_pyramid`].
@@ -157,115 +155,24 @@ impl<T: ClassValue> Pyramid<T> {
                 self.counts.push((class, block.len() as u64));
             }
             levels.iter_mut().for_each(|level| level.fill(class));
-        } else if !self.make_of_tiles(block, nodata, lattice, tie, levels) {
-            let plain = block_pyramid(block, nodata, lattice, levels.len() as u32, tie);
-            self.counts.extend(plain.counts);
-            levels.iter_mut().zip(&plain.levels).for_each(|(level, made)| level.assign(made));
+            return;
+        }
+        let place = block::Place { nodata, lattice, tie };
+        match self.vectors.make(&mut self.tiles, block, &place, levels) {
+            Some(made) => {
+                self.counts.extend(made.of_cell(0, 0).iter().map(|&(class, n)| (class, u64::from(n))))
+            }
+            None => {
+                let plain = block_pyramid(block, nodata, lattice, levels.len() as u32, tie);
+                self.counts.extend(plain.counts);
+                levels.iter_mut().zip(&plain.levels).for_each(|(level, made)| level.assign(made));
+            }
         }
     }
 
     /// Cells of each class in the block made last, ascending, nodata left out.
     pub fn counts(&self) -> &[(T, u64)] {
         &self.counts
-    }
-
-    /// Whether no tile has too many classes and all rows are contiguous; then the block was made.
-    fn make_of_tiles(
-        &mut self,
-        block: ArrayView2<T>,
-        nodata: T,
-        lattice: (i64, i64),
-        tie: Tie,
-        levels: &mut [ArrayViewMut2<T>],
-    ) -> bool {
-        let (height, width) = block.dim();
-        let lines: Option<Vec<&[T]>> =
-            (0..height).map(|row| block.index_axis_move(Axis(0), row).to_slice()).collect();
-        let (low, high) = levels.split_at_mut(levels.len().min(TILE_LEVELS));
-        let out: Option<Vec<Vec<&mut [T]>>> = low
-            .iter_mut()
-            .map(|level| level.outer_iter_mut().map(ArrayViewMut1::into_slice).collect())
-            .collect();
-        let (Some(lines), Some(mut out)) = (lines, out) else { return false };
-        let tile = self.tile.get_or_insert_with(|| Box::new(Tile::new(nodata)));
-        let band = &mut self.band;
-        let mut counts = LevelCounts::new(height.div_ceil(SIDE), width.div_ceil(SIDE));
-        for (tile_row, rows) in lines.chunks(SIDE).enumerate() {
-            let top = lattice.0 + (tile_row * SIDE) as i64;
-            let first_ties = std::array::from_fn(|row| TieRow::new(tie, 1, top + 2 * row as i64));
-            band.fill(rows, nodata);
-            for (tile_col, (cells, alike)) in band.tiles().enumerate() {
-                let left = tile_col * SIDE;
-                let size = (rows.len(), (width - left).min(SIDE));
-                if let Some(class) = alike {
-                    let cells = (size.0 * size.1) as u32;
-                    counts.push((class != nodata).then_some((class, cells)));
-                } else {
-                    let place =
-                        Place { size, lattice: (top, lattice.1 + left as i64), first_ties: &first_ties, tie };
-                    if !self.vectors.make(tile, cells, nodata, &place) {
-                        return false;
-                    }
-                    counts.push(tile.counts());
-                }
-                for (level, lines) in (1..).zip(&mut out) {
-                    let lines = lines
-                        .iter_mut()
-                        .map(|line| &mut **line)
-                        .skip(tile_row * (SIDE >> level))
-                        .take(size.0.div_ceil(1 << level));
-                    let cols = left >> level..(left + size.1).div_ceil(1 << level);
-                    let modes = alike.map_or(Modes::Each(tile.modes(level)), Modes::Alike);
-                    match level {
-                        1 => modes.write::<{ SIDE >> 1 }>(lines, cols),
-                        2 => modes.write::<{ SIDE >> 2 }>(lines, cols),
-                        3 => modes.write::<{ SIDE >> 3 }>(lines, cols),
-                        4 => modes.write::<{ SIDE >> 4 }>(lines, cols),
-                        5 => modes.write::<{ SIDE >> 5 }>(lines, cols),
-                        _ => modes.write::<{ SIDE >> 6 }>(lines, cols),
-                    }
-                }
-            }
-        }
-        let mut level = TILE_LEVELS as u32;
-        for high in high {
-            (level, counts) = (level + 1, counts.above());
-            for (cell, mode) in high.indexed_iter_mut() {
-                *mode = counts.mode(level, cell, (height, width), nodata, lattice, tie);
-            }
-        }
-        while level < BLOCK_LEVELS {
-            (level, counts) = (level + 1, counts.above());
-        }
-        self.counts.extend(counts.of_cell(0, 0).iter().map(|&(class, n)| (class, u64::from(n))));
-        true
-    }
-}
-
-/// Modes of a level of one tile.
-enum Modes<'a, T> {
-    Alike(T),
-    Each(&'a [T]),
-}
-
-impl<T: ClassValue> Modes<'_, T> {
-    /// Writes the modes of a level of `W` columns; whole rows of a tile are written without asking for their length.
-    #[inline]
-    fn write<'a, const W: usize>(self, lines: impl Iterator<Item = &'a mut [T]>, cols: std::ops::Range<usize>)
-    where
-        T: 'a,
-    {
-        let write = |line: &mut [T], modes: &[T; W]| match line.as_chunks_mut::<W>().0 {
-            [whole] => *whole = *modes,
-            _ => line.copy_from_slice(&modes[..line.len()]),
-        };
-        match self {
-            Self::Alike(class) => lines.for_each(|line| write(&mut line[cols.clone()], &[class; W])),
-            Self::Each(modes) => {
-                let rows = lines.zip(modes.as_chunks::<W>().0);
-                rows.for_each(|(line, modes)| write(&mut line[cols.clone()], modes));
-            }
-        }
     }
 }
 

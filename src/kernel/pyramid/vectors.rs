@@ -1,9 +1,12 @@
 //! The fast way with what vectors the processor has: one code, compiled for each.
 
-use super::tile::{Cells, Place, Tile};
+use ndarray::{ArrayView2, ArrayViewMut2};
+
+use super::block::{Place, Tiles};
+use super::lists::LevelCounts;
 use crate::kernel::ClassValue;
 
-/// Instructions that code is compiled for.
+/// Instructions that the fast way is compiled for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Vectors {
     /// What every processor of the kind has.
@@ -15,8 +18,9 @@ pub(super) enum Vectors {
 }
 
 impl Vectors {
-    /// All this processor can run, the best one last.
+    /// All that this processor has, the best last.
     pub(super) fn able() -> Vec<Self> {
+        #[cfg_attr(not(target_arch = "x86_64"), expect(unused_mut, reason = "there is but one"))]
         let mut able = vec![Self::Plain];
         #[cfg(target_arch = "x86_64")]
         {
@@ -38,39 +42,49 @@ impl Vectors {
         able
     }
 
-    /// The best this processor can run.
+    /// The best that this processor has.
     pub(super) fn best() -> Self {
         Self::able().last().copied().unwrap_or(Self::Plain)
     }
 
-    /// [`Tile::make`].
+    /// [`Tiles::make`].
     pub(super) fn make<T: ClassValue>(
         self,
-        tile: &mut Tile<T>,
-        cells: &Cells<T>,
-        nodata: T,
-        place: &Place,
-    ) -> bool {
+        tiles: &mut Tiles<T>,
+        block: ArrayView2<T>,
+        place: &Place<T>,
+        levels: &mut [ArrayViewMut2<T>],
+    ) -> Option<LevelCounts<T>> {
         match self {
-            Self::Plain => tile.make(cells, nodata, place),
+            Self::Plain => tiles.make(block, place, levels),
             #[cfg(target_arch = "x86_64")]
             #[expect(unsafe_code, reason = "the processor has the instructions")]
-            Self::Avx2 => unsafe { avx2(tile, cells, nodata, place) },
+            Self::Avx2 => unsafe { avx2(tiles, block, place, levels) },
             #[cfg(target_arch = "x86_64")]
             #[expect(unsafe_code, reason = "the processor has the instructions")]
-            Self::Avx512 => unsafe { avx512(tile, cells, nodata, place) },
+            Self::Avx512 => unsafe { avx512(tiles, block, place, levels) },
         }
     }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt")]
-fn avx2<T: ClassValue>(tile: &mut Tile<T>, cells: &Cells<T>, nodata: T, place: &Place) -> bool {
-    tile.make(cells, nodata, place)
+fn avx2<T: ClassValue>(
+    tiles: &mut Tiles<T>,
+    block: ArrayView2<T>,
+    place: &Place<T>,
+    levels: &mut [ArrayViewMut2<T>],
+) -> Option<LevelCounts<T>> {
+    tiles.make(block, place, levels)
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,bmi1,bmi2,lzcnt")]
-fn avx512<T: ClassValue>(tile: &mut Tile<T>, cells: &Cells<T>, nodata: T, place: &Place) -> bool {
-    tile.make(cells, nodata, place)
+fn avx512<T: ClassValue>(
+    tiles: &mut Tiles<T>,
+    block: ArrayView2<T>,
+    place: &Place<T>,
+    levels: &mut [ArrayViewMut2<T>],
+) -> Option<LevelCounts<T>> {
+    tiles.make(block, place, levels)
 }
