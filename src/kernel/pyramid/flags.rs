@@ -29,3 +29,20 @@ fn bits_of(flags: [u8; 8]) -> u64 {
     // Byte i is moved to bit 56 + i by the bit 56 - 7i of the factor; no two products meet in one bit.
     u64::from_le_bytes(flags).wrapping_mul(0x0102_0408_1020_4080) >> 56
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn every_set_flag_is_found_once(flags in proptest::collection::vec(0u8..2, 0..300)) {
+            let mut found = Vec::new();
+            each_set(&flags, |position| found.push(position));
+            let expected: Vec<_> = (0..flags.len()).filter(|&position| flags[position] == 1).collect();
+            prop_assert_eq!(found, expected);
+        }
+    }
+}
