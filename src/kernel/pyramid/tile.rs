@@ -205,15 +205,17 @@ impl<T: ClassValue> Scene<'_, T> {
         let width = SIDE >> level;
         let under = 1u32 << (2 * level);
         if let Some(absent) = self.absent {
-            let absent = counts(absent);
-            for square in 0..M {
-                let cells = if self.place.is_whole() {
+            let whole = self.place.is_whole();
+            let squares = votes.winners.iter_mut().zip(&mut votes.tied).zip(counts(absent));
+            for (square, ((winner, tied), &absent)) in squares.enumerate() {
+                let cells = if whole {
                     under
                 } else {
                     self.place.cells_under(level, square / width, square % width) as u32
                 };
-                if (under - absent[square].into()) * 2 < cells || absent[square].into() == under {
-                    (votes.winners[square], votes.tied[square]) = (self.nodata, 0);
+                let valid = under - absent.into();
+                if (valid * 2 < cells) | (valid == 0) {
+                    (*winner, *tied) = (self.nodata, 0);
                 }
             }
         }
