@@ -42,6 +42,7 @@ impl<T: ClassValue> LevelCounts<T> {
         self.starts.push(self.entries.len() as u32);
     }
 
+    /// Classes of a cell, ascending, and the native cells of each.
     pub(super) fn of_cell(&self, row: usize, col: usize) -> &[(T, u32)] {
         let cell = row * self.cols + col;
         &self.entries[self.starts[cell] as usize..self.starts[cell + 1] as usize]
@@ -89,6 +90,7 @@ impl<T: ClassValue> LevelCounts<T> {
         mode(self.of_cell(row, col), cells, nodata, place, tie)
     }
 
+    /// The next level.
     pub(super) fn above(&self) -> Self {
         Self::build(self.rows.div_ceil(2), self.cols.div_ceil(2), |row, col, cell| {
             for r in 2 * row..(2 * row + 2).min(self.rows) {

@@ -113,8 +113,9 @@ pub fn mode<T: ClassValue, N: Copy + Into<u64>>(
 /// Makes the overviews of blocks, one after the other; what it holds between them is scratch.
 ///
 /// # Cost
-/// Some 20 KiB for class maps, 150 KiB where tiles of hundreds of classes come along. Blocks with more than 256 classes
-/// in one tile of 64 x 64 cells are made the plain way, which is slower.
+/// Some 50 KiB for class maps of bytes, 100 KiB more where tiles of hundreds of classes come along. Blocks with more than
+/// 256 classes in one tile of 64 x 64 cells, or whose rows do not lie side by side in memory, are made the plain way,
+/// which is slower.
 pub struct Pyramid<T> {
     vectors: Vectors,
     tiles: Tiles<T>,
