@@ -19,7 +19,7 @@ pub struct BlockPyramid<T> {
 }
 
 /// Counts of every cell of a level, one after the other.
-struct LevelCounts<T> {
+pub(super) struct LevelCounts<T> {
     rows: usize,
     cols: usize,
     /// Where each cell's entries start; one more than cells.
@@ -29,22 +29,33 @@ struct LevelCounts<T> {
 }
 
 impl<T: ClassValue> LevelCounts<T> {
-    fn of_cell(&self, row: usize, col: usize) -> &[(T, u32)] {
+    /// No cell yet of a level of this size.
+    pub(super) fn new(rows: usize, cols: usize) -> Self {
+        let mut starts = Vec::with_capacity(rows * cols + 1);
+        starts.push(0);
+        Self { rows, cols, starts, entries: Vec::new() }
+    }
+
+    /// Appends the next cell, row by row; its entries are in ascending order.
+    pub(super) fn push(&mut self, cell: impl IntoIterator<Item = (T, u32)>) {
+        self.entries.extend(cell);
+        self.starts.push(self.entries.len() as u32);
+    }
+
+    /// Classes of a cell, ascending, and the native cells of each.
+    pub(super) fn of_cell(&self, row: usize, col: usize) -> &[(T, u32)] {
         let cell = row * self.cols + col;
         &self.entries[self.starts[cell] as usize..self.starts[cell + 1] as usize]
     }
 
     fn build(rows: usize, cols: usize, mut children: impl FnMut(usize, usize, &mut Vec<(T, u32)>)) -> Self {
-        let mut counts =
-            Self { rows, cols, starts: Vec::with_capacity(rows * cols + 1), entries: Vec::new() };
+        let mut counts = Self::new(rows, cols);
         let mut cell = Vec::new();
-        counts.starts.push(0);
         for row in 0..rows {
             for col in 0..cols {
                 cell.clear();
                 children(row, col, &mut cell);
-                counts.entries.extend_from_slice(&cell);
-                counts.starts.push(counts.entries.len() as u32);
+                counts.push(cell.iter().copied());
             }
         }
         counts
@@ -63,7 +74,24 @@ impl<T: ClassValue> LevelCounts<T> {
         })
     }
 
-    fn above(&self) -> Self {
+    /// The mode of a cell of this level in a block of a size.
+    pub(super) fn mode(
+        &self,
+        level: u32,
+        (row, col): (usize, usize),
+        size: (usize, usize),
+        nodata: T,
+        lattice: (i64, i64),
+        tie: Tie,
+    ) -> T {
+        let (side, top, left) = (1usize << level, row << level, col << level);
+        let cells = ((size.0 - top).min(side) * (size.1 - left).min(side)) as u64;
+        let place = (level, lattice.0 + top as i64, lattice.1 + left as i64);
+        mode(self.of_cell(row, col), cells, nodata, place, tie)
+    }
+
+    /// The next level.
+    pub(super) fn above(&self) -> Self {
         Self::build(self.rows.div_ceil(2), self.cols.div_ceil(2), |row, col, cell| {
             for r in 2 * row..(2 * row + 2).min(self.rows) {
                 for c in 2 * col..(2 * col + 2).min(self.cols) {
@@ -106,12 +134,9 @@ pub fn block_pyramid<T: ClassValue>(
             counts = counts.above();
         }
         if level <= levels {
-            let side = 1usize << level;
-            made.push(Array2::from_shape_fn((counts.rows, counts.cols), |(row, col)| {
-                let (top, left) = (row << level, col << level);
-                let cells = ((rows - top).min(side) * (cols - left).min(side)) as u64;
-                let place = (level, lattice.0 + top as i64, lattice.1 + left as i64);
-                mode(counts.of_cell(row, col), cells, nodata, place, tie)
+            let shape = (counts.rows, counts.cols);
+            made.push(Array2::from_shape_fn(shape, |cell| {
+                counts.mode(level, cell, (rows, cols), nodata, lattice, tie)
             }));
         }
     }

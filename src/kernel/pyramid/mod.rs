@@ -8,20 +8,24 @@
 //! No data does not vote. A cell is nodata when less than half of its native cells (those inside the raster) is
 //! valid. Of several classes with the largest count, [`tie_rank`] picks one, so that no class is favoured.
 
-mod code;
-mod lanes;
+mod band;
+mod block;
+mod flags;
 mod lists;
-mod vote;
+mod quads;
+mod tally;
+mod tile;
+mod vectors;
+mod votes;
 
 use ndarray::{ArrayView2, ArrayViewMut2};
 use serde::{Deserialize, Serialize};
 
-use self::code::Coder;
-use self::lanes::{Lanes, Level};
+use self::block::Tiles;
 pub use self::lists::{BlockPyramid, block_pyramid};
+use self::vectors::Vectors;
 use super::ClassValue;
 use super::runs::all_equal;
-use crate::model::window::BLOCK;
 
 /// Overview levels that fit in one block: 512 = 2^9.
 pub const BLOCK_LEVELS: u32 = 9;
@@ -109,27 +113,26 @@ pub fn mode<T: ClassValue, N: Copy + Into<u64>>(
 /// Makes the overviews of blocks, one after the other; what it holds between them is scratch.
 ///
 /// # Cost
-/// About 1 MiB for class maps, 8 MiB where blocks of hundreds of classes come along. Blocks of more than 255 classes
-/// are made the plain way, which is slower.
+/// Some 50 KiB for class maps of bytes, 100 KiB more where tiles of hundreds of classes come along. Blocks with more than
+/// 256 classes in one tile of 64 x 64 cells, or whose rows do not lie side by side in memory, are made the plain way,
+/// which is slower.
 pub struct Pyramid<T> {
-    coder: Coder<T>,
-    levels: [Level; BLOCK_LEVELS as usize],
-    lanes: (Option<Lanes<2, 16>>, Option<Lanes<4, 32>>, Option<Lanes<8, 64>>, Option<Lanes<32, 256>>),
+    vectors: Vectors,
+    tiles: Tiles<T>,
     counts: Vec<(T, u64)>,
 }
 
 impl<T: ClassValue> Default for Pyramid<T> {
     fn default() -> Self {
-        Self {
-            coder: Coder::default(),
-            levels: Default::default(),
-            lanes: Default::default(),
-            counts: Vec::new(),
-        }
+        Self::with(Vectors::best())
     }
 }
 
 impl<T: ClassValue> Pyramid<T> {
+    fn with(vectors: Vectors) -> Self {
+        Self { vectors, tiles: Tiles::new(), counts: Vec::new() }
+    }
+
     /// Makes the levels 1, 2, … of one block and counts its classes; the same as [`block_pyramid`].
     ///
     /// # Shape
@@ -138,7 +141,7 @@ impl<T: ClassValue> Pyramid<T> {
     /// # Determinism
     /// A function of the block, its place and the tie rule alone.
     /// # Cost
-    /// Grows with the cells along the edges of patches; a block of one class costs one look at it.
+    /// Grows with the classes in each tile of 64 x 64 cells; a tile or block of one class costs one look at it.
     pub fn make(
         &mut self,
         block: ArrayView2<T>,
@@ -148,57 +151,29 @@ impl<T: ClassValue> Pyramid<T> {
         levels: &mut [ArrayViewMut2<T>],
     ) {
         self.counts.clear();
-        let (rows, cols) = block.dim();
         if let Some(&class) = block.first().filter(|&&class| is_alike(block, class)) {
             if class != nodata {
                 self.counts.push((class, block.len() as u64));
             }
             levels.iter_mut().for_each(|level| level.fill(class));
-        } else if rows > BLOCK || cols > BLOCK || !self.make_coded(block, nodata, lattice, tie, levels) {
-            let plain = block_pyramid(block, nodata, lattice, levels.len() as u32, tie);
-            self.counts.extend(plain.counts);
-            levels.iter_mut().zip(&plain.levels).for_each(|(level, made)| level.assign(made));
+            return;
+        }
+        let place = block::Place { nodata, lattice, tie };
+        match self.vectors.make(&mut self.tiles, block, &place, levels) {
+            Some(made) => {
+                self.counts.extend(made.of_cell(0, 0).iter().map(|&(class, n)| (class, u64::from(n))))
+            }
+            None => {
+                let plain = block_pyramid(block, nodata, lattice, levels.len() as u32, tie);
+                self.counts.extend(plain.counts);
+                levels.iter_mut().zip(&plain.levels).for_each(|(level, made)| level.assign(made));
+            }
         }
     }
 
     /// Cells of each class in the block made last, ascending, nodata left out.
     pub fn counts(&self) -> &[(T, u64)] {
         &self.counts
-    }
-
-    /// Whether the block has few enough classes; then it was made.
-    fn make_coded(
-        &mut self,
-        block: ArrayView2<T>,
-        nodata: T,
-        lattice: (i64, i64),
-        tie: Tie,
-        levels: &mut [ArrayViewMut2<T>],
-    ) -> bool {
-        let Some(coded) = self.coder.code(block, nodata) else { return false };
-        let block =
-            lanes::Block { rows: coded.rows(), nodata: coded.nodata, order: coded.order, lattice, tie };
-        let mut seen = [false; 256];
-        self.levels[0].of_block(&block);
-        self.levels[0].modes_of_block(&block, &mut seen);
-        seen[usize::from(block.nodata)] = false;
-        let mut classes: Vec<u8> = (0..=255).filter(|&code| seen[usize::from(code)]).collect();
-        classes.sort_unstable_by_key(|&code| block.order[usize::from(code)]);
-        let (few, some, many, most) = &mut self.lanes;
-        let counts = match classes.len() {
-            0..16 => few.get_or_insert_with(Lanes::new).finish(&block, &classes, &mut self.levels),
-            16..32 => some.get_or_insert_with(Lanes::new).finish(&block, &classes, &mut self.levels),
-            32..64 => many.get_or_insert_with(Lanes::new).finish(&block, &classes, &mut self.levels),
-            _ => most.get_or_insert_with(Lanes::new).finish(&block, &classes, &mut self.levels),
-        };
-        let counted = classes.iter().map(|&code| coded.value(code)).zip(counts);
-        self.counts.extend(counted);
-        for (level, made) in levels.iter_mut().zip(&self.levels) {
-            for (mut line, codes) in level.outer_iter_mut().zip(made.values.chunks_exact(made.cols)) {
-                coded.decode(codes, &mut line);
-            }
-        }
-        true
     }
 }
 
@@ -213,10 +188,11 @@ fn is_alike<T: ClassValue>(block: ArrayView2<T>, class: T) -> bool {
 mod tests {
     use std::collections::BTreeMap;
 
-    use ndarray::{Array2, array};
+    use ndarray::{Array2, array, s};
     use proptest::prelude::*;
 
     use super::*;
+    use crate::model::window::BLOCK;
 
     #[test]
     fn three_cells_against_one_win_and_a_half_valid_cell_keeps_its_class() {
@@ -271,8 +247,13 @@ mod tests {
         })
     }
 
-    fn agrees<T: ClassValue>(
-        pyramid: &mut Pyramid<T>,
+    /// One worker for each kind of vectors, kept for several blocks: what it held of the last must not show.
+    fn workers<T: ClassValue>() -> Vec<Pyramid<T>> {
+        Vectors::able().into_iter().map(Pyramid::with).collect()
+    }
+
+    fn agree<T: ClassValue>(
+        workers: &mut [Pyramid<T>],
         block: ArrayView2<T>,
         nodata: T,
         lattice: (i64, i64),
@@ -280,27 +261,68 @@ mod tests {
         tie: Tie,
     ) {
         let expected = block_pyramid(block, nodata, lattice, levels, tie);
-        assert_eq!(made(pyramid, block, nodata, lattice, levels, tie), expected);
+        for pyramid in workers {
+            let vectors = pyramid.vectors;
+            assert!(made(pyramid, block, nodata, lattice, levels, tie) == expected, "{vectors:?}");
+        }
     }
 
     #[test]
     fn whole_blocks_of_any_number_of_classes_agree_with_the_plain_way() {
-        let (mut bytes, mut codes) = (Pyramid::<u8>::default(), Pyramid::<u16>::default());
+        let (mut bytes, mut codes) = (workers::<u8>(), workers::<u16>());
         let (place, n) = ((-512, 1024), BLOCK_LEVELS);
-        for (classes, patch) in [(3, 256), (15, 4), (16, 4), (31, 3), (63, 3), (64, 9), (256, 1)] {
+        for (classes, patch) in
+            [(2, 1), (3, 256), (4, 2), (15, 4), (16, 4), (31, 3), (63, 3), (64, 9), (256, 1)]
+        {
             let map = patches(BLOCK, BLOCK, classes as u64, patch, classes, 50);
-            agrees(&mut bytes, map.mapv(|v| v as u8).view(), 1, place, n, Tie::Hash);
-            agrees(&mut codes, map.mapv(|v| (v * 211) as u16).view(), 211, place, n, Tie::Hash);
+            agree(&mut bytes, map.mapv(|v| v as u8).view(), 1, place, n, Tie::Hash);
+            agree(&mut codes, map.mapv(|v| (v * 211) as u16).view(), 211, place, n, Tie::Hash);
         }
-        let many = patches(BLOCK, BLOCK, 9, 2, 300, 0).mapv(|v| v as u16);
-        agrees(&mut codes, many.view(), 65_535, place, n, Tie::Lowest);
-        // All but one cell alike, in two corners: the fullest counts that a byte must hold.
+        // More classes in a block, and more in a tile, than a byte has values.
+        for (classes, patch) in [(300, 2), (300, 40), (5000, 1)] {
+            let many = patches(BLOCK, BLOCK, 9, patch, classes, 0).mapv(|v| v as u16);
+            agree(&mut codes, many.view(), 65_535, place, n, Tie::Lowest);
+        }
+        // All but one cell alike, in two corners: the fullest counts that a square can have.
         for corner in [0, 511] {
             let mut map = Array2::from_elem((BLOCK, BLOCK), 4u8);
             map[(corner, corner)] = 9;
-            agrees(&mut bytes, map.view(), 0, place, n, Tie::Hash);
-            agrees(&mut bytes, map.view(), 4, place, n, Tie::Hash);
+            agree(&mut bytes, map.view(), 0, place, n, Tie::Hash);
+            agree(&mut bytes, map.view(), 4, place, n, Tie::Hash);
+            agree(&mut bytes, map.view(), 9, place, n, Tie::Hash);
         }
+    }
+
+    #[test]
+    fn as_many_classes_as_a_tile_may_have_and_one_more() {
+        let mut codes = workers::<u16>();
+        for classes in [255, 256, 257] {
+            let map = Array2::from_shape_fn((64, 64), |(r, c)| ((r * 64 + c) % classes) as u16);
+            agree(&mut codes, map.view(), 0, (0, 0), BLOCK_LEVELS, Tie::Hash);
+            agree(&mut codes, map.view(), 999, (0, 0), BLOCK_LEVELS, Tie::Hash);
+        }
+    }
+
+    #[test]
+    fn blocks_cut_anywhere_agree_with_the_plain_way() {
+        let mut bytes = workers::<u8>();
+        let map = patches(BLOCK, BLOCK, 5, 3, 6, 20).mapv(|v| v as u8);
+        let sizes = [1, 2, 3, 63, 64, 65, 127, 191, 257, 320, 511, 512];
+        for (rows, cols) in sizes.iter().flat_map(|&rows| sizes.map(|cols| (rows, cols))) {
+            let block = map.slice(s![..rows, BLOCK - cols..]);
+            for nodata in [0, 77] {
+                agree(&mut bytes, block, nodata, (-1, 333), BLOCK_LEVELS, Tie::Hash);
+            }
+        }
+    }
+
+    #[test]
+    fn levels_whose_rows_do_not_lie_side_by_side_are_made_too() {
+        let map = patches(130, 70, 3, 2, 5, 9).mapv(|v| v as u8);
+        let expected = block_pyramid(map.view(), 0, (0, 0), 1, Tie::Hash);
+        let mut plane = Array2::from_elem((35, 65), 9);
+        Pyramid::default().make(map.view(), 0, (0, 0), Tie::Hash, &mut [plane.view_mut().reversed_axes()]);
+        assert_eq!(plane.t(), expected.levels[0]);
     }
 
     proptest! {
@@ -312,19 +334,30 @@ mod tests {
         ) {
             let map = patches(rows, cols, seed, patch, classes, odd);
             let tie = if lowest { Tie::Lowest } else { Tie::Hash };
-            // One worker for several blocks: what it held of the last must not show.
-            let (mut bytes, mut codes, mut wide) =
-                (Pyramid::<u8>::default(), Pyramid::<u16>::default(), Pyramid::<i32>::default());
+            let (mut bytes, mut codes, mut wide) = (workers::<u8>(), workers::<u16>(), workers::<i32>());
             for times in [1, 3] {
                 let block = map.mapv(|v| (v * times) as u8);
-                agrees(&mut bytes, block.view(), nodata as u8, lattice, levels, tie);
+                agree(&mut bytes, block.view(), nodata as u8, lattice, levels, tie);
                 // Rows that are not contiguous.
-                agrees(&mut bytes, block.t(), nodata as u8, lattice, levels, tie);
+                agree(&mut bytes, block.t(), nodata as u8, lattice, levels, tie);
                 let block = map.mapv(|v| (60_000 - v * times * 100) as u16);
-                agrees(&mut codes, block.view(), 60_000, lattice, levels, tie);
+                agree(&mut codes, block.view(), 60_000, lattice, levels, tie);
                 let block = map.mapv(|v| (v - 3) * times * 1_000_000);
-                agrees(&mut wide, block.t(), nodata, lattice, levels, tie);
+                agree(&mut wide, block.view(), nodata, lattice, levels, tie);
             }
+        }
+
+        #[test]
+        fn changes_here_and_there_agree_with_the_plain_way(
+            (rows, cols) in (1usize..=BLOCK, 1usize..=BLOCK), seed in any::<u64>(), patch in 1usize..40,
+            classes in 2usize..30, kept in 1usize..90, nodata in prop_oneof![Just(0u16), Just(101), Just(65_535)],
+            lattice in (any::<i32>(), any::<i32>()), lowest in any::<bool>(),
+        ) {
+            let kind = patches(rows, cols, seed, patch, classes + kept, 40);
+            let block = kind.mapv(|v| if (v as usize) < classes { (v * 101) as u16 } else { 0 });
+            let tie = if lowest { Tie::Lowest } else { Tie::Hash };
+            let lattice = (lattice.0.into(), lattice.1.into());
+            agree(&mut workers(), block.view(), nodata, lattice, BLOCK_LEVELS, tie);
         }
 
         #[test]
