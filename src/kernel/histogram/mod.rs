@@ -14,19 +14,19 @@ use compare::{STEP, count_of, differing};
 const SEGMENT: usize = 126 * STEP;
 
 /// Most codes of a segment that are counted by comparing; beyond, counting cell by cell is faster.
-const MOST_COMPARED: usize = 24;
+const MOST_COMPARED: usize = 32;
 
 /// How many cells of each code one or several maps have.
 ///
 /// # Unit
 /// Cells, 64-bit.
 /// # Cost
-/// One pass per code that a segment of 8064 cells has, each a vector of cells at a time; more than 24 codes are
+/// One pass per code that a segment of 8064 cells has, each a vector of cells at a time; more than 32 codes are
 /// counted cell by cell.
 #[derive(Debug, Clone)]
 pub struct CodeCounts {
     counts: Box<[u64; 256]>,
-    /// Codes of the segment before, the most frequent first; empty if they were too many.
+    /// Codes met last, the most frequent first; empty if they were too many.
     expected: Vec<u8>,
 }
 
@@ -85,17 +85,22 @@ impl CodeCounts {
         }
         // Codes that were not expected.
         let counts = count_each(segment);
-        self.expected.clear();
+        let mut met = Vec::with_capacity(MOST_COMPARED);
         for (code, &n) in (0..=255).zip(&counts) {
             self.counts[usize::from(code)] += u64::from(n);
             if n > 0 {
-                self.expected.push(code);
+                met.push(code);
             }
         }
-        self.expected.sort_by_key(|&code| std::cmp::Reverse(counts[usize::from(code)]));
-        if self.expected.len() > MOST_COMPARED {
-            self.expected.clear();
+        met.sort_by_key(|&code| std::cmp::Reverse(counts[usize::from(code)]));
+        if met.len() > MOST_COMPARED {
+            met.clear();
+        } else {
+            // What was expected before may come again, and looking for it costs little beside counting each cell.
+            met.extend(self.expected.iter().filter(|&&code| counts[usize::from(code)] == 0));
+            met.truncate(MOST_COMPARED);
         }
+        self.expected = met;
     }
 }
 
