@@ -18,8 +18,11 @@ use std::time::Instant;
 
 use libdeflater::Decompressor;
 use nalcms::kernel::histogram::PairCounts;
+use processor::processor_seconds;
 use tiff::decoder::Decoder;
 use tiff::tags::Tag;
+
+mod processor;
 
 /// Passes are repeated until they took this long together.
 const LEAST_SECONDS: f64 = 0.5;
@@ -54,13 +57,6 @@ impl Blocks {
         self.file.read_exact_at(packed, place).unwrap();
         assert_eq!(codec.zlib_decompress(packed, cells).unwrap(), cells.len());
     }
-}
-
-/// Seconds this process spent on a core; wall time where the system does not tell.
-fn processor_seconds(start: Instant) -> f64 {
-    let text = std::fs::read_to_string("/proc/self/schedstat").unwrap_or_default();
-    let spent = text.split(' ').next().and_then(|ns| ns.parse::<f64>().ok());
-    spent.map_or_else(|| start.elapsed().as_secs_f64(), |ns| ns / 1e9)
 }
 
 /// Sets the cells of a block beyond the edges of the map to 0.
