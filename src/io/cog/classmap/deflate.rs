@@ -4,14 +4,14 @@
 //! RFC 1950 (zlib), RFC 1951 (DEFLATE).
 
 use super::huffman::{MAX_SYMBOLS, canonical_codes, code_lengths};
-use super::token::{MAX_MATCH, MIN_MATCH, Token};
+use super::token::{CONTENTS, DISTANCES, MAX_MATCH, MIN_MATCH, Token};
 
 /// Tokens that share a code, at most. Between 6000 and 18 000 the size of class maps hardly differs.
 const TOKENS_PER_BLOCK: usize = 12_000;
 
 /// Symbols of the two alphabets, and those that stand for the end and for the shortest match.
 const LITERALS: usize = 286;
-const DISTANCES: usize = 30;
+const USED_DISTANCES: usize = 30;
 const END: usize = 256;
 const FIRST_LENGTH: usize = 257;
 
@@ -28,10 +28,11 @@ const ZLIB_HEADER: [u8; 2] = [0x78, 0x9c];
 /// Replaces the content of `out` by a zlib stream of `tokens`, which give `raw`.
 ///
 /// False, with `out` undefined, if the tokens do not cover `raw` exactly.
+#[inline(always)]
 pub fn write_zlib(raw: &[u8], tokens: &[Token], out: &mut Vec<u8>) -> bool {
     out.clear();
     out.extend(ZLIB_HEADER);
-    let mut bits = BitWriter { out, held: 0, count: 0 };
+    let mut bits = BitWriter { at: out.len(), out, held: 0, count: 0 };
     let blocks = tokens.len().div_ceil(TOKENS_PER_BLOCK).max(1);
     let mut rest = tokens;
     let mut covered = 0;
@@ -40,7 +41,7 @@ pub fn write_zlib(raw: &[u8], tokens: &[Token], out: &mut Vec<u8>) -> bool {
         covered += write_block(&mut bits, block, left == 1);
         rest = after;
     }
-    bits.align();
+    bits.finish();
     out.extend(libdeflater::adler32(raw).to_be_bytes());
     covered == raw.len()
 }
@@ -48,7 +49,7 @@ pub fn write_zlib(raw: &[u8], tokens: &[Token], out: &mut Vec<u8>) -> bool {
 /// How often each symbol occurs in a block.
 struct Frequencies {
     literals: [u32; MAX_SYMBOLS],
-    distances: [u32; 32],
+    distances: [u32; DISTANCES],
 }
 
 /// A code: how many bits each symbol has, and which.
@@ -77,10 +78,11 @@ impl<const SYMBOLS: usize> Code<SYMBOLS> {
 }
 
 /// Writes one block and gives the number of bytes its tokens stand for.
+#[inline(always)]
 fn write_block(bits: &mut BitWriter, tokens: &[Token], last: bool) -> usize {
     let (frequencies, covered) = count(tokens);
     let extra: usize = (frequencies.literals.iter().skip(FIRST_LENGTH).zip(&LENGTHS.extra))
-        .chain(frequencies.distances.iter().zip(&DISTANCE_CODES.extra))
+        .chain(frequencies.distances.iter().zip(&DISTANCE_EXTRA))
         .map(|(count, extra)| *count as usize * usize::from(*extra))
         .sum();
 
@@ -108,67 +110,71 @@ fn write_block(bits: &mut BitWriter, tokens: &[Token], last: bool) -> usize {
 }
 
 /// Counts the symbols of tokens, and the bytes they stand for.
+#[inline(always)]
 fn count(tokens: &[Token]) -> (Frequencies, usize) {
-    let mut frequencies = Frequencies { literals: [0; MAX_SYMBOLS], distances: [0; 32] };
-    let mut covered = 0;
+    let mut contents = [0; CONTENTS];
+    let mut frequencies = Frequencies { literals: [0; MAX_SYMBOLS], distances: [0; DISTANCES] };
     for token in tokens {
-        match token.length() {
-            0 => {
-                frequencies.literals[token.distance_or_byte() & 0xff] += 1;
-                covered += 1;
-            }
-            length => {
-                let (symbol, _) = length_symbol(length);
-                frequencies.literals[FIRST_LENGTH + symbol] += 1;
-                frequencies.distances[distance_symbol(token.distance_or_byte())] += 1;
-                covered += length;
-            }
-        }
+        contents[token.content()] += 1;
+        frequencies.distances[token.distance_symbol()] += 1;
+    }
+    frequencies.distances[Token::NO_DISTANCE] = 0;
+    let (bytes, lengths) = contents.split_at(256);
+    frequencies.literals[..256].copy_from_slice(bytes);
+    let mut covered = bytes.iter().sum::<u32>() as usize;
+    for (count, length) in lengths.iter().zip(MIN_MATCH..) {
+        frequencies.literals[FIRST_LENGTH + length_symbol(length).0] += count;
+        covered += *count as usize * length;
     }
     frequencies.literals[END] += 1;
     (frequencies, covered)
 }
 
-fn write_tokens(bits: &mut BitWriter, tokens: &[Token], literals: &Code<MAX_SYMBOLS>, distances: &Code<32>) {
-    // Code and further bits of every length, joined: 20 bits at most, and how many they are.
-    let mut lengths = [(0_u32, 0_u32); 256];
-    for (joined, length) in lengths.iter_mut().zip(MIN_MATCH..) {
+#[inline(always)]
+fn write_tokens(
+    bits: &mut BitWriter,
+    tokens: &[Token],
+    literals: &Code<MAX_SYMBOLS>,
+    distances: &Code<DISTANCES>,
+) {
+    // Code and further bits of every content, joined: 20 bits at most, and how many they are.
+    let mut contents = [(0_u32, 0_u32); CONTENTS];
+    let codes = literals.codes.iter().zip(&literals.lengths);
+    for (joined, (code, bits)) in contents[..256].iter_mut().zip(codes) {
+        *joined = (u32::from(*code), u32::from(*bits));
+    }
+    for (joined, length) in contents[256..].iter_mut().zip(MIN_MATCH..) {
         let (symbol, further) = length_symbol(length);
         let code_bits = u32::from(literals.lengths[FIRST_LENGTH + symbol]);
         let code = u32::from(literals.codes[FIRST_LENGTH + symbol]);
         *joined = (code | further << code_bits, code_bits + u32::from(LENGTHS.extra[symbol]));
     }
+    // Code, its bits, and those bits with the further ones. `NO_DISTANCE` keeps zeros.
+    let mut symbols = [(0_u32, 0_u32, 0_u32); DISTANCES];
+    for (symbol, joined) in symbols.iter_mut().enumerate().take(USED_DISTANCES) {
+        let code_bits = u32::from(distances.lengths[symbol]);
+        let extra = u32::from(DISTANCE_EXTRA[symbol]);
+        *joined = (u32::from(distances.codes[symbol]), code_bits, code_bits + extra);
+    }
     for token in tokens {
-        let (low, low_bits, high, high_bits) = match token.length() {
-            0 => {
-                let byte = token.distance_or_byte() & 0xff;
-                (u64::from(literals.codes[byte]), u32::from(literals.lengths[byte]), 0, 0)
-            }
-            length => {
-                let (code, code_bits) = lengths[(length - MIN_MATCH) & 0xff];
-                let distance = token.distance_or_byte();
-                let symbol = distance_symbol(distance);
-                let further = (distance - usize::from(DISTANCE_CODES.base[symbol])) as u64;
-                let symbol_bits = u32::from(distances.lengths[symbol]);
-                let high = u64::from(distances.codes[symbol]) | further << symbol_bits;
-                (code.into(), code_bits, high, symbol_bits + u32::from(DISTANCE_CODES.extra[symbol]))
-            }
-        };
+        let (low, low_bits) = contents[token.content()];
+        let (code, code_bits, high_bits) = symbols[token.distance_symbol()];
+        let high = u64::from(code | token.further() << code_bits);
         // 20 + 28 bits at most.
-        bits.put(low | high << low_bits, low_bits + high_bits);
+        bits.put(u64::from(low) | high << low_bits, low_bits + high_bits);
     }
     bits.put(literals.codes[END].into(), literals.lengths[END].into());
 }
 
 /// The codes that every reader knows. Source: RFC 1951, section 3.2.6.
-fn fixed_codes() -> (Code<MAX_SYMBOLS>, Code<32>) {
+fn fixed_codes() -> (Code<MAX_SYMBOLS>, Code<DISTANCES>) {
     let length = |symbol: usize| match symbol {
         0..144 => 8,
         144..256 => 9,
         256..280 => 7,
         _ => 8,
     };
-    (Code::of_lengths(std::array::from_fn(length)), Code::of_lengths([5; 32]))
+    (Code::of_lengths(std::array::from_fn(length)), Code::of_lengths([5; DISTANCES]))
 }
 
 /// The lengths of both codes as a dynamic block gives them. Source: RFC 1951, section 3.2.7.
@@ -184,12 +190,12 @@ struct Header {
 }
 
 impl Header {
-    fn new(literals: &[u8; MAX_SYMBOLS], distances: &[u8; 32]) -> Self {
+    fn new(literals: &[u8; MAX_SYMBOLS], distances: &[u8; DISTANCES]) -> Self {
         let used = |lengths: &[u8], least: usize| {
             lengths.iter().rposition(|length| *length > 0).map_or(least, |last| least.max(last + 1))
         };
         let (literals_used, distances_used) =
-            (used(&literals[..LITERALS], 257), used(&distances[..DISTANCES], 1));
+            (used(&literals[..LITERALS], 257), used(&distances[..USED_DISTANCES], 1));
         let lengths: Vec<u8> = [&literals[..literals_used], &distances[..distances_used]].concat();
         let runs: Vec<_> = lengths.chunk_by(|a, b| a == b).flat_map(run_symbols).collect();
         let mut frequencies = [0; 19];
@@ -251,14 +257,14 @@ fn run_symbols(run: &[u8]) -> Vec<(u8, u8, u8)> {
     symbols
 }
 
-/// Symbols of values that share a code and are told apart by further bits.
-struct Ranges<const SYMBOLS: usize> {
-    base: [u16; SYMBOLS],
-    extra: [u8; SYMBOLS],
+/// Symbols of lengths that share a code and are told apart by further bits.
+struct Ranges {
+    base: [u16; 29],
+    extra: [u8; 29],
 }
 
 /// Lengths 3 to 258 in the symbols from 257. Source: RFC 1951, section 3.2.5.
-const LENGTHS: Ranges<29> = {
+const LENGTHS: Ranges = {
     let mut ranges = Ranges { base: [0; 29], extra: [0; 29] };
     let (mut symbol, mut base) = (0, MIN_MATCH as u16);
     while symbol < 28 {
@@ -271,17 +277,16 @@ const LENGTHS: Ranges<29> = {
     ranges
 };
 
-/// Distances 1 to 32 768. Source: RFC 1951, section 3.2.5.
-const DISTANCE_CODES: Ranges<32> = {
-    let mut ranges = Ranges { base: [0; 32], extra: [0; 32] };
-    let (mut symbol, mut base) = (0, 1);
-    while symbol < DISTANCES {
-        ranges.base[symbol] = base as u16;
-        ranges.extra[symbol] = if symbol < 4 { 0 } else { symbol as u8 / 2 - 1 };
-        base += 1_u32 << ranges.extra[symbol];
+/// Further bits of the distances 1 to 32 768, by symbol: two symbols for each power of two. Source: RFC 1951, section
+/// 3.2.5.
+const DISTANCE_EXTRA: [u8; DISTANCES] = {
+    let mut extra = [0; DISTANCES];
+    let mut symbol = 4;
+    while symbol < USED_DISTANCES {
+        extra[symbol] = symbol as u8 / 2 - 1;
         symbol += 1;
     }
-    ranges
+    extra
 };
 
 /// The symbol of each length, less 257.
@@ -304,20 +309,12 @@ fn length_symbol(length: usize) -> (usize, u32) {
     (symbol, (length - usize::from(LENGTHS.base[symbol])) as u32)
 }
 
-/// The symbol of a distance: two for each power of two.
-#[inline(always)]
-fn distance_symbol(distance: usize) -> usize {
-    let below = (distance - 1) as u32;
-    if below < 4 {
-        return below as usize;
-    }
-    let power = below.ilog2();
-    (2 * power + (below >> (power - 1) & 1)) as usize & 31
-}
-
 /// Writes bits, lowest first.
 struct BitWriter<'a> {
+    /// The bytes so far, and room after them.
     out: &'a mut Vec<u8>,
+    /// Number of whole bytes written.
+    at: usize,
     /// Bits not written yet, fewer than 8 between calls.
     held: u64,
     count: u32,
@@ -326,7 +323,7 @@ struct BitWriter<'a> {
 impl BitWriter<'_> {
     /// Makes room for that many bits.
     fn reserve(&mut self, bits: usize) {
-        self.out.reserve(bits / 8 + 16);
+        self.out.resize(self.at + bits / 8 + 16, 0);
     }
 
     /// Appends the low `count` bits, 56 at most; the others are 0.
@@ -334,19 +331,20 @@ impl BitWriter<'_> {
     fn put(&mut self, bits: u64, count: u32) {
         self.held |= bits << self.count;
         self.count += count;
-        let whole = (self.count / 8) as usize;
-        // All eight bytes are written and the unfinished ones taken back: cheaper than asking how many there are.
-        let len = self.out.len();
-        self.out.extend_from_slice(&self.held.to_le_bytes());
-        self.out.truncate(len + whole);
-        self.held >>= 8 * whole as u32;
+        // All eight bytes are written and the unfinished ones again: cheaper than asking how many there are.
+        if let Some(word) = self.out.get_mut(self.at..).and_then(|room| room.first_chunk_mut()) {
+            *word = self.held.to_le_bytes();
+        }
+        self.at += (self.count / 8) as usize;
+        self.held >>= self.count & !7;
         self.count %= 8;
     }
 
-    /// Fills the last byte with zeros.
-    fn align(&mut self) {
+    /// Fills the last byte with zeros and takes back what room is left.
+    fn finish(mut self) {
         if self.count > 0 {
             self.put(0, 8 - self.count);
         }
+        self.out.truncate(self.at);
     }
 }

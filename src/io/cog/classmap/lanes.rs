@@ -1,15 +1,29 @@
-//! Compares bytes 32 at a time: the innermost step of the encoder, with and without SIMD.
+//! The innermost steps of the encoder, with and without SIMD: comparing many bytes or many earlier places at once.
 //!
-//! `Portable` is the reference in plain Rust; a property test holds the others to it, so that a file does not
-//! depend on the processor it was written on. The step compares bytes, not values: it serves every sample width.
+//! What is not overridden here is plain Rust; property tests hold the others to it, so that a file does not depend
+//! on the processor it was written on. Comparisons are of bytes, not values: they serve every sample width.
+
+use super::bucket::{Bucket, Query, Rated};
 
 /// Number of bytes that are compared in one step.
 pub const LANES: usize = 32;
 
-/// Compares blocks of [`LANES`] bytes.
-pub trait Lanes: Copy + Default {
+/// Compares blocks of [`LANES`] bytes, and works on the entries of a bucket.
+pub trait Lanes: Copy {
     /// Gives a mask whose bit `i` is set where `left[i]` and `right[i]` are equal.
     fn equal(self, left: &[u8; LANES], right: &[u8; LANES]) -> u32;
+
+    /// [`Bucket::push`]
+    #[inline(always)]
+    fn push(self, bucket: &mut Bucket, entry: u32) {
+        bucket.push(entry);
+    }
+
+    /// [`Bucket::rate`]
+    #[inline(always)]
+    fn rate(self, bucket: &Bucket, query: Query) -> Rated {
+        bucket.rate(query)
+    }
 }
 
 /// Plain Rust, for every processor.

@@ -1,37 +1,49 @@
-//! DEFLATE made for class maps: smaller than libdeflate's level 7 makes them, at two to five times its speed.
+//! DEFLATE made for class maps: mostly smaller than libdeflate's level 7 makes them, at three to six times its speed.
 //!
 //! A class map is runs: most values equal the one before. The parse looks for matches only where the value changes
-//! (`boundaries.rs`) and weighs each against the literals it would replace (`parse.rs`); the rest is DEFLATE as
-//! everyone writes it (`token.rs`, `huffman.rs`, `deflate.rs`), and every reader of zlib streams reads it.
-//! `lanes.rs` compares many bytes at once.
+//! (`boundaries.rs`, `edges.rs`), among earlier places that look the same (`bucket.rs`, `search.rs`), and weighs each
+//! against the literals it would replace (`parse.rs`); the rest is DEFLATE as everyone writes it (`token.rs`,
+//! `tokens.rs`, `huffman.rs`, `deflate.rs`), and every reader of zlib streams reads it. The innermost steps come with
+//! and without SIMD (`lanes.rs`, `avx2.rs`).
 //!
 //! Data that change at every third value or more often are no class map: there a general encoder is faster.
 //!
 //! Rejected, all measured on land cover of 30 m: looking one boundary further before a match is taken (slower and
-//! larger than weighing matches); eight earlier boundaries under a key (half a percent smaller, a sixth slower); a
-//! shortest useful length before candidates are compared (slower); 32 lanes (no faster than 16).
+//! larger than weighing matches); two tables of four earlier boundaries under a longer and a shorter key (as
+//! large, and slower than eight under one); a shortest useful length before candidates are compared, prefetched
+//! buckets, boundaries described a few hundred at a time, one question instead of two whether a match is taken (all
+//! slower or no faster); remembering only the first boundaries in a match (a thirtieth faster, a quarter percent
+//! larger).
 
+#[cfg(target_arch = "x86_64")]
+mod avx2;
 mod boundaries;
+mod bucket;
 mod deflate;
+mod edges;
 mod huffman;
 mod lanes;
 mod parse;
+mod search;
 mod token;
+mod tokens;
 
 #[cfg(test)]
 mod tests;
 
-use boundaries::find_boundaries;
-use lanes::Lanes;
-use parse::{MAX_INPUT, MatchCost, Tables, parse};
-use token::Token;
+use boundaries::Boundaries;
+use edges::Edges;
+use lanes::{Lanes, Native};
+use parse::{MatchCost, parse};
+use search::{MAX_INPUT, Tables};
+use tokens::Tokens;
 
 /// How choosy the encoder is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effort {
     /// Takes nearly every match: fewer places to look at.
     Fast,
-    /// Takes a match only where it surely saves bits, and looks on otherwise: 2 to 6 % smaller, a fifth slower.
+    /// Takes a match only where it surely saves bits, and looks on otherwise: up to 6 % smaller, a quarter slower.
     Balanced,
 }
 
@@ -54,14 +66,26 @@ const MIN_RUN: usize = 3;
 pub struct ClassMapEncoder {
     effort: Effort,
     tables: Tables,
-    boundaries: Vec<u32>,
-    tokens: Vec<Token>,
+    boundaries: Boundaries,
+    edges: Edges,
+    tokens: Tokens,
+}
+
+/// Values of a block.
+#[derive(Clone, Copy)]
+struct Block<'a> {
+    raw: &'a [u8],
+    /// Bytes of a row.
+    row: usize,
+    /// Bytes of a value: 1, 2 or 4.
+    unit: usize,
 }
 
 impl ClassMapEncoder {
-    /// Allocates the tables: 192 KiB.
+    /// Allocates the tables: 128 KiB.
     pub fn new(effort: Effort) -> Self {
-        Self { effort, tables: Tables::new(), boundaries: Vec::new(), tokens: Vec::new() }
+        let (boundaries, edges, tokens) = Default::default();
+        Self { effort, tables: Tables::new(), boundaries, edges, tokens }
     }
 
     /// Replaces the content of `out` by a zlib stream of `raw`; false, with `out` undefined, if a general encoder
@@ -70,47 +94,55 @@ impl ClassMapEncoder {
     /// `raw` is rows of `row_bytes` bytes, values of `unit` bytes (1, 2 or 4).
     ///
     /// # Cost
-    /// Memory: 8 bytes a value at worst, kept from block to block.
+    /// Memory: 16 bytes a value at worst, kept from block to block.
     pub fn encode(&mut self, raw: &[u8], row_bytes: usize, unit: usize, out: &mut Vec<u8>) -> bool {
-        self.encode_with(lanes::Native::default(), raw, row_bytes, unit, out)
-    }
-
-    fn encode_with(
-        &mut self,
-        lanes: impl Lanes,
-        raw: &[u8],
-        row_bytes: usize,
-        unit: usize,
-        out: &mut Vec<u8>,
-    ) -> bool {
         if raw.len() >= MAX_INPUT || !matches!(unit, 1 | 2 | 4) || !raw.len().is_multiple_of(unit) {
             return false;
         }
         // Two are the ends.
         let limit = raw.len() / unit / MIN_RUN + 2;
-        let written = match unit {
-            1 => self.write::<1>(lanes, raw, row_bytes, limit, out),
-            2 => self.write::<2>(lanes, raw, row_bytes, limit, out),
-            _ => self.write::<4>(lanes, raw, row_bytes, limit, out),
-        };
-        written && out.len() < raw.len()
+        self.write(Block { raw, row: row_bytes, unit }, limit, out) && out.len() < raw.len()
     }
 
     /// Writes a stream, however long; false if there are more than `limit` boundaries.
-    fn write<const UNIT: usize>(
-        &mut self,
-        lanes: impl Lanes,
-        raw: &[u8],
-        row_bytes: usize,
-        limit: usize,
-        out: &mut Vec<u8>,
-    ) -> bool {
-        if !find_boundaries::<UNIT>(lanes, raw, limit, &mut self.boundaries) {
-            return false;
+    fn write(&mut self, block: Block, limit: usize, out: &mut Vec<u8>) -> bool {
+        #[cfg(target_arch = "x86_64")]
+        if let Some(lanes) = avx2::Avx2::detect() {
+            #[expect(
+                unsafe_code,
+                reason = "the same code by more instructions: a quarter less time with those of `lanes`"
+            )]
+            // SAFETY: `lanes` proves that the processor has the instructions.
+            return unsafe { self.write_avx2(lanes, block, limit, out) };
         }
-        let cost = self.effort.match_cost();
-        let Self { tables, boundaries, tokens, .. } = self;
-        parse::<UNIT>(lanes, raw, row_bytes, boundaries, cost, tables, tokens);
-        deflate::write_zlib(raw, tokens, out)
+        self.write_with(Native::default(), block, limit, out)
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
+    fn write_avx2(&mut self, lanes: avx2::Avx2, block: Block, limit: usize, out: &mut Vec<u8>) -> bool {
+        self.write_with(lanes, block, limit, out)
+    }
+
+    /// Inlined with all that takes time, so that it is compiled for the instructions of the caller.
+    #[inline(always)]
+    fn write_with(&mut self, lanes: impl Lanes, block: Block, limit: usize, out: &mut Vec<u8>) -> bool {
+        let tokenized = match block.unit {
+            1 => self.tokenize::<1>(lanes, block, limit),
+            2 => self.tokenize::<2>(lanes, block, limit),
+            _ => self.tokenize::<4>(lanes, block, limit),
+        };
+        tokenized && deflate::write_zlib(block.raw, self.tokens.all(), out)
+    }
+
+    #[inline(always)]
+    fn tokenize<const UNIT: usize>(&mut self, lanes: impl Lanes, block: Block, limit: usize) -> bool {
+        let Self { effort, tables, boundaries, edges, tokens } = self;
+        let found = boundaries.find::<UNIT>(lanes, block.raw, limit);
+        if found {
+            let (places, cost) = (boundaries.places(), effort.match_cost());
+            parse::<_, UNIT>(lanes, block.raw, block.row, places, cost, tables, edges, tokens);
+        }
+        found
     }
 }

@@ -3,9 +3,10 @@
 use libdeflater::{CompressionLvl, Compressor, Decompressor};
 use proptest::prelude::*;
 
-use super::boundaries::find_boundaries;
+use super::bucket::{Bucket, Query};
 use super::huffman::code_lengths;
-use super::lanes::{LANES, Native, Portable};
+use super::lanes::{LANES, Portable};
+use super::token::WINDOW;
 use super::*;
 
 /// A generator that gives the same numbers everywhere.
@@ -62,23 +63,16 @@ fn check(raw: &[u8], row_bytes: usize, unit: usize) {
 
 fn check_with(encoder: &mut ClassMapEncoder, raw: &[u8], row_bytes: usize, unit: usize) {
     let what = format!("{} bytes, rows of {row_bytes}, unit {unit}", raw.len());
-    let (mut stream, mut portable) = (vec![1, 2, 3], Vec::new());
-    let (limit, native, plain) = (usize::MAX, Native::default(), Portable);
-    let written = match unit {
-        1 => encoder.write::<1>(native, raw, row_bytes, limit, &mut stream),
-        2 => encoder.write::<2>(native, raw, row_bytes, limit, &mut stream),
-        _ => encoder.write::<4>(native, raw, row_bytes, limit, &mut stream),
-    };
-    assert!(written, "{what}");
+    let block = Block { raw, row: row_bytes, unit };
+    let (mut stream, mut other) = (vec![1, 2, 3], Vec::new());
+    assert!(encoder.write_with(Portable, block, usize::MAX, &mut stream), "{what}");
     assert_reads(&stream, raw, &what);
-    let written = match unit {
-        1 => encoder.write::<1>(plain, raw, row_bytes, limit, &mut portable),
-        2 => encoder.write::<2>(plain, raw, row_bytes, limit, &mut portable),
-        _ => encoder.write::<4>(plain, raw, row_bytes, limit, &mut portable),
-    };
-    assert!(written && stream == portable, "{what}: other bytes without SIMD");
-    if encoder.encode(raw, row_bytes, unit, &mut portable) {
-        assert!(stream == portable && stream.len() < raw.len(), "{what}");
+    assert!(encoder.write_with(Native::default(), block, usize::MAX, &mut other), "{what}");
+    assert!(stream == other, "{what}: other bytes with SIMD");
+    assert!(encoder.write(block, usize::MAX, &mut other), "{what}");
+    assert!(stream == other, "{what}: other bytes with the instructions of this processor");
+    if encoder.encode(raw, row_bytes, unit, &mut other) {
+        assert!(stream == other && stream.len() < raw.len(), "{what}");
     }
 }
 
@@ -168,12 +162,15 @@ fn thousands_of_streams_are_read_back_by_encoders_that_were_used_before() {
 fn a_stream_does_not_depend_on_the_blocks_before_it() {
     let mut dice = Dice(11);
     let mut used = ClassMapEncoder::new(Effort::Balanced);
-    for unit in [1, 2, 4] {
+    // Places in the tables start anew every eight million bytes.
+    for unit in [1, 2, 4].into_iter().cycle().take(15) {
         let raw = bytes(&patches(&mut dice, 512 * 512, 512, 12, 5), unit);
         let (mut fresh, mut reused) = (Vec::new(), Vec::new());
         assert!(ClassMapEncoder::new(Effort::Balanced).encode(&raw, 512 * unit, unit, &mut fresh));
-        assert!(used.encode(&raw, 512 * unit, unit, &mut reused));
-        assert!(fresh == reused, "{unit}");
+        for _ in 0..2 {
+            assert!(used.encode(&raw, 512 * unit, unit, &mut reused));
+            assert!(fresh == reused, "{unit}");
+        }
     }
 }
 
@@ -240,6 +237,48 @@ proptest! {
         let expected = (0..LANES).filter(|lane| left[*lane] == right[*lane]).fold(0, |mask, lane| mask | 1 << lane);
         prop_assert_eq!(Portable.equal(&left, &right), expected);
         prop_assert_eq!(Native::default().equal(&left, &right), expected);
+        #[cfg(target_arch = "x86_64")]
+        if let Some(lanes) = avx2::Avx2::detect() {
+            prop_assert_eq!(lanes.equal(&left, &right), expected);
+        }
+    }
+
+    #[test]
+    fn a_bucket_remembers_the_latest_boundaries_and_rates_them_alike_everywhere(
+        steps in prop::collection::vec((1_u32..20_000, 1_u32..600), 0..20),
+        further in 1_u32..40_000,
+        run in 1_u32..258,
+        before in 0_u32..1000,
+    ) {
+        let mut bucket = Bucket::default();
+        let mut latest = std::collections::VecDeque::new();
+        let mut at = before;
+        for (step, length) in steps {
+            at += step;
+            bucket.push(Bucket::entry(at, length));
+            latest.push_front((at, length));
+        }
+        latest.truncate(8);
+        let place = (at + further - before).max(WINDOW as u32);
+        let query = Query { entry_place: place + before, place, run, score: 70_000 };
+        let rated = bucket.rate(query);
+        for (way, (earlier, length)) in latest.iter().enumerate() {
+            let distance = query.entry_place - earlier;
+            if distance <= 32_768 && *length >= run {
+                prop_assert_eq!((rated.places[way], rated.scores[way]), (place - distance, 70_000 - distance as i32));
+            } else {
+                prop_assert!(rated.places[way] == place && rated.scores[way] < -(1 << 25));
+            }
+        }
+        prop_assert!(rated.scores.iter().skip(latest.len()).all(|score| *score < -(1 << 25)));
+        #[cfg(target_arch = "x86_64")]
+        if let Some(lanes) = avx2::Avx2::detect() {
+            prop_assert_eq!(lanes.rate(&bucket, query), rated);
+            let mut pushed = bucket;
+            lanes.push(&mut pushed, 77);
+            bucket.push(77);
+            prop_assert_eq!(pushed, bucket);
+        }
     }
 
     #[test]
@@ -254,14 +293,14 @@ proptest! {
             expected.push(raw.len() as u32);
         }
         for (limit, fits) in [(usize::MAX, true), (expected.len(), true), (expected.len() - 1, false)] {
-            let mut found = vec![7];
+            let mut found = Boundaries::default();
             let found_all = match unit {
-                1 => find_boundaries::<1>(Native::default(), &raw, limit, &mut found),
-                2 => find_boundaries::<2>(Native::default(), &raw, limit, &mut found),
-                _ => find_boundaries::<4>(Native::default(), &raw, limit, &mut found),
+                1 => found.find::<1>(Native::default(), &raw, limit),
+                2 => found.find::<2>(Native::default(), &raw, limit),
+                _ => found.find::<4>(Native::default(), &raw, limit),
             };
             prop_assert_eq!(found_all, fits);
-            prop_assert!(!fits || found == expected);
+            prop_assert!(!fits || found.places() == expected);
         }
     }
 
