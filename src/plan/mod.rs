@@ -14,7 +14,7 @@ use std::sync::Arc;
 use crate::config::job::{GridChoice, Job};
 use crate::error::{Error, Result};
 use crate::io::cog::{SampleType, overview_levels};
-use crate::io::gdal::{FeatureLayer, RasterHeader, SampleKind, cache_bytes, open_features, open_raster};
+use crate::io::gdal::{FeatureLayer, RasterHeader, SampleKind, open_bytes, open_features, open_raster};
 use crate::kernel::change::CHANGE_NODATA;
 use crate::model::area::CellArea;
 use crate::model::epoch::{Epoch, Interval};
@@ -230,11 +230,11 @@ impl Plan {
         overviews + maps + files + warping + WORKER_BYTES
     }
 
-    /// Blocks that the open files of a task keep, in bytes, at most.
+    /// Bytes that the open files of a task hold, at most.
     fn open_bytes(&self, task: &Task) -> u64 {
         let scenes = task.scenes.iter().zip(&self.epochs);
         let mut kept: Vec<usize> = scenes
-            .flat_map(|(positions, epoch)| positions.iter().map(|&p| cache_bytes(&epoch.scenes[p].header)))
+            .flat_map(|(positions, epoch)| positions.iter().map(|&p| open_bytes(&epoch.scenes[p].header)))
             .collect();
         kept.sort_unstable_by_key(|&bytes| std::cmp::Reverse(bytes));
         kept.iter().take(OPEN_FILES).map(|&bytes| bytes as u64).sum()

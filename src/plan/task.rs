@@ -34,7 +34,7 @@ pub struct TaskShape {
 }
 
 impl TaskShape {
-    /// Tasks that are not square have at most so many times the cells of a square one.
+    /// Tasks that are not square have at most so many times the cells of a square one, if they have more than 512 rows.
     const MOST_SQUARES: usize = 4;
 
     /// Squares; where files on the lattice are stored in strips that are wider, tasks as wide as these and lower, so

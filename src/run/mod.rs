@@ -188,10 +188,16 @@ fn refuse_beyond_memory(plan: &Plan) -> Result<()> {
     if needed <= allowed {
         return Ok(());
     }
+    let shape = plan.task_shape;
     Err(Error::new(ErrorKind::Limit, "one task needs more memory than the job allows")
-        .found(format!("about {needed} MiB for task_cells = {}", plan.job.compute.task_cells))
+        .found(format!("about {needed} MiB for a task of {} x {} cells", shape.rows, shape.cols))
         .expected(format!("at most memory_mib = {allowed}"))
-        .help("halve compute.task_cells (a quarter of the memory, the same results) or raise compute.memory_mib"))
+        .help(if shape.rows == shape.cols {
+            "halve compute.task_cells (a quarter of the memory, the same results) or raise compute.memory_mib"
+        } else {
+            "raise compute.memory_mib, or tile the files that are stored in wide strips: \
+             gdal_translate -co TILED=YES -co COMPRESS=DEFLATE IN OUT"
+        }))
 }
 
 /// Where a run keeps its parts.

@@ -11,7 +11,7 @@ use gdal::Dataset;
 
 use super::raster::{RasterHeader, cells_unreadable, gdal_text};
 use crate::error::{Error, ErrorKind, Result};
-use crate::io::tiff::{BlockCoding, BlockDecoder, ExpectedShape, PlainBlocks};
+use crate::io::tiff::{BlockCoding, BlockDecoder, ExpectedShape, PlainBlocks, index_bytes};
 use crate::model::window::{BLOCK, Window};
 
 /// Bytes of decoded blocks that an open raster keeps: those which the last windows cut.
@@ -23,12 +23,19 @@ const WIDE: usize = 4 * BLOCK;
 /// Most bytes that are kept of strips.
 const LARGEST_BAND: usize = 256 << 20;
 
+/// Bytes that an open raster may hold: decoded blocks, and where each of its blocks stands.
+pub fn open_bytes(header: &RasterHeader) -> usize {
+    let (rows, cols) = header.block;
+    let blocks = header.grid.rows.div_ceil(rows.max(1)) * header.grid.cols.div_ceil(cols.max(1));
+    cache_bytes(header) + index_bytes(blocks)
+}
+
 /// Bytes of decoded blocks that an open raster may keep: a few, and of strips all that a row of blocks of the map cuts,
 /// so that each is decoded once.
-pub fn cache_bytes(header: &RasterHeader) -> usize {
+fn cache_bytes(header: &RasterHeader) -> usize {
     let (rows, cols) = header.block;
     // The first and the last strip may be cut.
-    let band_rows = (BLOCK.div_ceil(rows) + 1) * rows;
+    let band_rows = (BLOCK.div_ceil(rows.max(1)) + 1) * rows;
     let band = band_rows.saturating_mul(cols).saturating_mul(header.sample.bytes() as usize);
     if cols > WIDE && band <= LARGEST_BAND { band.max(BLOCK_CACHE_BYTES) } else { BLOCK_CACHE_BYTES }
 }

@@ -9,7 +9,7 @@ mod vector;
 mod wkb;
 mod write;
 
-pub use blocks::cache_bytes;
+pub use blocks::open_bytes;
 pub use crs::{crs_from_wkt, same_crs};
 pub use raster::{Pixels, RasterFile, RasterHeader, SampleKind, open_raster, reopen_raster};
 pub use template::{ProductTags, template_tags};

@@ -16,6 +16,12 @@ use crate::error::{Error, ErrorKind, Result};
 /// Most blocks whose places are held: 12 MiB of them. A continent at 30 m has 130 000 blocks of 512 x 512 cells.
 const MOST_BLOCKS: u64 = 1 << 20;
 
+/// Bytes that the places of so many blocks take.
+pub fn index_bytes(blocks: usize) -> usize {
+    let held = if blocks as u64 > MOST_BLOCKS { 0 } else { blocks };
+    held * (size_of::<u64>() + size_of::<u32>())
+}
+
 /// What any writer may add to the bytes of a block that do not compress: a head, a checksum, a code now and then.
 const CODEC_EXTRA_BYTES: u64 = 4096;
 

@@ -8,5 +8,5 @@ pub(in crate::io) mod decode;
 pub(in crate::io) mod directory;
 mod lzw;
 
-pub use blocks::{BlockCoding, BlockPlace, ExpectedShape, PlainBlocks};
+pub use blocks::{BlockCoding, BlockPlace, ExpectedShape, PlainBlocks, index_bytes};
 pub use decode::BlockDecoder;
