@@ -8,6 +8,7 @@
     clippy::unwrap_used,
     clippy::print_stdout,
     clippy::disallowed_methods,
+    clippy::panic,
     missing_docs,
     reason = "a benchmark that cannot set itself up should fail loudly"
 )]
