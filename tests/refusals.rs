@@ -20,6 +20,12 @@ missing_stratum = "default"
 2015 = "b.tif"
 "#;
 
+/// The job over an extent of its grid, with tasks for which it allows too little memory if the extent fills them.
+fn larger_than_its_memory(extent: &str) -> String {
+    let grid = format!("preset = \"nalcms-30m\"\nextent = \"{extent}\"");
+    JOB.replace("preset = \"nalcms-30m\"", &grid) + "[compute]\nmemory_mib = 64\ntask_cells = 8192\n"
+}
+
 /// A drawing on the lattice of the 30 m grid, whose rows end at 20 m over multiples of 30 m.
 fn on_lattice() -> Drawing<'static> {
     Drawing { origin: (0.0, 20.0), ..Drawing::default() }
@@ -337,7 +343,7 @@ fn plan_foretells_what_run_refuses_and_the_room_it_needs() {
     assert_eq!(calm["obstacles"].as_array().unwrap().len(), 0);
 
     scratch.write("out/notes.txt", "mine");
-    scratch.write("job.toml", &format!("{JOB}[compute]\nmemory_mib = 64\ntask_cells = 8192\n"));
+    scratch.write("job.toml", &larger_than_its_memory("full"));
     let obstacles = plan(1)["obstacles"].to_string();
     assert!(obstacles.contains("more memory than the job allows"), "{obstacles}");
     assert!(obstacles.contains("files that are not of this program"), "{obstacles}");
@@ -379,10 +385,13 @@ fn an_origin_beyond_the_world_is_refused() {
 #[test]
 fn a_task_larger_than_the_memory_is_refused_with_the_remedy() {
     let scratch = sound();
-    scratch.write("job.toml", &format!("{JOB}[compute]\nmemory_mib = 64\ntask_cells = 8192\n"));
+    scratch.write("job.toml", &larger_than_its_memory("full"));
     scratch
         .nalcms(&["run", "job.toml"])
         .refused(4, &["more memory than the job allows", "halve compute.task_cells"]);
+    // A small map needs little, whatever the largest task might.
+    scratch.write("job.toml", &larger_than_its_memory("inputs"));
+    scratch.ok(&["run", "job.toml"]);
 }
 
 #[test]
