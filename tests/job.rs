@@ -288,6 +288,13 @@ fn counting_bytes_as_they_stand_gives_what_counting_cell_by_cell_gives() {
         tiles::<u8>(&scratch, folder, &options);
         assert_eq!(run(folder), expected, "{folder}");
     }
+    // Strips of 1064 columns are wider than a task: tasks reach over the last of them. Tiles leave tasks square.
+    for (folder, tasks) in
+        [("strips", "3 tasks of 1024 x 4096 cells"), ("deflate", "9 tasks of 1024 x 1024 cells")]
+    {
+        let plan = scratch.ok(&["plan", &format!("{folder}.toml")]);
+        assert!(plan.stdout.contains(tasks), "{folder}: {}", plan.stdout);
+    }
 }
 
 #[test]

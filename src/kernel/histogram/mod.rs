@@ -2,7 +2,7 @@
 //!
 //! Adding one to a counter per cell waits, for each cell of a patch, until the last addition to the same counter is
 //! stored. Here no counter is touched twice in a row. A few rows of a map hold few codes, so the cells of each code
-//! are counted by comparing: a vector of cells at a time, into counters of a byte that never leave the processor.
+//! are counted by comparing, a vector of cells at a time, with sums that never leave the processor (`compare.rs`).
 //! Of a pair of maps, the first is counted so; then only the cells that differ are looked at, and what did not change is
 //! the rest.
 

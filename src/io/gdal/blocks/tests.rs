@@ -14,7 +14,8 @@ use gdal::DriverManager;
 use gdal::raster::{Buffer, GdalType, RasterCreationOptions};
 
 use super::{BLOCK_CACHE_BYTES, ExpectedShape, PlainBlocks};
-use crate::io::gdal::raster::{Pixels, RasterFile, open_raster};
+use crate::error::ErrorKind;
+use crate::io::gdal::raster::{Pixels, RasterFile, open_raster, reopen_raster};
 use crate::model::window::Window;
 
 /// A cell of a made-up map: patches, with a few single cells in them.
@@ -336,6 +337,23 @@ fn what_pays_is_read_by_blocks() {
     assert!(pays(&Window { row: 40, col: 1000, rows: 512, cols: 512 }), "strips that can be kept");
     draw(&path, (1200, 2048), &["BLOCKYSIZE=600", "COMPRESS=LZW"], |_| 1_u16);
     assert!(!pays(&Window { row: 400, col: 0, rows: 600, cols: 40 }), "strips that cannot be kept");
+}
+
+#[test]
+fn a_file_that_became_another_is_not_opened_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("map.tif");
+    let tiled = ["TILED=YES", "BLOCKXSIZE=64", "BLOCKYSIZE=64"];
+    draw(&path, (100, 90), &tiled, |_| 1_u8);
+    let header = open_raster(&path, None).unwrap().header;
+    assert!(reopen_raster(&header).is_ok());
+    let refused = || reopen_raster(&header).unwrap_err().kind() == ErrorKind::Unreadable;
+    draw(&path, (90, 100), &tiled, |_| 1_u8);
+    assert!(refused(), "another shape");
+    draw(&path, (100, 90), &tiled, |_| 1_u16);
+    assert!(refused(), "another type");
+    draw(&path, (100, 90), &[], |_| 1_u8);
+    assert!(refused(), "other blocks");
 }
 
 #[test]
