@@ -223,7 +223,7 @@ impl Plan {
         // Cells as read, as classes, as states, and who decided them.
         let maps = block * (3 * cell + 1) * self.maps_at_once() as u64;
         let files = self.tasks.iter().map(|task| self.open_bytes(task)).max().unwrap_or(0);
-        let warped = |scene: &Scene| matches!(scene.alignment, scene::Alignment::Nearest { .. });
+        let warped = |scene: &Scene| !matches!(scene.alignment, scene::Alignment::Copy { .. });
         let warps = self.epochs.iter().flat_map(|epoch| &epoch.scenes).any(warped);
         // Centres of a block on their way between CRSs and the cells located; source cells, their rules and strata.
         let warping = if warps { block * 64 + WARP_CELLS * (cell + 3) } else { 0 };

@@ -10,8 +10,8 @@ use crate::config::job::Job;
 use crate::error::{Error, ErrorKind, Result};
 use crate::io::gdal::{FeatureLayer, RasterHeader, SampleKind, open_features, same_crs};
 use crate::io::proj::{Direction, Operation};
-use crate::kernel::align::wrap_longitudes;
-use crate::model::grid::{Affine, Fit, Grid, cell_index};
+use crate::kernel::align::{Frame, wrap_longitudes};
+use crate::model::grid::{Fit, Grid, cell_index};
 use crate::model::nodata::TagVerdict;
 use crate::model::rule::{RuleTable, StratumValues};
 use crate::model::source::SourceIndex;
@@ -54,18 +54,50 @@ pub enum Alignment {
     Nearest {
         /// From the scene's CRS to the target's; `None` where they are the same.
         operation: Option<Operation>,
-        /// From the scene's (x, y) to its (column, row).
-        to_cell: Affine,
+        /// Where the scene's cells lie in its CRS.
+        frame: Frame,
+    },
+    /// The class of most of the scene's cells whose centres lie in a cell of the target.
+    Mode {
+        /// The lattice of the scene's cells, shared with other scenes of its kind: a cell that two tiles meet in takes the
+        /// votes of both.
+        lattice: Arc<SourceLattice>,
+        /// Row of the lattice under the scene's first.
+        row: i64,
+        /// Column of the lattice under the scene's first.
+        col: i64,
     },
 }
 
+/// A lattice of source cells.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SourceLattice {
+    /// The grid of the first scene on it.
+    pub grid: Grid,
+    /// From its CRS to the target's; `None` where they are the same.
+    pub operation: Option<Operation>,
+}
+
 impl Alignment {
+    /// From the scene's CRS to the target's; `None` where they are the same.
+    pub fn operation(&self) -> Option<&Operation> {
+        match self {
+            Self::Copy { .. } => None,
+            Self::Nearest { operation, .. } => operation.as_ref(),
+            Self::Mode { lattice, .. } => lattice.operation.as_ref(),
+        }
+    }
+
     /// What of it decides where a cell goes, for the identity of a task.
     pub fn identity(&self) -> String {
         match self {
             Self::Copy { row, col } => format!("copy {row} {col}"),
-            Self::Nearest { operation, to_cell } => {
-                format!("nearest {:?} {to_cell:?}", operation.as_ref().map(|o| (&o.name, &o.text)))
+            Self::Nearest { operation, frame } => {
+                format!("nearest {:?} {frame:?}", operation.as_ref().map(|o| (&o.name, &o.text)))
+            }
+            Self::Mode { lattice, row, col } => {
+                let operation = lattice.operation.as_ref().map(|o| (&o.name, &o.text));
+                format!("mode {operation:?} {:?} {row} {col}", lattice.grid.affine)
             }
         }
     }
@@ -78,7 +110,24 @@ impl Alignment {
                 format!("nearest neighbour by {}", operation.words())
             }
             Self::Nearest { operation: None, .. } => "nearest neighbour in the same CRS".into(),
+            Self::Mode { lattice, .. } => match &lattice.operation {
+                Some(operation) => {
+                    format!("mode of the cells with their centre inside, by {}", operation.words())
+                }
+                None => "mode of the cells with their centre inside, in the same CRS".into(),
+            },
         }
+    }
+}
+
+impl Scene {
+    /// Whether cells of another scene vote along with its own.
+    pub fn votes_with(&self, other: &Self) -> bool {
+        let lattice = |scene: &Self| match &scene.alignment {
+            Alignment::Mode { lattice, .. } => Some(Arc::as_ptr(lattice)),
+            Alignment::Copy { .. } | Alignment::Nearest { .. } => None,
+        };
+        self.source == other.source && lattice(self).is_some() && lattice(self) == lattice(other)
     }
 }
 
@@ -108,12 +157,13 @@ pub struct Surveyor<'a> {
     /// By name, CRS and the cell size that its edges were cut for.
     layers: BTreeMap<(String, String, u64), Arc<FeatureLayer>>,
     geometries: Vec<(Grid, Alignment)>,
+    lattices: Vec<Arc<SourceLattice>>,
 }
 
 impl<'a> Surveyor<'a> {
     /// A surveyor for one job.
     pub fn new(job: &'a Job, grid: &'a Grid, strata: &'a BTreeMap<String, StratumValues>) -> Self {
-        Self { job, grid, strata, layers: BTreeMap::new(), geometries: Vec::new() }
+        Self { job, grid, strata, layers: BTreeMap::new(), geometries: Vec::new(), lattices: Vec::new() }
     }
 
     /// Places one scene.
@@ -152,7 +202,9 @@ impl<'a> Surveyor<'a> {
             Alignment::Copy { row, col } => {
                 Window { row: *row, col: *col, rows: header.grid.rows, cols: header.grid.cols }
             }
-            Alignment::Nearest { operation, .. } => footprint(self.grid, &header.grid, operation.as_ref())?,
+            Alignment::Nearest { .. } | Alignment::Mode { .. } => {
+                footprint(self.grid, &header.grid, alignment.operation())?
+            }
         };
         Ok(Scene {
             source: input.source as SourceIndex,
@@ -175,14 +227,12 @@ impl<'a> Surveyor<'a> {
         })
     }
 
-    fn align(&self, source: &Grid, georeferenced: bool, resampling: Option<Resampling>) -> Result<Alignment> {
-        if resampling == Some(Resampling::Mode) {
-            return Err(Error::new(
-                ErrorKind::Unsupported,
-                "alignment by mode is not available in this version",
-            )
-            .help("declare resampling = \"nearest\""));
-        }
+    fn align(
+        &mut self,
+        source: &Grid,
+        georeferenced: bool,
+        resampling: Option<Resampling>,
+    ) -> Result<Alignment> {
         let same = match (&source.crs, &self.grid.crs) {
             (Some(a), Some(b)) => same_crs(a, b)?,
             (None, None) => true,
@@ -191,30 +241,63 @@ impl<'a> Surveyor<'a> {
         if source.crs.is_some() && !georeferenced {
             return Err(no_place());
         }
-        let to_cell =
-            source.affine.inverse().ok_or_else(|| Error::input("the geotransform cannot be inverted"))?;
-        if same {
-            let fit = self.grid.fit(source);
-            if let Fit::Lattice { row, col } = fit {
-                return Ok(Alignment::Copy { row, col });
+        let frame = Frame::of(source).ok_or_else(|| Error::input("the geotransform cannot be inverted"))?;
+        let operation = match (&source.crs, &self.grid.crs) {
+            (Some(from), Some(to)) if !same => {
+                if !self.job.grid.takes_any_crs() && resampling.is_none() {
+                    return Err(Error::new(ErrorKind::Misaligned, "a raster lies in another CRS")
+                        .found(&from.name)
+                        .expected(&to.name)
+                        .help("put it on a grid first: nalcms align, or declare --resampling nearest"));
+                }
+                let (x, y) = source.affine.apply(source.cols as f64 / 2.0, source.rows as f64 / 2.0);
+                Some(Operation::choose(from, to, x, y)?)
             }
-            if resampling.is_none() {
-                return Err(Error::new(ErrorKind::Misaligned, "a raster's cells are not those of the grid")
+            _ => {
+                let fit = self.grid.fit(source);
+                if let Fit::Lattice { row, col } = fit {
+                    return Ok(Alignment::Copy { row, col });
+                }
+                if resampling.is_none() {
+                    return Err(Error::new(
+                        ErrorKind::Misaligned,
+                        "a raster's cells are not those of the grid",
+                    )
                     .found(misfit_words(self.grid, source, fit))
                     .expected("the grid's own cells, or a declared way to resample them")
-                    .help("declare resampling = \"nearest\" for this source, if that is meant"));
+                    .help("declare resampling = \"nearest\" or \"mode\" for this source, if that is meant"));
+                }
+                None
             }
-            return Ok(Alignment::Nearest { operation: None, to_cell });
+        };
+        match resampling {
+            Some(Resampling::Mode) => self.vote(source, operation),
+            Some(Resampling::Nearest) | None => Ok(Alignment::Nearest { operation, frame }),
         }
-        let (Some(from), Some(to)) = (&source.crs, &self.grid.crs) else { return Err(no_crs()) };
-        if !self.job.grid.takes_any_crs() && resampling.is_none() {
-            return Err(Error::new(ErrorKind::Misaligned, "a raster lies in another CRS")
-                .found(&from.name)
-                .expected(&to.name)
-                .help("put it on a grid first: nalcms align, or declare --resampling nearest"));
+    }
+
+    /// Finds the lattice on which a scene's cells vote.
+    fn vote(&mut self, source: &Grid, operation: Option<Operation>) -> Result<Alignment> {
+        let across = cells_across(self.grid, source, operation.as_ref())?;
+        if across < LEAST_CELLS_ACROSS {
+            return Err(Error::new(ErrorKind::Misaligned, "a raster's cells are too large for a vote")
+                .found(format!("a cell of the grid is {across:.2} cells of the raster wide"))
+                .expected("more than 1.42, so that every cell holds the centre of one at least")
+                .help("declare resampling = \"nearest\" for this source"));
         }
-        let (x, y) = source.affine.apply(source.cols as f64 / 2.0, source.rows as f64 / 2.0);
-        Ok(Alignment::Nearest { operation: Some(Operation::choose(from, to, x, y)?), to_cell })
+        for lattice in &self.lattices {
+            let same = match (&source.crs, &lattice.grid.crs) {
+                (Some(a), Some(b)) => same_crs(a, b)?,
+                (None, None) => true,
+                _ => false,
+            };
+            if same && let Fit::Lattice { row, col } = lattice.grid.fit(source) {
+                return Ok(Alignment::Mode { lattice: lattice.clone(), row, col });
+            }
+        }
+        let lattice = Arc::new(SourceLattice { grid: source.clone(), operation });
+        self.lattices.push(lattice.clone());
+        Ok(Alignment::Mode { lattice, row: 0, col: 0 })
     }
 
     /// The layers that the scene's crosswalk depends on, each read once per CRS.
@@ -313,6 +396,31 @@ pub fn covered_beyond(target: &Grid, source: &Grid, operation: &Operation, known
         }
     }
     Ok(beyond)
+}
+
+/// A square of this side holds a point of any lattice of side 1: the square root of 2.
+const LEAST_CELLS_ACROSS: f64 = std::f64::consts::SQRT_2;
+
+/// How many cells of a source a cell of the target is wide or high, whichever is less, at the middle of the source.
+fn cells_across(target: &Grid, source: &Grid, operation: Option<&Operation>) -> Result<f64> {
+    let (x, y) = source.affine.apply(source.cols as f64 / 2.0, source.rows as f64 / 2.0);
+    let (mut xs, mut ys) = ([x], [y]);
+    if let Some(operation) = operation {
+        operation.transform(Direction::Forward, &mut xs, &mut ys)?;
+    }
+    let (Some(to_target), Some(to_source)) = (target.affine.inverse(), source.affine.inverse()) else {
+        return Ok(0.0);
+    };
+    let (col, row) = to_target.apply(xs[0], ys[0]);
+    let corner = |across: f64, down: f64| target.affine.apply(col + across, row + down);
+    let (mut xs, mut ys): (Vec<f64>, Vec<f64>) =
+        [corner(0.0, 0.0), corner(1.0, 0.0), corner(0.0, 1.0)].into_iter().unzip();
+    if let Some(operation) = operation {
+        operation.transform(Direction::Inverse, &mut xs, &mut ys)?;
+    }
+    let places: Vec<(f64, f64)> = xs.iter().zip(&ys).map(|(&x, &y)| to_source.apply(x, y)).collect();
+    let distance = |a: (f64, f64), b: (f64, f64)| (a.0 - b.0).hypot(a.1 - b.1);
+    Ok(distance(places[0], places[1]).min(distance(places[0], places[2])))
 }
 
 /// Cells of the target that a warped source may cover; generous by two cells, whole where the outline has no image.

@@ -140,10 +140,7 @@ pub fn job(plan: &Plan) -> Value {
 fn inputs(plan: &Plan, hashes: &InputHashes) -> Vec<Value> {
     let scene = |year: i32, scene: &crate::plan::Scene| {
         let header = &scene.header;
-        let operation = match &scene.alignment {
-            crate::plan::scene::Alignment::Nearest { operation, .. } => operation.as_ref().map(|o| &o.text),
-            crate::plan::scene::Alignment::Copy { .. } => None,
-        };
+        let operation = scene.alignment.operation().map(|operation| &operation.text);
         json!({
             "path": header.path, "sha256": hashes.get(&header.path), "year": year,
             "source": plan.job.sources[usize::from(scene.source)].id,

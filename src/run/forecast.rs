@@ -91,7 +91,7 @@ fn beyond_the_grid(plan: &Plan) -> Vec<String> {
             let (rows, cols) = (scene.header.grid.rows, scene.header.grid.cols);
             !grid.contains(&Window { row, col, rows, cols })
         }
-        Alignment::Nearest { .. } => false,
+        Alignment::Nearest { .. } | Alignment::Mode { .. } => false,
     };
     let scenes = plan.epochs.iter().flat_map(|e| &e.scenes).filter(beyond);
     scenes

@@ -196,21 +196,20 @@ impl<'a> Tally<'a> {
         counts.decided.drain(|value, n| tables.note_decided(epoch, source, rules.rule(value), n, raw));
     }
 
-    /// Counts the rules of a layer that was reclassified cell by cell; `rule` tells the rule of an index.
-    pub fn add_layer(
-        &mut self,
-        epoch: usize,
-        scene: &Scene,
-        rule: impl Fn(usize) -> Rule,
-        counts: &LayerCounts,
-    ) {
+    /// Counts the rules of a layer that was reclassified cell by cell.
+    pub fn add_layer(&mut self, epoch: usize, scene: &Scene, rules: &[Rule], counts: &LayerCounts) {
         let raw = self.plan.job.target.is_raw();
-        for (index, &n) in counts.covered.iter().enumerate().filter(|(_, n)| **n > 0) {
-            self.tables.note_unexplained(&scene.header.path, &rule(index), n);
+        for (rule, &n) in rules.iter().zip(&counts.covered).filter(|(_, n)| **n > 0) {
+            self.tables.note_unexplained(&scene.header.path, rule, n);
         }
-        for (index, &n) in counts.decided.iter().enumerate().filter(|(_, n)| **n > 0) {
-            self.tables.note_decided(epoch, scene.source, &rule(index), n, raw);
+        for (rule, &n) in rules.iter().zip(&counts.decided).filter(|(_, n)| **n > 0) {
+            self.tables.note_decided(epoch, scene.source, rule, n, raw);
         }
+    }
+
+    /// Notes cells of a scene whose value no rule explains.
+    pub fn add_unexplained(&mut self, scene: &Scene, rule: &Rule, cells: u64) {
+        self.tables.note_unexplained(&scene.header.path, rule, cells);
     }
 
     /// Counts a pair of maps of one block; `areas` says whose areas are read off where both are maps of bytes.
