@@ -18,6 +18,7 @@ use super::tally::Tally;
 use super::vote::Poll;
 use crate::error::Result;
 use crate::kernel::ClassValue;
+use crate::kernel::align::Votes;
 use crate::kernel::lookup::look_up;
 use crate::kernel::mosaic::{ByteCounts, Mosaic};
 use crate::model::rule::Outcome;
@@ -122,6 +123,7 @@ pub struct Composer<'a, T> {
     scenes: Vec<Vec<TaskScene<'a, T>>>,
     files: OpenFiles,
     locator: Locator<'a>,
+    votes: Votes,
     block: Window,
     /// By epoch, in order of precedence.
     near: Vec<Vec<Near<T>>>,
@@ -160,6 +162,7 @@ impl<'a, T: ClassValue> Composer<'a, T> {
             scenes,
             files: OpenFiles::default(),
             locator: Locator::new(plan),
+            votes: Votes::default(),
             block: task.window,
             near: Vec::new(),
         }
@@ -269,7 +272,14 @@ impl<'a, T: ClassValue> Composer<'a, T> {
                 window = voters.iter().fold(near.window, |all, voter| all.union(&voter.window));
                 let positions: Vec<usize> = voters.iter().map(|voter| voter.position).collect();
                 let scenes = &mut self.scenes[epoch];
-                let mut poll = Poll::new(scenes, &positions, &mut self.files, self.plan, self.nodata);
+                let mut poll = Poll::new(
+                    scenes,
+                    &positions,
+                    &mut self.files,
+                    &mut self.votes,
+                    self.plan,
+                    self.nodata,
+                );
                 layer = poll.hold(&self.locator, lattice, &window)?;
                 rules = poll.close(|scene, rule, cells| tally.add_unexplained(scene, rule, cells));
             } else {

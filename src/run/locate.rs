@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use crate::error::{Error, Result};
 use crate::io::proj::Direction;
-use crate::kernel::align::{Frame, Located, locate, wrap_longitudes};
+use crate::kernel::align::{Frame, Located, Run, locate, runs, wrap_longitudes};
 use crate::model::grid::{Grid, cell_index};
 use crate::model::window::Window;
 use crate::plan::Plan;
@@ -83,16 +83,23 @@ impl<'a> Locator<'a> {
         Ok(under)
     }
 
-    /// The cells of the target grid that hold the centres of a window of a source lattice.
+    /// Hands out the cells of a window of a source lattice with their centre in a window of the target grid, in runs.
     ///
     /// # Errors
     /// Bug: PROJ lost an operation.
-    pub fn holders(&self, lattice: &SourceLattice, window: &Window) -> Result<Located> {
+    pub fn runs(
+        &self,
+        lattice: &SourceLattice,
+        piece: &Window,
+        window: &Window,
+        each: impl FnMut(Run),
+    ) -> Result<()> {
         let frame = Frame::of(&self.plan.grid).ok_or_else(|| Error::bug("the target grid is no grid"))?;
-        locate(&lattice.grid, window, &frame, |xs, ys| match &lattice.operation {
+        let carry = |xs: &mut [f64], ys: &mut [f64]| match &lattice.operation {
             Some(operation) => operation.transform(Direction::Forward, xs, ys),
             None => Ok(()),
-        })
+        };
+        runs(&lattice.grid, piece, &frame, window, carry, each)
     }
 }
 

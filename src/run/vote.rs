@@ -1,14 +1,17 @@
 //! The layer of a source whose cells vote: the scenes on one lattice of smaller cells are laid together there, and the
 //! cells with their centre in a cell of the target decide what it becomes.
 
+use std::collections::BTreeMap;
+
 use ndarray::{Array2, ArrayViewMut2, s};
 
 use super::files::OpenFiles;
 use super::locate::Locator;
 use super::scene::{Cells, TaskScene};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::kernel::ClassValue;
-use crate::kernel::align::{NO_RULE, Slot, Votes};
+use crate::kernel::align::{MOST_SLOTS, NO_RULE, Slot, Votes};
+use crate::kernel::lookup::map_bytes;
 use crate::model::legend::Absence;
 use crate::model::rule::{NOT_COVERED, Outcome, Rule, RuleIndex};
 use crate::model::window::Window;
@@ -21,13 +24,17 @@ const TARGET_SIDE: usize = 64;
 /// Side of the windows of the lattice that are read at once.
 const LATTICE_SIDE: usize = 1024;
 
+/// What stands for a slot that is not known yet.
+const NO_SLOT: Slot = Slot::MAX;
+
 /// The rules that are voted on, in order of first sight, from slot 1 on.
 ///
 /// Rules that say the same are one, whatever their scene; those that explain nothing are told apart by scene.
 #[derive(Default)]
 struct Slots {
     rules: Vec<(Rule, Option<usize>)>,
-    votes: Vec<u64>,
+    /// Votes for rules that explain nothing.
+    unexplained: Vec<u64>,
 }
 
 impl Slots {
@@ -35,18 +42,22 @@ impl Slots {
         if rule.outcome == Outcome::Absent(Absence::Outside) {
             return Ok(NO_RULE);
         }
-        let unexplained = matches!(rule.outcome, Outcome::Unmapped | Outcome::NoStratum);
-        let whose = unexplained.then_some(position);
+        let whose = explains_nothing(rule).then_some(position);
         let known = self.rules.iter().position(|(known, of)| known == rule && *of == whose);
         let place = known.unwrap_or_else(|| {
             self.rules.push((rule.clone(), whose));
             self.rules.len() - 1
         });
-        Slot::try_from(place + 1).ok().filter(|&slot| slot != Slot::MAX).ok_or_else(|| {
-            Error::input("rasters hold more distinct values than a class map can have")
-                .expected("at most 65533 distinct values")
+        Slot::try_from(place + 1).ok().filter(|&slot| usize::from(slot) < MOST_SLOTS).ok_or_else(|| {
+            Error::new(ErrorKind::Unsupported, "cells of too many values cannot vote")
+                .expected(format!("at most {} values that a rule tells apart", MOST_SLOTS - 1))
+                .help("declare resampling = \"nearest\" for this source")
         })
     }
+}
+
+fn explains_nothing(rule: &Rule) -> bool {
+    matches!(rule.outcome, Outcome::Unmapped | Outcome::NoStratum)
 }
 
 /// The vote of some scenes on one lattice, in order of precedence.
@@ -57,6 +68,9 @@ pub struct Poll<'p, 'a, T> {
     plan: &'a Plan,
     nodata: T,
     slots: Slots,
+    /// The slot of each byte, by table.
+    by_value: BTreeMap<(usize, usize), [Slot; 256]>,
+    votes: &'p mut Votes,
 }
 
 impl<'p, 'a, T: ClassValue> Poll<'p, 'a, T> {
@@ -65,10 +79,12 @@ impl<'p, 'a, T: ClassValue> Poll<'p, 'a, T> {
         scenes: &'p mut [TaskScene<'a, T>],
         positions: &'p [usize],
         files: &'p mut OpenFiles,
+        votes: &'p mut Votes,
         plan: &'a Plan,
         nodata: T,
     ) -> Self {
-        Self { scenes, positions, files, plan, nodata, slots: Slots::default() }
+        let (slots, by_value) = Default::default();
+        Self { scenes, positions, files, plan, nodata, slots, by_value, votes }
     }
 
     /// The rule that decides each cell of a window of the target.
@@ -85,24 +101,34 @@ impl<'p, 'a, T: ClassValue> Poll<'p, 'a, T> {
         let reach = reach.fold(Window::whole(0, 0), |all, scene| all.union(&scene));
         let mut layer = Array2::from_elem((window.rows, window.cols), NOT_COVERED);
         for part in window.squares(TARGET_SIDE) {
-            let mut votes = Votes::new(part);
+            self.votes.begin(part);
             for piece in locator.under(lattice, &part, &reach)?.squares(LATTICE_SIDE) {
                 let slots = self.slots_in(&piece)?;
-                votes.add(slots.view(), self.slots.rules.len() + 1, &locator.holders(lattice, &piece)?);
+                let ballots = slots.as_slice().unwrap_or_default();
+                let votes = &mut self.votes;
+                locator.runs(lattice, &piece, &part, |run| {
+                    votes.cast(run.holder, ballots, run.first, run.cells);
+                })?;
             }
+            self.note_unexplained();
             let rules: Vec<&Rule> = self.slots.rules.iter().map(|(rule, _)| rule).collect();
-            let lattice_place = part.shift(self.plan.grid.lattice.0, self.plan.grid.lattice.1);
-            let winners = votes.winners(&rules, (lattice_place.row, lattice_place.col), self.plan.job.tie);
-            self.slots.votes.resize(self.slots.rules.len(), 0);
-            for (all, n) in self.slots.votes.iter_mut().zip(votes.totals().into_iter().skip(1)) {
-                *all += n;
-            }
+            let place = part.shift(self.plan.grid.lattice.0, self.plan.grid.lattice.1);
+            let winners = self.votes.winners(&rules, (place.row, place.col), self.plan.job.tie);
             let (row, col) = ((part.row - window.row) as usize, (part.col - window.col) as usize);
-            // NO_RULE comes out as NOT_COVERED, which is the largest number.
-            let rules = winners.mapv(|slot| slot.wrapping_sub(1));
-            layer.slice_mut(s![row..row + part.rows, col..col + part.cols]).assign(&rules);
+            let rule = |slot: Slot| slot.checked_sub(1).map_or(NOT_COVERED, RuleIndex::from);
+            layer.slice_mut(s![row..row + part.rows, col..col + part.cols]).assign(&winners.mapv(rule));
         }
         Ok(layer)
+    }
+
+    fn note_unexplained(&mut self) {
+        let Slots { rules, unexplained } = &mut self.slots;
+        unexplained.resize(rules.len(), 0);
+        if rules.iter().any(|(_, whose)| whose.is_some()) {
+            let totals = self.votes.totals();
+            let each = rules.iter().zip(unexplained).zip(totals.into_iter().skip(1));
+            each.filter(|(((_, whose), _), _)| whose.is_some()).for_each(|((_, all), n)| *all += n);
+        }
     }
 
     /// What each cell of a window of the lattice votes for.
@@ -125,30 +151,39 @@ impl<'p, 'a, T: ClassValue> Poll<'p, 'a, T> {
 
     /// Fills in what the cells of a window of a scene vote for, where nothing was mapped before.
     fn lay_under(&mut self, position: usize, inside: &Window, mut out: ArrayViewMut2<Slot>) -> Result<()> {
-        let Self { scenes, files, slots, .. } = self;
+        let Self { scenes, files, slots, by_value, .. } = self;
         let scene = &mut scenes[position];
         let cells = Cells::Window(*inside);
-        if let Some(table) = scene.table(&cells, self.nodata)? {
-            let read = scene.bytes(files, &cells, &table)?;
-            let mut by_value = [None; 256];
-            for (out, &value) in out.iter_mut().zip(read.iter()).filter(|(out, _)| **out == NO_RULE) {
-                let known = &mut by_value[usize::from(value)];
-                *out = match *known {
+        let Some(table) = scene.table(&cells, self.nodata)? else {
+            let read = scene.rules(files, inside)?;
+            let rules = scene.all_rules();
+            let mut by_rule = vec![None; rules.len()];
+            for (out, &rule) in out.iter_mut().zip(read.iter()).filter(|(out, _)| **out == NO_RULE) {
+                let rule = usize::from(rule);
+                *out = match by_rule[rule] {
                     Some(slot) => slot,
-                    None => *known.insert(slots.slot_of(table.rules.rule(value), position)?),
+                    None => *by_rule[rule].insert(slots.slot_of(&rules[rule], position)?),
                 };
             }
             return Ok(());
-        }
-        let read = scene.rules(files, inside)?;
-        let rules = scene.all_rules();
-        let mut by_rule = vec![None; rules.len()];
-        for (out, &rule) in out.iter_mut().zip(read.iter()).filter(|(out, _)| **out == NO_RULE) {
-            let rule = usize::from(rule);
-            *out = match by_rule[rule] {
-                Some(slot) => slot,
-                None => *by_rule[rule].insert(slots.slot_of(&rules[rule], position)?),
-            };
+        };
+        let read = scene.bytes(files, &cells, &table)?;
+        let known = by_value.entry(table.place).or_insert([NO_SLOT; 256]);
+        let mut line = vec![NO_RULE; inside.cols];
+        for (mut out, read) in out.outer_iter_mut().zip(read.outer_iter()) {
+            let read = read.to_slice().unwrap_or_default();
+            map_bytes(read, known, &mut line);
+            if line.contains(&NO_SLOT) {
+                for &value in read {
+                    if known[usize::from(value)] == NO_SLOT {
+                        known[usize::from(value)] = slots.slot_of(table.rules.rule(value), position)?;
+                    }
+                }
+                map_bytes(read, known, &mut line);
+            }
+            for (out, &slot) in out.iter_mut().zip(&line) {
+                *out = if *out == NO_RULE { slot } else { *out };
+            }
         }
         Ok(())
     }
@@ -156,7 +191,7 @@ impl<'p, 'a, T: ClassValue> Poll<'p, 'a, T> {
     /// The rules by their index in the layers; cells whose value nothing explains are handed out.
     pub fn close(self, mut unexplained: impl FnMut(&Scene, &Rule, u64)) -> Vec<Rule> {
         let mut rules = Vec::with_capacity(self.slots.rules.len());
-        for ((mut rule, whose), votes) in self.slots.rules.into_iter().zip(self.slots.votes) {
+        for ((mut rule, whose), votes) in self.slots.rules.into_iter().zip(self.slots.unexplained) {
             if let Some(position) = whose.filter(|_| votes > 0) {
                 unexplained(self.scenes[position].scene, &rule, votes);
                 // It is told; the layer must not tell it again, of another scene.

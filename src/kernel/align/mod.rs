@@ -10,12 +10,14 @@
 
 mod exact;
 mod patch;
+mod runs;
 mod vote;
 
 use ndarray::{Array2, ArrayView2};
 
 pub use exact::{cell_centres, locate_exactly, wrap_longitudes};
-pub use vote::{NO_RULE, Slot, Votes};
+pub use runs::{Run, runs};
+pub use vote::{MOST_SLOTS, NO_RULE, Slot, Votes};
 
 use crate::model::grid::{Affine, Grid};
 use crate::model::window::Window;

@@ -14,7 +14,7 @@ use crate::model::window::Window;
 const STEP: i64 = 64;
 
 /// Side of a patch: three nodes.
-const SIDE: i64 = 2 * STEP;
+pub(super) const SIDE: i64 = 2 * STEP;
 
 /// Windows of fewer cells are not worth a patch.
 pub(super) const LEAST_CELLS: u64 = 64;
@@ -37,7 +37,7 @@ const FAR: f64 = 1e9;
 
 /// A polynomial of the second degree: `value(t) = (c t + b) t + a`, t in steps of nodes.
 #[derive(Debug, Clone, Copy)]
-struct Quadratic {
+pub(super) struct Quadratic {
     a: f64,
     b: f64,
     c: f64,
@@ -53,6 +53,24 @@ impl Quadratic {
     #[inline(always)]
     fn at(self, t: f64) -> f64 {
         (self.c * t + self.b) * t + self.a
+    }
+
+    /// How far it is from the straight line between two of its points on a patch, at most.
+    pub fn bulge(self) -> f64 {
+        self.c.abs()
+    }
+
+    /// Whether it rises or falls all along a patch.
+    fn is_monotone(self) -> bool {
+        self.b * (self.b + 4.0 * self.c) >= 0.0
+    }
+
+    /// The whole number below it all along a line, if that is one and no place comes within `bound` of another.
+    pub fn constant(self, begin: usize, cells: usize, bound: f64) -> Option<i32> {
+        let (first, last) = (self.at(steps(begin as i64)), self.at(steps((begin + cells) as i64 - 1)));
+        let whole = first.floor();
+        let clear = |at: f64| at - whole > bound && at - whole < 1.0 - bound;
+        (self.is_monotone() && clear(first) && clear(last)).then_some(whole as i32)
     }
 }
 
@@ -99,6 +117,21 @@ impl Patch {
         (worst.is_finite() && bound <= LARGEST_BOUND).then_some(bound)
     }
 
+    /// A window of the raster that holds all it holds.
+    fn extent(&self) -> Window {
+        let range = |nodes: &[[f64; 3]; 3]| {
+            let all = || nodes.iter().flatten().copied();
+            let (least, most) = (all().fold(f64::INFINITY, f64::min), all().fold(f64::NEG_INFINITY, f64::max));
+            // It bends beyond the nodes by no more than its lines and columns do.
+            let down = [0, 1, 2].map(|col| nodes.map(|row| row[col]));
+            let bends = nodes.iter().chain(&down).map(|line| Quadratic::through(*line).bulge());
+            let margin = 2.0 * bends.fold(0.0, f64::max) + 1.0;
+            ((least - margin).floor() as i64, (most + margin).ceil() as i64)
+        };
+        let ((col, col_end), (row, row_end)) = (range(&self.cols), range(&self.rows));
+        Window::between(row, col, row_end, col_end)
+    }
+
     /// Whether the meridian at which longitudes turn may run through the patch: samples may miss a sliver beyond it.
     fn meets_turn(&self, frame: &Frame) -> bool {
         let (Some(west), [origin, x, y, ..]) = (frame.west, frame.to_cell.0) else { return false };
@@ -111,6 +144,86 @@ impl Patch {
     }
 }
 
+/// The columns and rows along a line of a patch.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Along {
+    /// Column of the raster.
+    pub col: Quadratic,
+    /// Row of the raster.
+    pub row: Quadratic,
+    /// Cells of the patch before the line's first.
+    pub begin: usize,
+    /// How far both may be wrong, in cells.
+    pub bound: f64,
+}
+
+impl Along {
+    /// The column and row at a cell of the line.
+    #[inline(always)]
+    pub fn at(&self, cell: usize) -> (f64, f64) {
+        let t = steps((self.begin + cell) as i64);
+        (self.col.at(t), self.row.at(t))
+    }
+
+    /// Whether the place of a cell is doubtful.
+    pub fn is_doubtful(&self, cell: usize) -> bool {
+        let (col, row) = self.at(cell);
+        line::to_edge(col).min(line::to_edge(row)) <= self.bound
+    }
+}
+
+/// Cells side by side in a window and in a patch.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Line {
+    /// Its first cell, the cells of the window counted row by row.
+    pub first: usize,
+    /// Number of cells.
+    pub cells: usize,
+    /// Where they lie; `None` where all are doubtful.
+    pub along: Option<Along>,
+}
+
+/// Hands out the lines of a window, patch by patch. Patches that hold nothing of `wanted`, a window of the raster, may be
+/// left out.
+///
+/// # Errors
+/// Those of `carry` and of `each`.
+pub(super) fn lines<E>(
+    grid: &Grid,
+    window: &Window,
+    frame: &Frame,
+    wanted: Option<&Window>,
+    carry: &mut impl FnMut(&mut [f64], &mut [f64]) -> Result<(), E>,
+    mut each: impl FnMut(Line),
+) -> Result<(), E> {
+    let on_lattice = window.shift(grid.lattice.0, grid.lattice.1);
+    let patches = Patches::covering(&on_lattice);
+    let centre = |(row, col): (i64, i64)| {
+        grid.affine.apply((col - grid.lattice.1) as f64 + 0.5, (row - grid.lattice.0) as f64 + 0.5)
+    };
+    let points = patches.nodes().chain(patches.samples());
+    let (at_cols, at_rows) = carried(frame, points.map(centre).unzip(), carry)?;
+    for (number, place) in patches.places().enumerate() {
+        let (patch, samples) = patches.patch(number, &at_cols, &at_rows);
+        let bound = patch.bound(samples, frame);
+        if let (Some(_), Some(wanted)) = (bound, wanted)
+            && patch.extent().intersect(wanted).is_empty()
+        {
+            continue;
+        }
+        let part = place.intersect(&on_lattice);
+        for row in part.row..part.row_end() {
+            let first = (row - on_lattice.row) as usize * window.cols + (part.col - on_lattice.col) as usize;
+            let along = bound.map(|bound| {
+                let (col, row) = patch.along(row - place.row);
+                Along { col, row, begin: (part.col - place.col) as usize, bound }
+            });
+            each(Line { first, cells: part.cols, along });
+        }
+    }
+    Ok(())
+}
+
 /// Interpolates the row and column of the raster under each cell of a window, also where that is outside the raster.
 /// Returns the cells, counted row by row, whose place is doubtful; theirs is undefined.
 pub(super) fn interpolate<E>(
@@ -121,38 +234,21 @@ pub(super) fn interpolate<E>(
     rows: &mut [i32],
     cols: &mut [i32],
 ) -> Result<Vec<u32>, E> {
-    let on_lattice = window.shift(grid.lattice.0, grid.lattice.1);
-    let patches = Patches::covering(&on_lattice);
-    let centre = |(row, col): (i64, i64)| {
-        grid.affine.apply((col - grid.lattice.1) as f64 + 0.5, (row - grid.lattice.0) as f64 + 0.5)
-    };
-    let points = patches.nodes().chain(patches.samples());
-    let (at_cols, at_rows) = carried(frame, points.map(centre).unzip(), carry)?;
     let mut doubtful = Vec::new();
-    for (number, place) in patches.places().enumerate() {
-        let (patch, samples) = patches.patch(number, &at_cols, &at_rows);
-        let bound = patch.bound(samples, frame);
-        let part = place.intersect(&on_lattice);
-        for row in part.row..part.row_end() {
-            let first = (row - on_lattice.row) as usize * window.cols + (part.col - on_lattice.col) as usize;
-            let line = first..first + part.cols;
-            let Some(bound) = bound else {
-                doubtful.extend(line.map(|at| at as u32));
-                continue;
-            };
-            let (of_col, of_row) = patch.along(row - place.row);
-            let begin = (part.col - place.col) as usize;
-            let (cols, rows) = (&mut cols[line.clone()], &mut rows[line]);
-            let least = line::place(of_col, begin, cols).min(line::place(of_row, begin, rows));
-            if least <= bound {
-                let near = |at: usize| {
-                    let t = steps((begin + at) as i64);
-                    line::to_edge(of_col.at(t)).min(line::to_edge(of_row.at(t))) <= bound
-                };
-                doubtful.extend((0..part.cols).filter(|&at| near(at)).map(|at| (first + at) as u32));
-            }
+    lines(grid, window, frame, None, carry, |line| {
+        let places = line.first..line.first + line.cells;
+        let Some(along) = line.along else {
+            doubtful.extend(places.map(|at| at as u32));
+            return;
+        };
+        let (cols, rows) = (&mut cols[places.clone()], &mut rows[places]);
+        let least =
+            line::place(along.col, along.begin, cols).min(line::place(along.row, along.begin, rows));
+        if least <= along.bound {
+            let near = (0..line.cells).filter(|&cell| along.is_doubtful(cell));
+            doubtful.extend(near.map(|cell| (line.first + cell) as u32));
         }
-    }
+    })?;
     Ok(doubtful)
 }
 
@@ -214,7 +310,7 @@ impl Patches {
 }
 
 /// One coordinate along a line of a patch.
-mod line {
+pub(super) mod line {
     use super::{Quadratic, SIDE, STEP};
 
     /// Adding it leaves no room for fractions: the sum is rounded to the nearest whole number, which its lowest bits are.
@@ -233,7 +329,7 @@ mod line {
 
     /// How far a coordinate is from the next edge of a cell.
     #[inline(always)]
-    pub(super) fn to_edge(at: f64) -> f64 {
+    pub fn to_edge(at: f64) -> f64 {
         (at - ((at + ROUNDING) - ROUNDING)).abs()
     }
 
@@ -242,7 +338,7 @@ mod line {
     ///
     /// # Shape
     /// The cells lie in the patch.
-    pub(super) fn place(of: Quadratic, begin: usize, cells: &mut [i32]) -> f64 {
+    pub fn place(of: Quadratic, begin: usize, cells: &mut [i32]) -> f64 {
         #[cfg(target_arch = "x86_64")]
         if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512dq") {
             #[expect(unsafe_code, reason = "the processor has the instructions")]
