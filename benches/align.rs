@@ -35,7 +35,7 @@ fn aligning(criterion: &mut Criterion) {
         operation.transform(Direction::Inverse, &mut xs, &mut ys).unwrap();
         let half = SIDE as f64 / 2.0 * 30.0;
         let to_cell = Affine::north_up(xs[0] - half, ys[0] + half, 30.0, 30.0).inverse().unwrap();
-        let frame = Frame { to_cell, rows: SIDE, cols: SIDE, west: None };
+        let frame = Frame { to_cell, rows: SIDE, cols: SIDE, west: None, cell_m: 30.0 };
         let carry = |xs: &mut [f64], ys: &mut [f64]| operation.transform(Direction::Inverse, xs, ys);
         group.bench_function(format!("locate source cells, {name}"), |b| {
             b.iter(|| locate(&target, black_box(&block), &frame, carry).unwrap());

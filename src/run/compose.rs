@@ -272,14 +272,8 @@ impl<'a, T: ClassValue> Composer<'a, T> {
                 window = voters.iter().fold(near.window, |all, voter| all.union(&voter.window));
                 let positions: Vec<usize> = voters.iter().map(|voter| voter.position).collect();
                 let scenes = &mut self.scenes[epoch];
-                let mut poll = Poll::new(
-                    scenes,
-                    &positions,
-                    &mut self.files,
-                    &mut self.votes,
-                    self.plan,
-                    self.nodata,
-                );
+                let mut poll =
+                    Poll::new(scenes, &positions, &mut self.files, &mut self.votes, self.plan, self.nodata);
                 layer = poll.hold(&self.locator, lattice, &window)?;
                 rules = poll.close(|scene, rule, cells| tally.add_unexplained(scene, rule, cells));
             } else {

@@ -11,12 +11,11 @@ use crate::model::window::Window;
 use crate::plan::Plan;
 use crate::plan::scene::{Alignment, Scene, SourceLattice};
 
-/// Smaller cells of a lattice that are added to a window which may hold their centres: for what bends between the points by
-/// which the window is taken there.
-const MARGIN: i64 = 2;
+/// Smaller cells of a lattice that are added to a window which may hold their centres.
+const MARGIN: f64 = 2.0;
 
-/// Points on each side of a cell by which a window is taken to a lattice.
-const POINTS_PER_CELL: usize = 4;
+/// Stretches of each side of a window that are taken to a lattice as if they were straight.
+const STRETCHES: usize = 16;
 
 /// Locates cells, once for all scenes that have the same cells: maps of several years usually share theirs.
 pub struct Locator<'a> {
@@ -62,23 +61,22 @@ impl<'a> Locator<'a> {
     /// # Errors
     /// Bug: PROJ lost an operation.
     pub fn under(&self, lattice: &SourceLattice, window: &Window, most: &Window) -> Result<Window> {
-        let (mut xs, mut ys) = edge(&self.plan.grid, window);
-        if let Some(operation) = &lattice.operation {
-            operation.transform(Direction::Inverse, &mut xs, &mut ys)?;
-        }
         let Some(frame) = Frame::of(&lattice.grid) else { return Ok(*most) };
-        if let Some(west) = frame.west {
-            wrap_longitudes(&mut xs, west);
-        }
         let mut under = Window::whole(0, 0);
-        for (&x, &y) in xs.iter().zip(&ys) {
-            let (col, row) = frame.to_cell.apply(x, y);
-            if !col.is_finite() || !row.is_finite() {
+        for (mut xs, mut ys) in sides(&self.plan.grid, window) {
+            if let Some(operation) = &lattice.operation {
+                operation.transform(Direction::Inverse, &mut xs, &mut ys)?;
+            }
+            if let Some(west) = frame.west {
+                wrap_longitudes(&mut xs, west);
+            }
+            let (cols, rows): (Vec<f64>, Vec<f64>) =
+                xs.iter().zip(&ys).map(|(&x, &y)| frame.to_cell.apply(x, y)).unzip();
+            if cols.iter().chain(&rows).any(|at| !at.is_finite()) {
                 return Ok(*most);
             }
-            let (row, col) = (cell_index(row.floor()), cell_index(col.floor()));
-            under =
-                under.union(&Window::between(row - MARGIN, col - MARGIN, row + MARGIN + 1, col + MARGIN + 1));
+            let (cols, rows) = (reach(&cols), reach(&rows));
+            under = under.union(&Window::between(rows.0, cols.0, rows.1, cols.1));
         }
         Ok(under)
     }
@@ -103,15 +101,31 @@ impl<'a> Locator<'a> {
     }
 }
 
-/// Points along the edge of a window, some for each cell.
-fn edge(grid: &Grid, window: &Window) -> (Vec<f64>, Vec<f64>) {
-    let along =
-        |cells: usize| (0..=cells * POINTS_PER_CELL).map(|point| point as f64 / POINTS_PER_CELL as f64);
+/// Points along each side of a window.
+fn sides(grid: &Grid, window: &Window) -> [(Vec<f64>, Vec<f64>); 4] {
     let (rows, cols) = (window.rows as f64, window.cols as f64);
-    let across = along(window.cols).flat_map(|col| [(col, 0.0), (col, rows)]);
-    let down = along(window.rows).flat_map(|row| [(0.0, row), (cols, row)]);
-    across
-        .chain(down)
-        .map(|(col, row)| grid.affine.apply(window.col as f64 + col, window.row as f64 + row))
-        .unzip()
+    let side = |from: (f64, f64), to: (f64, f64)| {
+        let point = |stretch: usize| {
+            let part = stretch as f64 / STRETCHES as f64;
+            let at = |from: f64, to: f64| from + (to - from) * part;
+            grid.affine.apply(window.col as f64 + at(from.0, to.0), window.row as f64 + at(from.1, to.1))
+        };
+        (0..=STRETCHES).map(point).unzip()
+    };
+    [
+        side((0.0, 0.0), (cols, 0.0)),
+        side((0.0, rows), (cols, rows)),
+        side((0.0, 0.0), (0.0, rows)),
+        side((cols, 0.0), (cols, rows)),
+    ]
+}
+
+/// First and last + 1 of the cells between the least and the largest of places along a line, and of those that it may
+/// bend to between them: an eighth of what it bends from stretch to stretch, taken eightfold.
+fn reach(places: &[f64]) -> (i64, i64) {
+    let bend =
+        places.windows(3).map(|three| (three[0] - 2.0 * three[1] + three[2]).abs()).fold(0.0, f64::max);
+    let least = places.iter().copied().fold(f64::INFINITY, f64::min);
+    let most = places.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    (cell_index((least - bend - MARGIN).floor()), cell_index((most + bend + MARGIN).ceil()))
 }

@@ -134,6 +134,7 @@ impl<'p, 'a, T: ClassValue> Poll<'p, 'a, T> {
     /// What each cell of a window of the lattice votes for.
     fn slots_in(&mut self, piece: &Window) -> Result<Array2<Slot>> {
         let mut slots = Array2::from_elem((piece.rows, piece.cols), NO_RULE);
+        let mut laid = Window::whole(0, 0);
         for &position in self.positions {
             let scene = self.scenes[position].scene;
             let place = on_lattice(scene);
@@ -144,13 +145,22 @@ impl<'p, 'a, T: ClassValue> Poll<'p, 'a, T> {
             let inside = part.shift(-place.row, -place.col);
             let (row, col) = ((part.row - piece.row) as usize, (part.col - piece.col) as usize);
             let out = slots.slice_mut(s![row..row + part.rows, col..col + part.cols]);
-            self.lay_under(position, &inside, out).map_err(|e| e.at(scene.header.path.display()))?;
+            let free = laid.intersect(&part).is_empty();
+            laid = laid.union(&part);
+            self.lay_under(position, &inside, free, out).map_err(|e| e.at(scene.header.path.display()))?;
         }
         Ok(slots)
     }
 
-    /// Fills in what the cells of a window of a scene vote for, where nothing was mapped before.
-    fn lay_under(&mut self, position: usize, inside: &Window, mut out: ArrayViewMut2<Slot>) -> Result<()> {
+    /// Fills in what the cells of a window of a scene vote for, where nothing was mapped before; `free` says that this is so
+    /// everywhere.
+    fn lay_under(
+        &mut self,
+        position: usize,
+        inside: &Window,
+        free: bool,
+        mut out: ArrayViewMut2<Slot>,
+    ) -> Result<()> {
         let Self { scenes, files, slots, by_value, .. } = self;
         let scene = &mut scenes[position];
         let cells = Cells::Window(*inside);
@@ -181,8 +191,13 @@ impl<'p, 'a, T: ClassValue> Poll<'p, 'a, T> {
                 }
                 map_bytes(read, known, &mut line);
             }
-            for (out, &slot) in out.iter_mut().zip(&line) {
-                *out = if *out == NO_RULE { slot } else { *out };
+            match out.as_slice_mut().filter(|_| free) {
+                Some(out) => out.copy_from_slice(&line),
+                None => {
+                    for (out, &slot) in out.iter_mut().zip(&line) {
+                        *out = if *out == NO_RULE { slot } else { *out };
+                    }
+                }
             }
         }
         Ok(())

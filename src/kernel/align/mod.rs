@@ -33,6 +33,8 @@ pub struct Frame {
     pub cols: usize,
     /// Where the turn of longitudes begins that its columns count in; `None` where x is no longitude.
     pub west: Option<f64>,
+    /// The shorter side of a cell, in metres.
+    pub cell_m: f64,
 }
 
 impl Frame {
@@ -44,6 +46,7 @@ impl Frame {
             rows: grid.rows,
             cols: grid.cols,
             west: geographic.then(|| grid.bounds()[0]),
+            cell_m: grid.cell_m(),
         })
     }
 }

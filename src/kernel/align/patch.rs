@@ -2,7 +2,7 @@
 //!
 //! Maps between projections are smooth: a polynomial of the second degree through nodes 64 cells of 30 m apart is wrong by some
 //! millionths of a cell. How wrong is measured in each patch, at the four points where the error of such a polynomial is
-//! largest; eight times that, and no less than [`LEAST_BOUND`], is taken for the bound. Cells whose centre comes nearer to
+//! largest; eight times that, and no less than [`LEAST_BOUND_M`], is taken for the bound. Cells whose centre comes nearer to
 //! a cell's edge are doubtful, and so are all cells of a patch that bends too much or has nodes without a place.
 
 use super::Frame;
@@ -19,9 +19,9 @@ pub(super) const SIDE: i64 = 2 * STEP;
 /// Windows of fewer cells are not worth a patch.
 pub(super) const LEAST_CELLS: u64 = 64;
 
-/// What interpolation is taken to be wrong by at least, in cells of the raster: shifts between datums come as small
-/// grids with kinks that four points may not show.
-const LEAST_BOUND: f64 = 1.0 / 4096.0;
+/// What interpolation is taken to be wrong by at least, in metres: shifts between datums come as grids with kinks of
+/// millimetres that four points may not show.
+const LEAST_BOUND_M: f64 = 0.0075;
 
 /// A patch that is less exact than this is not interpolated.
 const LARGEST_BOUND: f64 = 0.125;
@@ -113,7 +113,7 @@ impl Patch {
             // What is no number is no bound.
             worst = if error <= worst { worst } else { error };
         }
-        let bound = (SAFETY * worst).max(LEAST_BOUND);
+        let bound = (SAFETY * worst).max(LEAST_BOUND_M / frame.cell_m);
         (worst.is_finite() && bound <= LARGEST_BOUND).then_some(bound)
     }
 
@@ -121,7 +121,8 @@ impl Patch {
     fn extent(&self) -> Window {
         let range = |nodes: &[[f64; 3]; 3]| {
             let all = || nodes.iter().flatten().copied();
-            let (least, most) = (all().fold(f64::INFINITY, f64::min), all().fold(f64::NEG_INFINITY, f64::max));
+            let (least, most) =
+                (all().fold(f64::INFINITY, f64::min), all().fold(f64::NEG_INFINITY, f64::max));
             // It bends beyond the nodes by no more than its lines and columns do.
             let down = [0, 1, 2].map(|col| nodes.map(|row| row[col]));
             let bends = nodes.iter().chain(&down).map(|line| Quadratic::through(*line).bulge());
@@ -242,8 +243,7 @@ pub(super) fn interpolate<E>(
             return;
         };
         let (cols, rows) = (&mut cols[places.clone()], &mut rows[places]);
-        let least =
-            line::place(along.col, along.begin, cols).min(line::place(along.row, along.begin, rows));
+        let least = line::place(along.col, along.begin, cols).min(line::place(along.row, along.begin, rows));
         if least <= along.bound {
             let near = (0..line.cells).filter(|&cell| along.is_doubtful(cell));
             doubtful.extend(near.map(|cell| (line.first + cell) as u32));

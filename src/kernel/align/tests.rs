@@ -133,6 +133,7 @@ proptest! {
             rows: 2400,
             cols: 7200,
             west: Some(west),
+            cell_m: 5000.0,
         };
         // Longitudes come out between -180 and 180, as PROJ gives them.
         let carry = |xs: &mut [f64], ys: &mut [f64]| {
@@ -145,5 +146,57 @@ proptest! {
         let Ok(fast) = locate(&target, &target.window(), &source, carry);
         let Ok(exact) = locate_exactly(&target, &target.window(), &source, carry);
         prop_assert!(fast.cells().eq(exact.cells()));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    /// Runs hand out what locating finds: every cell with its centre in the wanted window once, and no other.
+    #[test]
+    fn runs_are_the_cells_that_are_located(
+        angle in -3.2f64..3.2,
+        wave in prop_oneof![3 => Just(0.0), 1 => 0.0f64..200.0],
+        radius in prop_oneof![2 => Just(6.4e6), 1 => 5e4f64..2e6],
+        away in (-3e6f64..3e6, -3e6f64..3e6),
+        larger in 1.0f64..30.0,
+        lattice in (-500i64..500, -500i64..500),
+        window in (-20i64..150, -20i64..150, 1usize..300, 1usize..300),
+        wanted in (0i64..60, 0i64..60, 1usize..60, 1usize..60),
+    ) {
+        let cells = grid(Affine::north_up(away.0, away.1, 30.0, 30.0), 450, 450, lattice);
+        let window = Window { row: window.0, col: window.1, rows: window.2, cols: window.3 };
+        let wanted = Window { row: wanted.0, col: wanted.1, rows: wanted.2, cols: wanted.3 };
+        let turn = [angle.cos(), angle.sin(), wave];
+        let carry = |xs: &mut [f64], ys: &mut [f64]| {
+            bend(xs, ys, turn, radius);
+            Ok::<_, Infallible>(())
+        };
+        // The raster's wanted window lies about where the middle of the cells comes out.
+        let (x, y) = cells.affine.apply(window.col as f64 + 100.0, window.row as f64 + 100.0);
+        let (mut xs, mut ys) = ([x], [y]);
+        bend(&mut xs, &mut ys, turn, radius);
+        let side = 30.0 * larger;
+        let affine = Affine::north_up(xs[0] - 30.0 * side, ys[0] + 30.0 * side, side, side);
+        let raster = Frame::of(&grid(affine, 80, 90, (0, 0))).unwrap();
+        let mut found = Vec::new();
+        let Ok(()) = runs(&cells, &window, &raster, &wanted, carry, |run| {
+            found.extend((run.first..run.first + run.cells).map(|cell| (cell, run.holder)));
+        });
+        found.sort_unstable();
+        let Ok(located) = locate_exactly(&cells, &window, &raster, carry);
+        let inside = wanted.intersect(&Window::whole(80, 90));
+        let holder = |(row, col): (usize, usize)| {
+            let place = Window { row: row as i64, col: col as i64, rows: 1, cols: 1 };
+            inside.contains(&place).then(|| {
+                (row - inside.row as usize) * inside.cols + col - inside.col as usize
+            })
+        };
+        let expected: Vec<(usize, usize)> = located
+            .cells()
+            .enumerate()
+            .filter_map(|(cell, place)| Some((cell, holder(place?)?)))
+            .collect();
+        prop_assert_eq!(found, expected);
     }
 }

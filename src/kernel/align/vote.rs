@@ -64,7 +64,8 @@ impl Votes {
     #[inline(always)]
     pub fn cast(&mut self, cell: usize, ballots: &[Slot], first: usize, n: usize) {
         let height = usize::from(self.heights[cell]);
-        let at_once = ballots.get(first..first + AT_ONCE).and_then(|ballots| ballots.first_chunk::<AT_ONCE>());
+        let at_once =
+            ballots.get(first..first + AT_ONCE).and_then(|ballots| ballots.first_chunk::<AT_ONCE>());
         if let (Some(ballots), true) = (at_once, n <= AT_ONCE && height <= KEPT - AT_ONCE) {
             // What is copied beyond n is overwritten by the next.
             self.heaps[cell][height..height + AT_ONCE].copy_from_slice(ballots);
@@ -118,7 +119,8 @@ impl Votes {
         let winner = |(row, col): (usize, usize)| {
             let cell = row * self.window.cols + col;
             let heap = &self.heaps[cell][..usize::from(self.heights[cell])];
-            let clear = if self.counts.is_empty() { clear_winner(heap, &self.heaps[cell], &parties) } else { None };
+            let clear =
+                if self.counts.is_empty() { clear_winner(heap, &self.heaps[cell], &parties) } else { None };
             clear.unwrap_or_else(|| {
                 order.winner(&self.counts(cell), (lattice.0 + row as i64, lattice.1 + col as i64), tie)
             })
@@ -165,7 +167,8 @@ impl Order {
     }
 
     fn winner(&self, counts: &[u32; MOST_SLOTS], (row, col): (i64, i64), tie: Tie) -> Slot {
-        let votes = |slots: &[Slot]| slots.iter().map(|&slot| u64::from(counts[usize::from(slot)])).sum::<u64>();
+        let votes =
+            |slots: &[Slot]| slots.iter().map(|&slot| u64::from(counts[usize::from(slot)])).sum::<u64>();
         // Classes are told apart by their position, which ascends with their code.
         let by_class: Vec<(i32, u64)> = (0..).zip(self.classes.iter().map(|slots| votes(slots))).collect();
         let all: u64 = counts.iter().map(|&n| u64::from(n)).sum();
@@ -311,6 +314,109 @@ mod vectors {
         #[expect(unsafe_code, reason = "64 bytes are read from 64 bytes, wherever they lie")]
         unsafe {
             _mm512_loadu_si512(bytes.as_ptr().cast())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::model::legend::Absence;
+
+    fn rule(from: ClassCode, outcome: Outcome) -> Rule {
+        Rule { from, stratum: None, outcome, proposed: false, default_taken: false }
+    }
+
+    /// Slots 1 and 2 are class 5, 3 is class 4, 4 is class 9, 5 has no observation.
+    fn rules() -> Vec<Rule> {
+        vec![
+            rule(22, Outcome::Class(5)),
+            rule(21, Outcome::Class(5)),
+            rule(31, Outcome::Class(4)),
+            rule(41, Outcome::Class(9)),
+            rule(99, Outcome::Absent(Absence::NoObservation)),
+        ]
+    }
+
+    fn winner_of(ballots: &[Slot], tie: Tie) -> Slot {
+        let rules = rules();
+        let rules: Vec<&Rule> = rules.iter().collect();
+        let mut votes = Votes::default();
+        votes.begin(Window::whole(1, 1));
+        // A few at a time, as runs come.
+        for first in (0..ballots.len()).step_by(7) {
+            votes.cast(0, ballots, first, 7.min(ballots.len() - first));
+        }
+        votes.winners(&rules, (0, 0), tie)[(0, 0)]
+    }
+
+    #[test]
+    fn rules_of_one_class_vote_together_and_the_most_frequent_of_them_decides() {
+        assert_eq!(winner_of(&[1, 1, 2, 3, 3, 3, 2, 1, 0], Tie::Lowest), 1);
+        assert_eq!(winner_of(&[2, 1, 2, 3, 3], Tie::Lowest), 2);
+    }
+
+    #[test]
+    fn less_than_half_without_data_is_no_class() {
+        assert_eq!(winner_of(&[3, 3, 0, 0], Tie::Lowest), 3);
+        assert_eq!(winner_of(&[3, 3, 0, 0, 0], Tie::Lowest), NO_RULE);
+        assert_eq!(winner_of(&[3, 3, 5, 5, 0], Tie::Lowest), 5);
+        assert_eq!(winner_of(&[], Tie::Lowest), NO_RULE);
+    }
+
+    #[test]
+    fn ties_go_to_the_lowest_code_or_the_hash() {
+        assert_eq!(winner_of(&[4, 3, 4, 3], Tie::Lowest), 3);
+        let hashed = [3, 4][crate::kernel::pyramid::tie_rank(LEVEL, 0, 0, 2)];
+        assert_eq!(winner_of(&[4, 3, 4, 3], Tie::Hash), hashed);
+        // Rules of one class: the lowest value of the source.
+        assert_eq!(winner_of(&[1, 2], Tie::Hash), 2);
+    }
+
+    proptest! {
+        /// However many ballots there are and however they come, the winner is what counting them says.
+        #[test]
+        fn winners_are_what_the_counts_say(
+            ballots in prop_oneof![
+                proptest::collection::vec(0u8..6, 0..400),
+                proptest::collection::vec(prop_oneof![9 => Just(3u8), 1 => 0u8..6], 0..128),
+                proptest::collection::vec(1u8..3, 0..100),
+            ],
+            lengths in proptest::collection::vec(1usize..40, 1..20),
+            place in (-9i64..9, -9i64..9),
+        ) {
+            let rules = rules();
+            let rules: Vec<&Rule> = rules.iter().collect();
+            let mut votes = Votes::default();
+            votes.begin(Window::whole(1, 2));
+            let mut first = 0;
+            for n in lengths.iter().cycle() {
+                let n = (*n).min(ballots.len() - first);
+                votes.cast(1, &ballots, first, n);
+                first += n;
+                if first == ballots.len() {
+                    break;
+                }
+            }
+            let mut by_slot = [0u32; 6];
+            ballots.iter().for_each(|&ballot| by_slot[usize::from(ballot)] += 1);
+            prop_assert_eq!(&votes.counts(1)[..6], &by_slot);
+            prop_assert_eq!(votes.totals()[..6].iter().sum::<u64>(), ballots.len() as u64);
+            let class = [by_slot[3], by_slot[1] + by_slot[2], by_slot[4]];
+            let (valid, most) = (class.iter().sum::<u32>(), *class.iter().max().unwrap());
+            let winner = votes.winners(&rules, place, Tie::Hash)[(0, 1)];
+            if valid == 0 || 2 * valid < ballots.len() as u32 {
+                let expected = if by_slot[5] >= by_slot[0].max(1) { 5 } else { NO_RULE };
+                prop_assert_eq!(winner, expected);
+            } else {
+                let tied: Vec<usize> = (0..3).filter(|&at| class[at] == most).collect();
+                let rank = crate::kernel::pyramid::tie_rank(LEVEL, place.0, place.1 + 1, tied.len());
+                // Value 21, slot 2, stands before 22 where both have as many.
+                let of_class_5 = if by_slot[1] > by_slot[2] { 1 } else { 2 };
+                prop_assert_eq!(winner, [3, of_class_5, 4][tied[rank]]);
+            }
         }
     }
 }
