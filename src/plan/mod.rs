@@ -6,15 +6,18 @@ pub mod extent;
 pub mod fingerprint;
 pub mod misfit;
 pub mod scene;
+pub mod sphere;
 pub mod task;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::config::job::{GridChoice, Job};
+use crate::config::job::{GridChoice, Job, SourceMap};
 use crate::error::{Error, Result};
 use crate::io::cog::{SampleType, overview_levels};
-use crate::io::gdal::{FeatureLayer, RasterHeader, SampleKind, open_bytes, open_features, open_raster};
+use crate::io::gdal::{
+    FeatureLayer, RasterHeader, SampleKind, open_bytes, open_features, open_raster, same_crs,
+};
 use crate::kernel::change::CHANGE_NODATA;
 use crate::model::area::CellArea;
 use crate::model::epoch::{Epoch, Interval};
@@ -24,6 +27,7 @@ use crate::model::nodata::TagVerdict;
 use crate::model::rule::{NAN_VALUE, StratumValues};
 use crate::model::window::BLOCK;
 use scene::Surveyor;
+use sphere::SphereGrid;
 
 pub use scene::Scene;
 pub use task::{Task, TaskShape};
@@ -97,8 +101,8 @@ impl Plan {
     /// # Errors
     /// Input, Misaligned, Unsupported: every input that cannot be used, with the reason.
     pub fn of(job: Job) -> Result<Self> {
-        let headers = read_headers(&job)?;
         let mut warnings = Vec::new();
+        let headers = read_headers(&job, &mut warnings)?;
         let grid = extent::target_grid(&job, &headers)?;
         let storage = storage(&job, &headers, &mut warnings)?;
         let strata = stratum_values(&job)?;
@@ -261,13 +265,20 @@ pub struct InputHeader {
     pub header: RasterHeader,
 }
 
-fn read_headers(job: &Job) -> Result<Vec<InputHeader>> {
+fn read_headers(job: &Job, warnings: &mut Vec<String>) -> Result<Vec<InputHeader>> {
+    let sphere_grid = SphereGrid::load()?;
     let (mut headers, mut refused) = (Vec::new(), Vec::new());
     for (source, series) in job.sources.iter().enumerate() {
         for (&year, map) in &series.maps {
             for path in &map.files {
-                match open_raster(path, map.band) {
-                    Ok(file) => headers.push(InputHeader { source, year, header: file.header }),
+                let header = open_raster(path, map.band).and_then(|file| {
+                    let mut header = file.header;
+                    take_for_sphere(job, map, &sphere_grid, &mut header, warnings)
+                        .map_err(|e| e.at(path.display()))?;
+                    Ok(header)
+                });
+                match header {
+                    Ok(header) => headers.push(InputHeader { source, year, header }),
                     Err(error) => refused.push(error),
                 }
             }
@@ -275,6 +286,36 @@ fn read_headers(job: &Job) -> Result<Vec<InputHeader>> {
     }
     all_or_none(refused)?;
     Ok(headers)
+}
+
+/// Takes a map of the 250 m grid for what it is, where its file names another CRS.
+fn take_for_sphere(
+    job: &Job,
+    map: &SourceMap,
+    sphere_grid: &SphereGrid,
+    header: &mut RasterHeader,
+    warnings: &mut Vec<String>,
+) -> Result<()> {
+    let Some(mistaken) = sphere_grid.mistaken(&header.grid)? else { return Ok(()) };
+    let Some(declared) = header.grid.crs.clone() else { return Ok(()) };
+    if mistaken.is_atlas {
+        warnings.push(format!("{}: {}", header.path.display(), mistaken.warning(&declared)));
+        header.grid.crs = Some(mistaken.sphere);
+        return Ok(());
+    }
+    // On a grid of its own CRS it is not moved, and who says how to resample it has thought of its place.
+    let moved = match &job.grid {
+        GridChoice::Named { grid, .. } => match grid.grid()?.crs {
+            Some(target) => !same_crs(&declared, &target)?,
+            None => false,
+        },
+        GridChoice::OfInputs => false,
+    };
+    if moved && map.resampling.is_none() {
+        return Err(mistaken.refusal(&declared));
+    }
+    warnings.push(format!("{}: {}", header.path.display(), mistaken.doubt(&declared)));
+    Ok(())
 }
 
 /// One error as it is; several as one that lists them.
