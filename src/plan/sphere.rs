@@ -4,7 +4,10 @@
 //! ellipsoid (EPSG:9311), and people declare it as the CRS of the 30 m grid, which has the same centre. Numbers and cells
 //! are the same in all three; taken at its word such a file would be kilometres off.
 
-use crate::config::shipped;
+use std::cell::OnceCell;
+use std::path::Path;
+
+use crate::config::shipped::{self, NamedGrid};
 use crate::error::{Error, ErrorKind, Result};
 use crate::io::gdal::{crs_from_wkt, same_crs};
 use crate::io::proj::{Direction, Operation};
@@ -19,10 +22,16 @@ const NATIONAL_ATLAS: &str = "EPSG:9311";
 
 /// The grid on the sphere and the CRSs that its files are declared in.
 pub struct SphereGrid {
-    grid: Grid,
+    /// Its cells, without their CRS.
+    cells: Grid,
+    /// Looked up when the first raster has such cells: most jobs have none.
+    crss: OnceCell<Crss>,
+}
+
+struct Crss {
     sphere: Crs,
     atlas: Crs,
-    wgs_84: Option<Crs>,
+    wgs_84: Crs,
 }
 
 /// A raster that has the cells of the 250 m grid, on an ellipsoid.
@@ -37,15 +46,21 @@ pub struct Mistaken {
 }
 
 impl SphereGrid {
-    /// Reads the grids that ship.
+    /// Reads the grid that ships.
     ///
     /// # Errors
-    /// Input: GDAL does not understand a CRS.
+    /// Bug: it is not there.
     pub fn load() -> Result<Self> {
-        let grid = |id: &str| shipped::grid(id, std::path::Path::new("."))?.grid();
-        let (on_sphere, wgs_84) = (grid(SPHERE_GRID)?, grid(WGS_84_GRID)?.crs);
-        let sphere = on_sphere.crs.clone().ok_or_else(|| Error::bug("a shipped grid has no CRS"))?;
-        Ok(Self { grid: on_sphere, sphere, atlas: crs_from_wkt(NATIONAL_ATLAS)?, wgs_84 })
+        Ok(Self { cells: named(SPHERE_GRID)?.cells(), crss: OnceCell::new() })
+    }
+
+    fn crss(&self) -> Result<&Crss> {
+        if let Some(known) = self.crss.get() {
+            return Ok(known);
+        }
+        let crs = |id: &str| crs_from_wkt(&named(id)?.crs);
+        let (sphere, wgs_84, atlas) = (crs(SPHERE_GRID)?, crs(WGS_84_GRID)?, crs_from_wkt(NATIONAL_ATLAS)?);
+        Ok(self.crss.get_or_init(|| Crss { sphere, atlas, wgs_84 }))
     }
 
     /// Whether a raster that names an ellipsoid has the cells of the 250 m grid.
@@ -54,23 +69,24 @@ impl SphereGrid {
     /// Input: GDAL or PROJ does not understand its CRS.
     pub fn mistaken(&self, raster: &Grid) -> Result<Option<Mistaken>> {
         let Some(crs) = raster.crs.as_ref().filter(|_| raster.affine.is_north_up()) else { return Ok(None) };
-        if !matches!(self.grid.fit(raster), Fit::Lattice { .. }) {
+        if !matches!(self.cells.fit(raster), Fit::Lattice { .. }) {
             return Ok(None);
         }
-        let is_atlas = same_crs(crs, &self.atlas)?;
-        let is_wgs_84 = match &self.wgs_84 {
-            Some(other) => same_crs(crs, other)?,
-            None => false,
-        };
-        if !is_atlas && !is_wgs_84 {
+        let Crss { sphere, atlas, wgs_84 } = self.crss()?;
+        let is_atlas = same_crs(crs, atlas)?;
+        if !is_atlas && !same_crs(crs, wgs_84)? {
             return Ok(None);
         }
         let (x, y) = raster.affine.apply(raster.cols as f64 / 2.0, raster.rows as f64 / 2.0);
         let (mut xs, mut ys) = ([x], [y]);
-        Operation::choose(crs, &self.sphere, x, y)?.transform(Direction::Forward, &mut xs, &mut ys)?;
+        Operation::choose(crs, sphere, x, y)?.transform(Direction::Forward, &mut xs, &mut ys)?;
         let shift_m = (xs[0] - x).hypot(ys[0] - y);
-        Ok(Some(Mistaken { sphere: self.sphere.clone(), is_atlas, shift_m }))
+        Ok(Some(Mistaken { sphere: sphere.clone(), is_atlas, shift_m }))
     }
+}
+
+fn named(id: &str) -> Result<NamedGrid> {
+    shipped::grid(id, Path::new("."))
 }
 
 impl Mistaken {
