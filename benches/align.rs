@@ -15,6 +15,7 @@ use nalcms::io::gdal::crs_from_wkt;
 use nalcms::io::proj::{Direction, Operation};
 use nalcms::kernel::align::{cell_centres, nearest, source_cells};
 use nalcms::model::grid::Affine;
+use nalcms::model::rule::NOT_COVERED;
 use nalcms::model::window::{BLOCK, Window};
 use ndarray::Array2;
 
@@ -46,7 +47,7 @@ fn aligning(criterion: &mut Criterion) {
         let (row, col) = (inside.row as usize, inside.col as usize);
         let window = rules.slice(ndarray::s![row..row + inside.rows, col..col + inside.cols]);
         group.bench_function(format!("take nearest cells, {name}"), |b| {
-            b.iter(|| nearest(black_box(window), &cells));
+            b.iter(|| nearest(black_box(window), &cells, NOT_COVERED));
         });
     }
     group.finish();

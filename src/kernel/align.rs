@@ -8,7 +8,6 @@
 use ndarray::{Array2, ArrayView2};
 
 use crate::model::grid::{Affine, Grid};
-use crate::model::rule::{NOT_COVERED, RuleIndex};
 use crate::model::window::Window;
 
 /// Guard against centres that fall a rounding error below a cell edge; the constant is GDAL's.
@@ -92,15 +91,15 @@ pub fn source_cells(
     SourceCells { cells: grid, bounds }
 }
 
-/// Takes each target cell's rule from the source cell under it.
+/// Takes what each target cell gets (a rule, a zone) from the source cell under it; `outside` where there is none.
 ///
 /// # Shape
-/// `rules` covers `cells.bounds`; the result has the shape of the target window.
-pub fn nearest(rules: ArrayView2<RuleIndex>, cells: &SourceCells) -> Array2<RuleIndex> {
+/// `values` covers `cells.bounds`; the result has the shape of the target window.
+pub fn nearest<T: Copy>(values: ArrayView2<T>, cells: &SourceCells, outside: T) -> Array2<T> {
     let (row0, col0) = (cells.bounds.row, cells.bounds.col);
     cells.cells.map(|cell| match cell {
-        Some((row, col)) => rules[((i64::from(*row) - row0) as usize, (i64::from(*col) - col0) as usize)],
-        None => NOT_COVERED,
+        Some((row, col)) => values[((i64::from(*row) - row0) as usize, (i64::from(*col) - col0) as usize)],
+        None => outside,
     })
 }
 
@@ -109,6 +108,7 @@ mod tests {
     use ndarray::array;
 
     use super::*;
+    use crate::model::rule::NOT_COVERED;
 
     #[test]
     fn a_target_of_half_cells_repeats_each_source_cell() {
@@ -127,7 +127,7 @@ mod tests {
         assert_eq!(cells.bounds, Window::whole(2, 2));
         let n = NOT_COVERED;
         assert_eq!(
-            nearest(array![[1, 2], [3, 4]].view(), &cells),
+            nearest(array![[1, 2], [3, 4]].view(), &cells, n),
             array![[1, 2, 2, n], [1, 2, 2, n], [3, 4, 4, n], [3, 4, 4, n]]
         );
     }

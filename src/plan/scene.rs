@@ -60,6 +60,28 @@ pub enum Alignment {
 }
 
 impl Alignment {
+    /// How the cells of a raster reach a grid: copied where they are the grid's own, else by nearest neighbour, with one
+    /// operation chosen for the middle of the raster where it lies in another CRS.
+    ///
+    /// # Errors
+    /// Input: one has a CRS and the other has none; no way between the two CRSs.
+    pub fn between(source: &Grid, target: &Grid) -> Result<Self> {
+        let to_cell =
+            source.affine.inverse().ok_or_else(|| Error::input("the geotransform cannot be inverted"))?;
+        let operation = match (&source.crs, &target.crs) {
+            (Some(from), Some(to)) if !same_crs(from, to)? => {
+                let (x, y) = source.affine.apply(source.cols as f64 / 2.0, source.rows as f64 / 2.0);
+                Some(Operation::choose(from, to, x, y)?)
+            }
+            (Some(_), Some(_)) | (None, None) => None,
+            _ => return Err(no_crs()),
+        };
+        Ok(match (operation, target.fit(source)) {
+            (None, Fit::Lattice { row, col }) => Self::Copy { row, col },
+            (operation, _) => Self::Nearest { operation, to_cell },
+        })
+    }
+
     /// What of it decides where a cell goes, for the identity of a task.
     pub fn identity(&self) -> String {
         match self {
@@ -67,6 +89,14 @@ impl Alignment {
             Self::Nearest { operation, to_cell } => {
                 format!("nearest {:?} {to_cell:?}", operation.as_ref().map(|o| (&o.name, &o.text)))
             }
+        }
+    }
+
+    /// What takes its cells from one CRS to another, where they differ.
+    pub fn operation(&self) -> Option<&Operation> {
+        match self {
+            Self::Copy { .. } => None,
+            Self::Nearest { operation, .. } => operation.as_ref(),
         }
     }
 
@@ -148,19 +178,13 @@ impl<'a> Surveyor<'a> {
         let rules =
             RuleTable::compile(&map.legend, map.crosswalk.as_deref(), tag.adds(), &values, map.take_default);
         let alignment = self.align(&header.grid, header.georeferenced, map.resampling)?;
-        let footprint = match &alignment {
-            Alignment::Copy { row, col } => {
-                Window { row: *row, col: *col, rows: header.grid.rows, cols: header.grid.cols }
-            }
-            Alignment::Nearest { operation, .. } => footprint(self.grid, &header.grid, operation.as_ref())?,
-        };
         Ok(Scene {
             source: input.source as SourceIndex,
             tag,
             rules: Arc::new(rules),
             geometry: self.geometry(&header.grid, &alignment),
+            footprint: footprint(self.grid, &header.grid, &alignment)?,
             alignment,
-            footprint: footprint.intersect(&self.grid.window()),
             priority: map.priority,
             strata,
             header,
@@ -183,38 +207,27 @@ impl<'a> Surveyor<'a> {
             )
             .help("declare resampling = \"nearest\""));
         }
-        let same = match (&source.crs, &self.grid.crs) {
-            (Some(a), Some(b)) => same_crs(a, b)?,
-            (None, None) => true,
-            _ => return Err(no_crs()),
-        };
+        let alignment = Alignment::between(source, self.grid)?;
         if source.crs.is_some() && !georeferenced {
             return Err(no_place());
         }
-        let to_cell =
-            source.affine.inverse().ok_or_else(|| Error::input("the geotransform cannot be inverted"))?;
-        if same {
-            let fit = self.grid.fit(source);
-            if let Fit::Lattice { row, col } = fit {
-                return Ok(Alignment::Copy { row, col });
-            }
-            if resampling.is_none() {
-                return Err(Error::new(ErrorKind::Misaligned, "a raster's cells are not those of the grid")
-                    .found(misfit_words(self.grid, source, fit))
+        let declared = resampling.is_some();
+        match &alignment {
+            Alignment::Nearest { operation: None, .. } if !declared => {
+                Err(Error::new(ErrorKind::Misaligned, "a raster's cells are not those of the grid")
+                    .found(misfit_words(self.grid, source, self.grid.fit(source)))
                     .expected("the grid's own cells, or a declared way to resample them")
-                    .help("declare resampling = \"nearest\" for this source, if that is meant"));
+                    .help("declare resampling = \"nearest\" for this source, if that is meant"))
             }
-            return Ok(Alignment::Nearest { operation: None, to_cell });
+            Alignment::Nearest { operation: Some(_), .. } if !declared && !self.job.grid.takes_any_crs() => {
+                let name = |grid: &Grid| grid.crs.as_ref().map_or(String::new(), |crs| crs.name.clone());
+                Err(Error::new(ErrorKind::Misaligned, "a raster lies in another CRS")
+                    .found(name(source))
+                    .expected(name(self.grid))
+                    .help("put it on a grid first: nalcms align, or declare --resampling nearest"))
+            }
+            _ => Ok(alignment),
         }
-        let (Some(from), Some(to)) = (&source.crs, &self.grid.crs) else { return Err(no_crs()) };
-        if !self.job.grid.takes_any_crs() && resampling.is_none() {
-            return Err(Error::new(ErrorKind::Misaligned, "a raster lies in another CRS")
-                .found(&from.name)
-                .expected(&to.name)
-                .help("put it on a grid first: nalcms align, or declare --resampling nearest"));
-        }
-        let (x, y) = source.affine.apply(source.cols as f64 / 2.0, source.rows as f64 / 2.0);
-        Ok(Alignment::Nearest { operation: Some(Operation::choose(from, to, x, y)?), to_cell })
     }
 
     /// The layers that the scene's crosswalk depends on, each read once per CRS.
@@ -315,8 +328,17 @@ pub fn covered_beyond(target: &Grid, source: &Grid, operation: &Operation, known
     Ok(beyond)
 }
 
+/// Cells of the target that a raster may cover.
+pub fn footprint(target: &Grid, source: &Grid, alignment: &Alignment) -> Result<Window> {
+    let cells = match alignment {
+        Alignment::Copy { row, col } => Window { row: *row, col: *col, rows: source.rows, cols: source.cols },
+        Alignment::Nearest { operation, .. } => warped_footprint(target, source, operation.as_ref())?,
+    };
+    Ok(cells.intersect(&target.window()))
+}
+
 /// Cells of the target that a warped source may cover; generous by two cells, whole where the outline has no image.
-fn footprint(target: &Grid, source: &Grid, operation: Option<&Operation>) -> Result<Window> {
+fn warped_footprint(target: &Grid, source: &Grid, operation: Option<&Operation>) -> Result<Window> {
     let (mut xs, mut ys) = outline(source);
     if let Some(operation) = operation {
         operation.transform(Direction::Forward, &mut xs, &mut ys)?;

@@ -249,6 +249,11 @@ impl<'a, T: ClassValue> Composer<'a, T> {
         }
     }
 
+    /// Whether any source comes near the block, so that there may be something to count.
+    pub fn is_near(&self) -> bool {
+        self.near.iter().any(|near| !near.is_empty())
+    }
+
     /// Whether the map of an epoch will be counted by bytes.
     pub fn counts_bytes(&self, epoch: usize) -> bool {
         let mut sources = self.near[epoch].iter().map(|near| self.scenes[epoch][near.position].scene.source);
@@ -379,7 +384,11 @@ fn warp<T>(
     }
     let rules = reclassed(files, open, &cells.bounds)?;
     let (row, col) = ((block.row - window.row) as usize, (block.col - window.col) as usize);
-    layer.slice_mut(s![row..row + block.rows, col..col + block.cols]).assign(&nearest(rules.view(), &cells));
+    layer.slice_mut(s![row..row + block.rows, col..col + block.cols]).assign(&nearest(
+        rules.view(),
+        &cells,
+        NOT_COVERED,
+    ));
     Ok(())
 }
 
