@@ -7,9 +7,9 @@ pub mod fingerprint;
 pub mod misfit;
 pub mod scene;
 pub mod task;
+pub mod zones;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use crate::config::job::{GridChoice, Job};
 use crate::error::{Error, Result};
@@ -23,7 +23,8 @@ use crate::model::legend::ClassCode;
 use crate::model::nodata::TagVerdict;
 use crate::model::rule::{NAN_VALUE, StratumValues};
 use crate::model::window::BLOCK;
-use scene::Surveyor;
+use scene::{Alignment, Surveyor};
+use zones::CountedLayer;
 
 pub use scene::Scene;
 pub use task::{Task, TaskShape};
@@ -50,8 +51,8 @@ pub struct Plan {
     pub task_shape: TaskShape,
     /// Rasters to write, in the order of parts.
     pub products: Vec<Product>,
-    /// The zone layer, in the grid's CRS.
-    pub zones: Option<Arc<FeatureLayer>>,
+    /// The zone layers whose cells are looked up, in the order of the job.
+    pub zones: Vec<CountedLayer>,
     /// Number of overview levels of every raster.
     pub levels: u32,
     /// Data type and nodata of the maps.
@@ -118,20 +119,7 @@ impl Plan {
             epochs.push(EpochPlan { year, scenes });
         }
         all_or_none(refused)?;
-        let zones = match (&job.zones, &grid.crs) {
-            (Some(layer), Some(crs)) => {
-                let name = layer.name.as_deref();
-                let polygons = open_features(&layer.path, &layer.key, name, crs, grid.cell_m())?;
-                if polygons.keys.iter().any(|(key, _)| key == OUTSIDE) {
-                    return Err(Error::input(format!("a zone has the key `{OUTSIDE}`"))
-                        .at(layer.path.display())
-                        .help("tables use this word for what no zone covers; give the zone another key"));
-                }
-                Some(Arc::new(polygons))
-            }
-            (Some(_), None) => return Err(Error::input("zones need a grid with a CRS")),
-            (None, _) => None,
-        };
+        let zones = zones::counted_layers(&job.zones, &grid)?;
         let area = cell_area(&grid);
         if let CellArea::Unknown(reason) = &area {
             warnings.push(format!("areas stay empty: {reason}"));
@@ -167,11 +155,15 @@ impl Plan {
         self.epochs.iter().position(|e| e.year == year)
     }
 
-    /// Every polygon layer in use: zones and the strata of all scenes, once for each CRS it was taken to.
-    pub fn polygon_layers(&self) -> impl Iterator<Item = &FeatureLayer> {
+    /// Every stratum layer in use, once for each scene.
+    pub fn strata(&self) -> impl Iterator<Item = &FeatureLayer> {
         let scenes = self.epochs.iter().flat_map(|epoch| &epoch.scenes);
-        let strata = scenes.flat_map(|scene| &scene.strata).map(|layer| &layer.polygons);
-        strata.chain(&self.zones).map(Arc::as_ref)
+        scenes.flat_map(|scene| &scene.strata).map(|layer| layer.polygons.as_ref())
+    }
+
+    /// Every polygon layer in use: zones and the strata of all scenes.
+    pub fn polygon_layers(&self) -> impl Iterator<Item = &FeatureLayer> {
+        self.strata().chain(self.zones.iter().filter_map(CountedLayer::polygons))
     }
 
     /// Overview levels whose blocks lie wholly in one task.
@@ -223,11 +215,18 @@ impl Plan {
         // Cells as read, as classes, as states, and who decided them.
         let maps = block * (3 * cell + 1) * self.maps_at_once() as u64;
         let files = self.tasks.iter().map(|task| self.open_bytes(task)).max().unwrap_or(0);
-        let warped = |scene: &Scene| matches!(scene.alignment, scene::Alignment::Nearest { .. });
-        let warps = self.epochs.iter().flat_map(|epoch| &epoch.scenes).any(warped);
-        // Centres of a block on their way between CRSs and the cells located; source cells, their rules and strata.
-        let warping = if warps { block * 64 + WARP_CELLS * (cell + 3) } else { 0 };
-        overviews + maps + files + warping + WORKER_BYTES
+        let is_warped = |alignment: &Alignment| matches!(alignment, Alignment::Nearest { .. });
+        let scenes = self.epochs.iter().flat_map(|epoch| &epoch.scenes);
+        // Source cells, their rules and strata; source cells and their zones.
+        let maps_warped = scenes.map(|s| &s.alignment).any(is_warped).then_some(cell + 3);
+        let rasters = || self.zones.iter().filter_map(CountedLayer::raster);
+        let zones_warped = rasters().map(|r| &r.alignment).any(is_warped).then_some(12);
+        // Centres of a block on their way between CRSs and the cells located.
+        let warping = maps_warped.max(zones_warped).map_or(0, |cell| block * 64 + WARP_CELLS * cell);
+        // The zones of a block by layer and combined; three burns of the polygons of one.
+        let zones = if self.zones.is_empty() { 0 } else { block * 4 * (self.zones.len() as u64 + 7) };
+        let zone_files: u64 = rasters().map(|r| open_bytes(&r.header) as u64).sum();
+        overviews + maps + files + warping + zones + zone_files + WORKER_BYTES
     }
 
     /// Bytes that the open files of a task hold, at most.

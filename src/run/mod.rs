@@ -10,6 +10,7 @@ pub mod merge;
 pub mod outside;
 pub mod tally;
 pub mod task;
+pub mod zones;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
