@@ -217,8 +217,8 @@ fn overlaps_and_zones_without_cells_are_told_by_layer() {
     assert_eq!(layer("parks-x-basins")["by"], serde_json::json!(["parks", "basins"]));
     let warnings = manifest["warnings"].to_string();
     for words in [
-        "zone layer `parks`: 1 cells lie in more than one zone",
-        "zone layer `parks`: 1 zones on the grid hold no cell's centre and are in no table: sliver",
+        "zone layer `parks`: cells that lie in more than one zone: 1;",
+        "zone layer `parks`: zones on the grid that hold no cell's centre and so are in no table: 1 (sliver)",
     ] {
         assert!(
             warnings.contains(words) && run.stderr.contains(words),

@@ -211,7 +211,7 @@ fn members(
         }
     }
     if by.len() < 2 {
-        violations.push(format!("`by` names {} layers; crossing needs at least two", by.len()));
+        violations.push("`by` names too few layers: crossing needs at least two".into());
     }
     if violations.is_empty() { Ok(members) } else { Err(violations) }
 }
@@ -313,7 +313,7 @@ mod tests {
             "zones `c`: `by` names `section` twice",
             "zones `d`: `by` crosses other layers",
             "zones `e`: `path` is missing",
-            "zones `f`: `by` names 1 layers; crossing needs at least two",
+            "zones `f`: `by` names too few layers",
         ] {
             assert!(violations.iter().any(|v| v.contains(words)), "{words} is missing in {violations:#?}");
         }

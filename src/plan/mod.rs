@@ -226,7 +226,16 @@ impl Plan {
         // The zones of a block by layer and combined; three burns of the polygons of one.
         let zones = if self.zones.is_empty() { 0 } else { block * 4 * (self.zones.len() as u64 + 7) };
         let zone_files: u64 = rasters().map(|r| open_bytes(&r.header) as u64).sum();
-        overviews + maps + files + warping + zones + zone_files + WORKER_BYTES
+        overviews + maps + files + warping + zones + self.zone_rows_bytes(cells) + zone_files + WORKER_BYTES
+    }
+
+    /// Bytes of the rows that zones leave in a task of so many cells, if polygons are spread evenly. How many zones a
+    /// raster holds is not known before it is read.
+    fn zone_rows_bytes(&self, cells: u64) -> u64 {
+        let zones: u64 =
+            self.zones.iter().filter_map(CountedLayer::polygons).map(|p| p.keys.len() as u64).sum();
+        let here = (zones as f64 * cells as f64 / self.grid.window().cells().max(1) as f64).ceil() as u64;
+        here.saturating_mul(ZONE_BYTES).min(cells.saturating_mul(ROW_BYTES))
     }
 
     /// Bytes that the open files of a task hold, at most.
@@ -248,6 +257,12 @@ pub const WARP_CELLS: u64 = 1 << 22;
 
 /// Histograms, overviews and encoders of a worker, in bytes.
 const WORKER_BYTES: u64 = 24 << 20;
+
+/// Bytes of the rows of one zone in a task: some two hundred pairs of classes, twice while the part is written.
+const ZONE_BYTES: u64 = 16 << 10;
+
+/// Bytes of a row; a cell leaves one at most.
+const ROW_BYTES: u64 = 48;
 
 /// A header, and whose it is.
 #[derive(Debug)]

@@ -51,14 +51,14 @@ pub fn warnings(plan: &Plan, totals: &Totals) -> Vec<String> {
         let overlaps = totals.zone_overlaps[position];
         if overlaps > 0 {
             warnings.push(format!(
-                "zone layer `{id}`: {overlaps} cells lie in more than one zone; each counts for the zone whose polygon \
-                 comes first in the file"
+                "zone layer `{id}`: cells that lie in more than one zone: {overlaps}; each counts for the zone whose \
+                 polygon comes first in the file"
             ));
         }
         if let Some(without) = WithoutCells::of(plan, position, totals).filter(|w| !w.near.is_empty()) {
             let (n, named) = (without.near.len(), without.first());
             warnings.push(format!(
-                "zone layer `{id}`: {n} zones on the grid hold no cell's centre and are in no table: {}{}",
+                "zone layer `{id}`: zones on the grid that hold no cell's centre and so are in no table: {n} ({}{})",
                 named.join(", "),
                 if n > named.len() { ", …" } else { "" }
             ));
