@@ -355,12 +355,16 @@ impl Default for Pairs {
 pub struct ZonesFile {
     /// Name of the layer in tables.
     pub id: String,
-    /// The layer.
-    pub path: PathBuf,
-    /// Field that identifies a zone; kept as text.
-    pub key: String,
+    /// Polygons, or a raster whose values are the keys.
+    pub path: Option<PathBuf>,
+    /// Field that identifies a zone; kept as text. Rasters have none.
+    pub key: Option<String>,
     /// Field that names it.
     pub name: Option<String>,
+    /// Band of a raster, from 1.
+    pub band: Option<usize>,
+    /// Layers to cross, in place of a file.
+    pub by: Option<Vec<String>>,
 }
 
 /// `[compute]`: how the machine is used.

@@ -79,13 +79,25 @@ pub struct SourceLattice {
 }
 
 impl Alignment {
-    /// From the scene's CRS to the target's; `None` where they are the same.
-    pub fn operation(&self) -> Option<&Operation> {
-        match self {
-            Self::Copy { .. } => None,
-            Self::Nearest { operation, .. } => operation.as_ref(),
-            Self::Mode { lattice, .. } => lattice.operation.as_ref(),
-        }
+    /// How the cells of a raster reach a grid: copied where they are the grid's own, else by nearest neighbour, with one
+    /// operation chosen for the middle of the raster where it lies in another CRS.
+    ///
+    /// # Errors
+    /// Input: one has a CRS and the other has none; no way between the two CRSs.
+    pub fn between(source: &Grid, target: &Grid) -> Result<Self> {
+        let frame = Frame::of(source).ok_or_else(|| Error::input("the geotransform cannot be inverted"))?;
+        let operation = match (&source.crs, &target.crs) {
+            (Some(from), Some(to)) if !same_crs(from, to)? => {
+                let (x, y) = source.affine.apply(source.cols as f64 / 2.0, source.rows as f64 / 2.0);
+                Some(Operation::choose(from, to, x, y)?)
+            }
+            (Some(_), Some(_)) | (None, None) => None,
+            _ => return Err(no_crs()),
+        };
+        Ok(match (operation, target.fit(source)) {
+            (None, Fit::Lattice { row, col }) => Self::Copy { row, col },
+            (operation, _) => Self::Nearest { operation, frame },
+        })
     }
 
     /// What of it decides where a cell goes, for the identity of a task.
@@ -99,6 +111,15 @@ impl Alignment {
                 let operation = lattice.operation.as_ref().map(|o| (&o.name, &o.text));
                 format!("mode {operation:?} {:?} {row} {col}", lattice.grid.affine)
             }
+        }
+    }
+
+    /// What takes its cells from one CRS to another, where they differ.
+    pub fn operation(&self) -> Option<&Operation> {
+        match self {
+            Self::Copy { .. } => None,
+            Self::Nearest { operation, .. } => operation.as_ref(),
+            Self::Mode { lattice, .. } => lattice.operation.as_ref(),
         }
     }
 
@@ -198,21 +219,13 @@ impl<'a> Surveyor<'a> {
         let rules =
             RuleTable::compile(&map.legend, map.crosswalk.as_deref(), tag.adds(), &values, map.take_default);
         let alignment = self.align(&header.grid, header.georeferenced, map.resampling)?;
-        let footprint = match &alignment {
-            Alignment::Copy { row, col } => {
-                Window { row: *row, col: *col, rows: header.grid.rows, cols: header.grid.cols }
-            }
-            Alignment::Nearest { .. } | Alignment::Mode { .. } => {
-                footprint(self.grid, &header.grid, alignment.operation())?
-            }
-        };
         Ok(Scene {
             source: input.source as SourceIndex,
             tag,
             rules: Arc::new(rules),
             geometry: self.geometry(&header.grid, &alignment),
+            footprint: footprint(self.grid, &header.grid, &alignment)?,
             alignment,
-            footprint: footprint.intersect(&self.grid.window()),
             priority: map.priority,
             strata,
             header,
@@ -233,46 +246,27 @@ impl<'a> Surveyor<'a> {
         georeferenced: bool,
         resampling: Option<Resampling>,
     ) -> Result<Alignment> {
-        let same = match (&source.crs, &self.grid.crs) {
-            (Some(a), Some(b)) => same_crs(a, b)?,
-            (None, None) => true,
-            _ => return Err(no_crs()),
-        };
+        let alignment = Alignment::between(source, self.grid)?;
         if source.crs.is_some() && !georeferenced {
             return Err(no_place());
         }
-        let frame = Frame::of(source).ok_or_else(|| Error::input("the geotransform cannot be inverted"))?;
-        let operation = match (&source.crs, &self.grid.crs) {
-            (Some(from), Some(to)) if !same => {
-                if !self.job.grid.takes_any_crs() && resampling.is_none() {
-                    return Err(Error::new(ErrorKind::Misaligned, "a raster lies in another CRS")
-                        .found(&from.name)
-                        .expected(&to.name)
-                        .help("put it on a grid first: nalcms align, or declare --resampling nearest"));
-                }
-                let (x, y) = source.affine.apply(source.cols as f64 / 2.0, source.rows as f64 / 2.0);
-                Some(Operation::choose(from, to, x, y)?)
-            }
-            _ => {
-                let fit = self.grid.fit(source);
-                if let Fit::Lattice { row, col } = fit {
-                    return Ok(Alignment::Copy { row, col });
-                }
-                if resampling.is_none() {
-                    return Err(Error::new(
-                        ErrorKind::Misaligned,
-                        "a raster's cells are not those of the grid",
-                    )
-                    .found(misfit_words(self.grid, source, fit))
+        let Alignment::Nearest { operation, .. } = &alignment else { return Ok(alignment) };
+        match (operation, resampling) {
+            (None, None) => {
+                Err(Error::new(ErrorKind::Misaligned, "a raster's cells are not those of the grid")
+                    .found(misfit_words(self.grid, source, self.grid.fit(source)))
                     .expected("the grid's own cells, or a declared way to resample them")
-                    .help("declare resampling = \"nearest\" or \"mode\" for this source, if that is meant"));
-                }
-                None
+                    .help("declare resampling = \"nearest\" or \"mode\" for this source, if that is meant"))
             }
-        };
-        match resampling {
-            Some(Resampling::Mode) => self.vote(source, operation),
-            Some(Resampling::Nearest) | None => Ok(Alignment::Nearest { operation, frame }),
+            (Some(_), None) if !self.job.grid.takes_any_crs() => {
+                let name = |grid: &Grid| grid.crs.as_ref().map_or(String::new(), |crs| crs.name.clone());
+                Err(Error::new(ErrorKind::Misaligned, "a raster lies in another CRS")
+                    .found(name(source))
+                    .expected(name(self.grid))
+                    .help("put it on a grid first: nalcms align, or declare --resampling nearest"))
+            }
+            (operation, Some(Resampling::Mode)) => self.vote(source, operation.clone()),
+            (_, Some(Resampling::Nearest) | None) => Ok(alignment),
         }
     }
 
@@ -423,8 +417,19 @@ fn cells_across(target: &Grid, source: &Grid, operation: Option<&Operation>) -> 
     Ok(distance(places[0], places[1]).min(distance(places[0], places[2])))
 }
 
+/// Cells of the target that a raster may cover.
+pub fn footprint(target: &Grid, source: &Grid, alignment: &Alignment) -> Result<Window> {
+    let cells = match alignment {
+        Alignment::Copy { row, col } => Window { row: *row, col: *col, rows: source.rows, cols: source.cols },
+        Alignment::Nearest { .. } | Alignment::Mode { .. } => {
+            warped_footprint(target, source, alignment.operation())?
+        }
+    };
+    Ok(cells.intersect(&target.window()))
+}
+
 /// Cells of the target that a warped source may cover; generous by two cells, whole where the outline has no image.
-fn footprint(target: &Grid, source: &Grid, operation: Option<&Operation>) -> Result<Window> {
+fn warped_footprint(target: &Grid, source: &Grid, operation: Option<&Operation>) -> Result<Window> {
     let (mut xs, mut ys) = outline(source);
     if let Some(operation) = operation {
         operation.transform(Direction::Forward, &mut xs, &mut ys)?;

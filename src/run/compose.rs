@@ -202,6 +202,11 @@ impl<'a, T: ClassValue> Composer<'a, T> {
         Ok(())
     }
 
+    /// Whether any source comes near the block, so that there may be something to count.
+    pub fn is_near(&self) -> bool {
+        self.near.iter().any(|near| !near.is_empty())
+    }
+
     /// Whether the map of an epoch will be counted by bytes.
     pub fn counts_bytes(&self, epoch: usize) -> bool {
         let mut sources = self.near[epoch].iter().map(|near| self.scenes[epoch][near.position].scene.source);

@@ -37,19 +37,13 @@ impl<'a> Locator<'a> {
     /// The source cells under a window of the target grid.
     ///
     /// # Errors
-    /// Bug: PROJ lost an operation, or the scene lies on the lattice and needs no locating.
+    /// As [`source_cells`].
     pub fn locate(&mut self, scene: &Scene, window: &Window) -> Result<Rc<Located>> {
         let key = (scene.geometry, *window);
         if let Some(located) = self.known.get(&key) {
             return Ok(located.clone());
         }
-        let Alignment::Nearest { operation, frame } = &scene.alignment else {
-            return Err(Error::bug("a scene on the lattice needs no locating"));
-        };
-        let located = locate(&self.plan.grid, window, frame, |xs, ys| match operation {
-            Some(operation) => operation.transform(Direction::Inverse, xs, ys),
-            None => Ok(()),
-        })?;
+        let located = source_cells(&scene.alignment, &self.plan.grid, window)?;
         let located = Rc::new(located);
         self.known.insert(key, located.clone());
         Ok(located)
@@ -99,6 +93,20 @@ impl<'a> Locator<'a> {
         };
         runs(&lattice.grid, piece, &frame, window, carry, each)
     }
+}
+
+/// The cells of a raster under a window of the target grid.
+///
+/// # Errors
+/// Bug: PROJ lost an operation, or the raster is not taken by nearest neighbour.
+pub fn source_cells(alignment: &Alignment, grid: &Grid, window: &Window) -> Result<Located> {
+    let Alignment::Nearest { operation, frame } = alignment else {
+        return Err(Error::bug("a raster that is not taken by nearest neighbour needs no locating"));
+    };
+    locate(grid, window, frame, |xs, ys| match operation {
+        Some(operation) => operation.transform(Direction::Inverse, xs, ys),
+        None => Ok(()),
+    })
 }
 
 /// Points along each side of a window.

@@ -13,6 +13,7 @@ mod scene;
 pub mod tally;
 pub mod task;
 mod vote;
+pub mod zones;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

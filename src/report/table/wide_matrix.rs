@@ -2,19 +2,17 @@
 
 use super::net_change::matrix;
 use super::{Context, number};
-use crate::io::table::{Column, Table};
+use crate::io::table::{Column, Table, listed};
 use crate::model::epoch::Interval;
 use crate::model::matrix::ChangeMatrix;
-use crate::report::zones::by_zone;
 
 /// Two tables per pair: pixels and hectares, always whole.
-pub fn tables(context: &Context) -> Vec<Table> {
+pub fn tables<'a>(context: &'a Context) -> Vec<Table<'a>> {
     let pairs = context.plan.pairs.iter().zip(&context.totals.pairs);
     pairs
         .flat_map(|(pair, joints)| {
-            let zones = by_zone(context.plan, joints);
             let counts =
-                zones.iter().find(|(zone, _)| zone.is_all()).map(|(_, totals)| totals.counts.clone());
+                context.by_zone(joints).find(|(zone, _)| zone.is_all()).map(|(_, totals)| totals.counts);
             let matrix = matrix(&context.codes, &counts.unwrap_or_default());
             [Measure::Pixels, Measure::Hectares].map(|measure| table(context, *pair, &matrix, measure))
         })
@@ -51,7 +49,7 @@ impl Measure {
     }
 }
 
-fn table(context: &Context, pair: Interval, matrix: &ChangeMatrix, measure: Measure) -> Table {
+fn table<'a>(context: &'a Context, pair: Interval, matrix: &ChangeMatrix, measure: Measure) -> Table<'a> {
     let n = matrix.len();
     let text = |pixels: u64| measure.text(context, pixels);
     let mut rows: Vec<Vec<String>> = Vec::with_capacity(n + 3);
@@ -85,7 +83,7 @@ fn table(context: &Context, pair: Interval, matrix: &ChangeMatrix, measure: Meas
             pair.from, pair.to
         ),
         columns: columns(context, measure.unit()),
-        rows,
+        rows: listed(rows),
         notes: vec![context.area_note()],
     }
 }
