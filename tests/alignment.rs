@@ -130,3 +130,52 @@ fn cells_too_large_to_vote_are_refused() {
     scratch.write("job.toml", &coarse("epochs = { 2010 = \"a.tif\" }"));
     scratch.nalcms(&["plan", "job.toml"]).refused(3, &["too large for a vote", "1.29 cells", "nearest"]);
 }
+
+/// Where a cell of a UTM map of zone 14 lands whose datum is NAD27, by each way to treat that.
+fn landed(datum: &str) -> (i64, i64, String) {
+    let scratch = Scratch::new();
+    // 400 x 400 cells of 30 m around 99 W 40 N; one of class 5 in the middle of class 1.
+    let map = Drawing {
+        srs: Some("EPSG:26714"),
+        origin: (494_000.0, 4_434_000.0),
+        cell: 30.0,
+        ..Drawing::default()
+    };
+    map.plot(&scratch.path("a.tif"), 400, 400, |row, col| {
+        if (150..250).contains(&row) && (150..250).contains(&col) { 5 } else { 1 }
+    });
+    let source = format!("datum = \"{datum}\"\nepochs = {{ 2010 = \"a.tif\" }}");
+    scratch.write(
+        "job.toml",
+        &job(
+            "preset = \"nalcms-30m\"\nextent = [80000, -560000, 90000, -550000]\noutside_grid = \"drop\"",
+            &source,
+        ),
+    );
+    let run = scratch.ok(&["run", "job.toml"]);
+    let path = scratch.path("out/landcover/job_landcover_2010_30m.tif");
+    let (cells, cols) = (cells(&path), gdal::Dataset::open(&path).unwrap().raster_size().0 as i64);
+    let mine: Vec<i64> = (0..).zip(&cells).filter(|(_, class)| **class == 5).map(|(at, _)| at).collect();
+    assert!(mine.len() > 9_000, "{} cells of the square are on the grid", mine.len());
+    let n = mine.len() as i64;
+    let mean = |of: fn(i64, i64) -> i64| mine.iter().map(|&at| of(at, cols)).sum::<i64>() * 30 / n;
+    (
+        mean(|at, cols| at / cols),
+        mean(|at, cols| at % cols),
+        std::fs::read_to_string(scratch.path("out/run.json")).unwrap() + &run.stderr,
+    )
+}
+
+#[test]
+fn a_datum_is_shifted_or_left_alone_as_the_job_says() {
+    let (row, col, told) = landed("best");
+    let (null_row, null_col, null_told) = landed("null");
+    // NAD27 and NAD83 lie some 30 to 40 m apart in longitude at 99 W and a few in latitude at 40 N; the northing of UTM on
+    // Clarke's ellipsoid differs by some 200 m from that of the same latitude on WGS 84, which both ways take into account.
+    let moved = f64::hypot((row - null_row) as f64, (col - null_col) as f64);
+    assert!((15.0..70.0).contains(&moved), "{moved} m");
+    assert!(null_told.contains("no change of datum"), "{null_told}");
+    // Either a grid does it, or the run says which grid would.
+    assert!(told.contains("gridshift") || told.contains("needs "), "{told}");
+    assert!(!null_told.contains("needs "), "{null_told}");
+}

@@ -15,6 +15,7 @@ use crate::config::zones::ZoneLayer;
 use crate::error::{Error, ErrorKind, Result};
 use crate::io::atomic::publish;
 use crate::io::cog::Compression;
+use crate::io::proj::Datum;
 use crate::kernel::change::Unchanged;
 use crate::kernel::pyramid::Tie;
 use crate::model::crosswalk::Crosswalk;
@@ -136,6 +137,7 @@ impl Stage {
             take_default: self.missing_stratum == MissingStratum::Default,
             priority: 0,
             resampling: self.resampling,
+            datum: Datum::default(),
             band: options.band,
             nodata: options.nodata,
         };

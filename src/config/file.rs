@@ -10,6 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::error::{Error, Result, did_you_mean};
 use crate::io::cog::Compression;
+use crate::io::proj::Datum;
 use crate::kernel::change::Unchanged;
 use crate::kernel::pyramid::Tie;
 use crate::model::epoch::Epoch;
@@ -167,6 +168,8 @@ pub struct SourceKeys {
     pub priority: Option<i32>,
     /// How cells of another grid are taken.
     pub resampling: Option<Resampling>,
+    /// How the datums of two CRSs are brought together.
+    pub datum: Option<Datum>,
     /// Band with the class codes, from 1.
     pub band: Option<usize>,
 }
@@ -191,6 +194,8 @@ pub struct SourceFile {
     pub priority: Option<i32>,
     /// How cells of another grid are taken.
     pub resampling: Option<Resampling>,
+    /// How the datums of two CRSs are brought together.
+    pub datum: Option<Datum>,
     /// Band with the class codes, from 1.
     pub band: Option<usize>,
     /// Files by mapped year.
@@ -206,6 +211,7 @@ impl SourceFile {
             missing_stratum: self.missing_stratum,
             priority: self.priority,
             resampling: self.resampling,
+            datum: self.datum,
             band: self.band,
         }
     }
@@ -237,6 +243,7 @@ struct EpochTable {
     missing_stratum: Option<MissingStratum>,
     priority: Option<i32>,
     resampling: Option<Resampling>,
+    datum: Option<Datum>,
     band: Option<usize>,
 }
 
@@ -289,6 +296,7 @@ impl<'de> Deserialize<'de> for EpochFile {
                         missing_stratum: table.missing_stratum,
                         priority: table.priority,
                         resampling: table.resampling,
+                        datum: table.datum,
                         band: table.band,
                     },
                 })

@@ -11,6 +11,7 @@ use super::file::{
 use super::shipped::{self, NamedGrid};
 use super::zones::{self, ZoneLayer};
 use crate::error::{Error, Result};
+use crate::io::proj::Datum;
 use crate::kernel::change::{LARGEST_CODE, Unchanged};
 use crate::kernel::pyramid::Tie;
 use crate::model::crosswalk::Crosswalk;
@@ -125,6 +126,8 @@ pub struct SourceMap {
     pub priority: i32,
     /// How cells of another grid are taken, where the job says so.
     pub resampling: Option<Resampling>,
+    /// How the datum of the files and that of the grid are brought together.
+    pub datum: Datum,
     /// Band with the class codes.
     pub band: Option<usize>,
     /// Nodata value given by the user, in place of the file's tag.
@@ -358,6 +361,7 @@ impl Loader<'_> {
             take_default,
             priority: over.priority.or(keys.priority).unwrap_or(0),
             resampling: over.resampling.or(keys.resampling),
+            datum: over.datum.or(keys.datum).unwrap_or_default(),
             band: over.band.or(keys.band),
             nodata: None,
         }))

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use super::InputHeader;
 use super::misfit::{misfit_words, no_crs, no_place};
 use crate::config::file::Resampling;
-use crate::config::job::Job;
+use crate::config::job::{Job, SourceMap};
 use crate::error::{Error, ErrorKind, Result};
 use crate::io::gdal::{FeatureLayer, RasterHeader, SampleKind, open_features, same_crs};
-use crate::io::proj::{Direction, Operation};
+use crate::io::proj::{Datum, Direction, Operation};
 use crate::kernel::align::{Frame, wrap_longitudes};
-use crate::model::grid::{Fit, Grid, cell_index};
+use crate::model::grid::{Crs, Fit, Grid, cell_index};
 use crate::model::nodata::TagVerdict;
 use crate::model::rule::{RuleTable, StratumValues};
 use crate::model::source::SourceIndex;
@@ -85,12 +85,19 @@ impl Alignment {
     /// # Errors
     /// Input: one has a CRS and the other has none; no way between the two CRSs.
     pub fn between(source: &Grid, target: &Grid) -> Result<Self> {
+        let (x, y) = middle(source);
+        Self::by(source, target, |from, to| Operation::choose(from, to, x, y))
+    }
+
+    /// The same by an operation that `choose` gives.
+    fn by(
+        source: &Grid,
+        target: &Grid,
+        choose: impl FnOnce(&Crs, &Crs) -> Result<Operation>,
+    ) -> Result<Self> {
         let frame = Frame::of(source).ok_or_else(|| Error::input("the geotransform cannot be inverted"))?;
         let operation = match (&source.crs, &target.crs) {
-            (Some(from), Some(to)) if !same_crs(from, to)? => {
-                let (x, y) = source.affine.apply(source.cols as f64 / 2.0, source.rows as f64 / 2.0);
-                Some(Operation::choose(from, to, x, y)?)
-            }
+            (Some(from), Some(to)) if !same_crs(from, to)? => Some(choose(from, to)?),
             (Some(_), Some(_)) | (None, None) => None,
             _ => return Err(no_crs()),
         };
@@ -179,12 +186,22 @@ pub struct Surveyor<'a> {
     layers: BTreeMap<(String, String, u64), Arc<FeatureLayer>>,
     geometries: Vec<(Grid, Alignment)>,
     lattices: Vec<Arc<SourceLattice>>,
+    /// One for all scenes of a CRS: two tiles of a map must not be taken to the grid in two ways.
+    operations: Vec<(String, Datum, Operation)>,
 }
 
 impl<'a> Surveyor<'a> {
     /// A surveyor for one job.
     pub fn new(job: &'a Job, grid: &'a Grid, strata: &'a BTreeMap<String, StratumValues>) -> Self {
-        Self { job, grid, strata, layers: BTreeMap::new(), geometries: Vec::new(), lattices: Vec::new() }
+        Self {
+            job,
+            grid,
+            strata,
+            layers: BTreeMap::new(),
+            geometries: Vec::new(),
+            lattices: Vec::new(),
+            operations: Vec::new(),
+        }
     }
 
     /// Places one scene.
@@ -218,7 +235,7 @@ impl<'a> Surveyor<'a> {
         let values: Vec<StratumValues> = strata.iter().map(|s| s.values.clone()).collect();
         let rules =
             RuleTable::compile(&map.legend, map.crosswalk.as_deref(), tag.adds(), &values, map.take_default);
-        let alignment = self.align(&header.grid, header.georeferenced, map.resampling)?;
+        let alignment = self.align(&header.grid, header.georeferenced, map, warnings)?;
         Ok(Scene {
             source: input.source as SourceIndex,
             tag,
@@ -244,9 +261,13 @@ impl<'a> Surveyor<'a> {
         &mut self,
         source: &Grid,
         georeferenced: bool,
-        resampling: Option<Resampling>,
+        map: &SourceMap,
+        warnings: &mut Vec<String>,
     ) -> Result<Alignment> {
-        let alignment = Alignment::between(source, self.grid)?;
+        let (resampling, middle) = (map.resampling, middle(source));
+        let alignment = Alignment::by(source, self.grid, |from, to| {
+            pinned(&mut self.operations, from, to, middle, map.datum, warnings)
+        })?;
         if source.crs.is_some() && !georeferenced {
             return Err(no_place());
         }
@@ -392,12 +413,44 @@ pub fn covered_beyond(target: &Grid, source: &Grid, operation: &Operation, known
     Ok(beyond)
 }
 
+/// The middle of a raster, in its CRS.
+fn middle(grid: &Grid) -> (f64, f64) {
+    grid.affine.apply(grid.cols as f64 / 2.0, grid.rows as f64 / 2.0)
+}
+
+/// The operation from a CRS to the grid's: the one chosen before for the CRS, or the best at a place. Says once what
+/// would be more accurate.
+fn pinned(
+    known: &mut Vec<(String, Datum, Operation)>,
+    from: &Crs,
+    to: &Crs,
+    (x, y): (f64, f64),
+    datum: Datum,
+    warnings: &mut Vec<String>,
+) -> Result<Operation> {
+    if let Some((.., operation)) = known.iter().find(|(crs, how, _)| *crs == from.wkt && *how == datum) {
+        return Ok(operation.clone());
+    }
+    let operation = match datum {
+        Datum::Best => Operation::choose(from, to, x, y)?,
+        Datum::Null => Operation::keeping_degrees(from, to)?,
+    };
+    if datum == Datum::Best
+        && let Some(better) = operation.better_with_grids(x, y, from)
+    {
+        warnings
+            .push(format!("from {}: {better}; it was not used, as PROJ does not find that here", from.name));
+    }
+    known.push((from.wkt.clone(), datum, operation.clone()));
+    Ok(operation)
+}
+
 /// A square of this side holds a point of any lattice of side 1: the square root of 2.
 const LEAST_CELLS_ACROSS: f64 = std::f64::consts::SQRT_2;
 
 /// How many cells of a source a cell of the target is wide or high, whichever is less, at the middle of the source.
 fn cells_across(target: &Grid, source: &Grid, operation: Option<&Operation>) -> Result<f64> {
-    let (x, y) = source.affine.apply(source.cols as f64 / 2.0, source.rows as f64 / 2.0);
+    let (x, y) = middle(source);
     let (mut xs, mut ys) = ([x], [y]);
     if let Some(operation) = operation {
         operation.transform(Direction::Forward, &mut xs, &mut ys)?;
