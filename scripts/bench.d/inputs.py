@@ -7,7 +7,7 @@ import time
 import measure
 
 YEARS = (2015, 2020)
-SIDES = {16: 4096, 64: 8192, 1024: 32768}
+SIDES = {16: 4096, 64: 8192, 256: 16384, 1024: 32768}
 TILES_ACROSS = 8
 OVERLAP = 16
 # Conditional rows of the crosswalk take their default, so that no peer needs polygons.
