@@ -112,6 +112,34 @@ fn tiles_vote_together_in_a_cell_that_they_share() {
 }
 
 #[test]
+fn tiles_in_degrees_vote_on_both_sides_of_the_first() {
+    let scratch = Scratch::new();
+    let class = |row: usize, col: usize| support::patchy(row, col, 5, &[1, 5, 8, 14]);
+    let at = |west: f64| Drawing {
+        srs: Some("EPSG:4326"),
+        origin: (west, 46.0),
+        cell: 0.001,
+        ..Drawing::default()
+    };
+    at(-101.0).plot(&scratch.path("whole.tif"), 300, 600, class);
+    at(-100.7).plot(&scratch.path("east.tif"), 300, 300, |row, col| class(row, col + 300));
+    at(-101.0).plot(&scratch.path("west.tif"), 300, 300, class);
+    let run = |name: &str, files: &str| {
+        let grid = format!(
+            "crs = \"{LAEA}\"\norigin = [-90000, 130000]\ncell_size_m = 1000\nshape = [60, 80]\noutside_grid = \"drop\""
+        );
+        let text = job(&grid, &format!("resampling = \"mode\"\nepochs = {{ 2010 = {files} }}"));
+        scratch.write(&format!("{name}.toml"), &text.replace("\"out\"", &format!("\"{name}\"")));
+        scratch.ok(&["run", &format!("{name}.toml")]);
+        cells(&scratch.path(&format!("{name}/landcover/job_landcover_2010_1000m.tif")))
+    };
+    let whole = run("whole", "\"whole.tif\"");
+    // 0.3 x 0.6 degrees at 46 N are some 33 x 46 km.
+    assert!((1300..1800).contains(&whole.iter().filter(|class| **class != 0).count()));
+    assert_eq!(run("tiles", "[\"east.tif\", \"west.tif\"]"), whole);
+}
+
+#[test]
 fn an_unmapped_code_among_the_voters_is_told_with_its_own_cells() {
     let scratch = Scratch::new();
     let map = Drawing { srs: Some(LAEA), origin: (0.0, 180.0), cell: 30.0, ..Drawing::default() };

@@ -645,3 +645,37 @@ fn what_a_job_writes_is_not_what_it_reads() {
     let own = ["mosaic", "north_2010.tif", "-o", "north_2010.tif", "--legend", "nrcan", "--overwrite"];
     scratch.nalcms(&own).refused(2, &["the output is one of the inputs"]);
 }
+
+#[test]
+fn counts_beyond_32_bits_stay_exact() {
+    // 4.9e9 cells a map, all but one block never written: they hold 0, a class of rasters without a legend.
+    const SIDE: usize = 70_000;
+    let scratch = Scratch::new();
+    let driver = gdal::DriverManager::get_driver_by_name("GTiff").unwrap();
+    for (name, class) in [("a.tif", 3u8), ("b.tif", 4)] {
+        let mut options = gdal::raster::RasterCreationOptions::new();
+        for option in ["TILED=YES", "BLOCKXSIZE=512", "BLOCKYSIZE=512", "COMPRESS=DEFLATE", "SPARSE_OK=TRUE"]
+        {
+            options.add_string(option).unwrap();
+        }
+        let path = scratch.path(name);
+        let mut map =
+            driver.create_with_band_type_with_options::<u8, _>(&path, SIDE, SIDE, 1, &options).unwrap();
+        map.set_spatial_ref(&gdal::spatial_ref::SpatialRef::from_definition(support::LAEA).unwrap()).unwrap();
+        map.set_geo_transform(&[-1_000_000.0, 30.0, 0.0, 1_000_000.0, 0.0, -30.0]).unwrap();
+        let mut cells = gdal::raster::Buffer::new((100, 70), vec![class; 7000]);
+        map.rasterband(1).unwrap().write((512 * 60 + 7, 512 * 50 + 3), (100, 70), &mut cells).unwrap();
+        map.close().unwrap();
+    }
+    let years = ["--years", "2010", "2015", "--legend", "raw", "--tables-only", "-o", "out", "--quiet"];
+    scratch.ok(&[&["change", "a.tif", "b.tif"][..], &years].concat());
+    let matrix = scratch.csv("out/tables/change_matrix.csv");
+    let pixels = |from: &str, to: &str| {
+        matrix.value("pixels", &[("zone_layer", "all"), ("from_code", from), ("to_code", to)])
+    };
+    let unchanged = SIDE as u64 * SIDE as u64 - 7000;
+    assert!(unchanged > u64::from(u32::MAX));
+    assert_eq!((pixels("0", "0"), pixels("3", "4")), (unchanged.to_string(), "7000".into()));
+    let area = matrix.value("area_m2", &[("zone_layer", "all"), ("from_code", "0"), ("to_code", "0")]);
+    assert_eq!(area.parse::<f64>().unwrap(), unchanged as f64 * 900.0);
+}

@@ -56,13 +56,16 @@ impl<'a> Locator<'a> {
     /// Bug: PROJ lost an operation.
     pub fn under(&self, lattice: &SourceLattice, window: &Window, most: &Window) -> Result<Window> {
         let Some(frame) = Frame::of(&lattice.grid) else { return Ok(*most) };
+        // Tiles may lie to either side of the first, whose turn of longitudes is that of its own west.
+        let middle = most.col as f64 + most.cols as f64 / 2.0;
+        let turn = frame.west.map(|_| lattice.grid.affine.apply(middle, 0.0).0 - 180.0);
         let mut under = Window::whole(0, 0);
         for (mut xs, mut ys) in sides(&self.plan.grid, window) {
             if let Some(operation) = &lattice.operation {
                 operation.transform(Direction::Inverse, &mut xs, &mut ys)?;
             }
-            if let Some(west) = frame.west {
-                wrap_longitudes(&mut xs, west);
+            if let Some(turn) = turn {
+                wrap_longitudes(&mut xs, turn);
             }
             let (cols, rows): (Vec<f64>, Vec<f64>) =
                 xs.iter().zip(&ys).map(|(&x, &y)| frame.to_cell.apply(x, y)).unzip();

@@ -4,6 +4,8 @@ use ndarray::array;
 use proptest::prelude::*;
 
 use super::*;
+use crate::kernel::reclass::{UnknownValues, reclass};
+use crate::model::rule::{NOT_COVERED, RuleTable};
 
 fn stay(_: &mut [f64], _: &mut [f64]) -> Result<(), Infallible> {
     Ok(())
@@ -198,5 +200,41 @@ proptest! {
             .filter_map(|(cell, place)| Some((cell, holder(place?)?)))
             .collect();
         prop_assert_eq!(found, expected);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// Unconditional rules ask nothing of a place: whether cells are reclassified before or after they are taken to a
+    /// grid, they get the same rule.
+    #[test]
+    fn reclassifying_and_taking_the_nearest_commute(
+        angle in -3.2f64..3.2,
+        cells in proptest::collection::vec(prop_oneof![Just(11u8), Just(21), Just(41), Just(90), Just(250), Just(77)], 40 * 50),
+        scale in 0.3f64..3.0,
+    ) {
+        let legend = crate::config::shipped::legend("nlcd", std::path::Path::new(".")).unwrap();
+        let table = RuleTable::compile(&legend, None, None, &[], false);
+        let source = Array2::from_shape_vec((40, 50), cells).unwrap();
+        let target = grid(Affine::north_up(-700.0, 700.0, 30.0 * scale, 30.0 * scale), 60, 60, (3, 5));
+        let frame = Frame::of(&grid(Affine::north_up(-750.0, 600.0, 30.0, 30.0), 40, 50, (0, 0))).unwrap();
+        let turn = [angle.cos(), angle.sin(), 0.0];
+        let Ok(located) = locate(&target, &target.window(), &frame, |xs, ys| {
+            bend(xs, ys, turn, 6.4e6);
+            Ok::<_, Infallible>(())
+        });
+        prop_assert!(!located.bounds.is_empty());
+        let (row, col) = (located.bounds.row as usize, located.bounds.col as usize);
+        let under = source.slice(ndarray::s![row..row + located.bounds.rows, col..col + located.bounds.cols]);
+        let mut unknown = UnknownValues::default();
+        // The same values are met first in both orders, so that unknown ones get the same index.
+        reclass(source.view(), &[], &table, &mut unknown).unwrap();
+        let before = nearest(reclass(under, &[], &table, &mut unknown).unwrap().view(), &located, NOT_COVERED);
+        let taken = nearest(under, &located, 0);
+        let after = reclass(taken.view(), &[], &table, &mut unknown).unwrap();
+        for ((before, after), place) in before.iter().zip(&after).zip(located.cells()) {
+            prop_assert_eq!(*before, if place.is_some() { *after } else { NOT_COVERED });
+        }
     }
 }
