@@ -9,8 +9,10 @@
 //! Cells on one lattice are copied by the caller.
 
 mod exact;
+mod line;
 mod patch;
 mod runs;
+mod scrutiny;
 mod vote;
 
 use ndarray::{Array2, ArrayView2};

@@ -1,6 +1,7 @@
 //! Runs of smaller cells whose centres lie in one cell of another raster.
 
-use super::patch::{self, Along, SIDE, line};
+use super::line::{self, SIDE};
+use super::patch::{self, Along};
 use super::{Frame, exact};
 use crate::model::grid::Grid;
 use crate::model::window::Window;
