@@ -63,6 +63,25 @@ fn a_map_of_the_sphere_declared_as_wgs_84_is_refused_and_explained() {
     assert_eq!(cells(&scratch.path("own/landcover/job_landcover_2010_250m.tif")), [1, 17, 18, 5]);
 }
 
+#[test]
+fn a_raster_of_zones_is_taken_for_the_spheres_too() {
+    let scratch = Scratch::new();
+    at_mexico_city("+proj=laea +lat_0=45 +lon_0=-100 +R=6370997 +units=m")
+        .draw::<u8>(&scratch.path("a.tif"), &[&[1, 17], &[18, 5]]);
+    at_mexico_city("EPSG:9311").draw::<u8>(&scratch.path("zones.tif"), &[&[7, 7], &[8, 8]]);
+    let zones = "epochs = { 2010 = \"a.tif\" }\n[[zones]]\nid = \"z\"\npath = \"zones.tif\"";
+    scratch.write("job.toml", &job("preset = \"nalcms-250m\"", zones));
+    let run = scratch.ok(&["run", "job.toml"]);
+    assert!((run.stdout + &run.stderr).contains("zones.tif: its CRS is"));
+    let areas = scratch.csv("out/tables/class_area.csv");
+    let pixels = |zone: &str, code: &str| {
+        areas.sum("pixels", &[("zone_layer", "z"), ("zone_id", zone), ("code", code)])
+    };
+    assert_eq!([pixels("7", "1"), pixels("7", "17"), pixels("8", "18"), pixels("8", "5")], [1; 4]);
+    at_mexico_city(LAEA).draw::<u8>(&scratch.path("zones.tif"), &[&[7, 7], &[8, 8]]);
+    scratch.nalcms(&["plan", "job.toml"]).refused(3, &["zones.tif", "has the cells of the 250 m grid"]);
+}
+
 /// A grid of 90 m over maps of 30 m.
 const COARSE: &str = "origin = [0, 180]\ncell_size_m = 90\nshape = [2, 2]\noutside_grid = \"drop\"";
 

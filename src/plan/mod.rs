@@ -12,12 +12,10 @@ pub mod zones;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::config::job::{GridChoice, Job, SourceMap};
+use crate::config::job::{GridChoice, Job};
 use crate::error::{Error, Result};
 use crate::io::cog::{SampleType, overview_levels};
-use crate::io::gdal::{
-    FeatureLayer, RasterHeader, SampleKind, open_bytes, open_features, open_raster, same_crs,
-};
+use crate::io::gdal::{FeatureLayer, RasterHeader, SampleKind, open_bytes, open_features, open_raster};
 use crate::kernel::change::CHANGE_NODATA;
 use crate::model::area::CellArea;
 use crate::model::epoch::{Epoch, Interval};
@@ -123,7 +121,7 @@ impl Plan {
             epochs.push(EpochPlan { year, scenes });
         }
         all_or_none(refused)?;
-        let zones = zones::counted_layers(&job.zones, &grid)?;
+        let zones = zones::counted_layers(&job.zones, &grid, &mut warnings)?;
         let area = cell_area(&grid);
         if let CellArea::Unknown(reason) = &area {
             warnings.push(format!("areas stay empty: {reason}"));
@@ -281,14 +279,20 @@ pub struct InputHeader {
 
 fn read_headers(job: &Job, warnings: &mut Vec<String>) -> Result<Vec<InputHeader>> {
     let sphere_grid = SphereGrid::load()?;
+    let target = match &job.grid {
+        GridChoice::Named { grid, .. } => grid.grid()?.crs,
+        GridChoice::OfInputs => None,
+    };
     let (mut headers, mut refused) = (Vec::new(), Vec::new());
     for (source, series) in job.sources.iter().enumerate() {
         for (&year, map) in &series.maps {
             for path in &map.files {
                 let header = open_raster(path, map.band).and_then(|file| {
                     let mut header = file.header;
-                    take_for_sphere(job, map, &sphere_grid, &mut header, warnings)
+                    let said = sphere_grid
+                        .take(&mut header.grid, target.as_ref(), map.resampling.is_some())
                         .map_err(|e| e.at(path.display()))?;
+                    warnings.extend(said.map(|words| format!("{}: {words}", path.display())));
                     Ok(header)
                 });
                 match header {
@@ -300,36 +304,6 @@ fn read_headers(job: &Job, warnings: &mut Vec<String>) -> Result<Vec<InputHeader
     }
     all_or_none(refused)?;
     Ok(headers)
-}
-
-/// Takes a map of the 250 m grid for what it is, where its file names another CRS.
-fn take_for_sphere(
-    job: &Job,
-    map: &SourceMap,
-    sphere_grid: &SphereGrid,
-    header: &mut RasterHeader,
-    warnings: &mut Vec<String>,
-) -> Result<()> {
-    let Some(mistaken) = sphere_grid.mistaken(&header.grid)? else { return Ok(()) };
-    let Some(declared) = header.grid.crs.clone() else { return Ok(()) };
-    if mistaken.is_atlas {
-        warnings.push(format!("{}: {}", header.path.display(), mistaken.warning(&declared)));
-        header.grid.crs = Some(mistaken.sphere);
-        return Ok(());
-    }
-    // On a grid of its own CRS it is not moved, and who says how to resample it has thought of its place.
-    let moved = match &job.grid {
-        GridChoice::Named { grid, .. } => match grid.grid()?.crs {
-            Some(target) => !same_crs(&declared, &target)?,
-            None => false,
-        },
-        GridChoice::OfInputs => false,
-    };
-    if moved && map.resampling.is_none() {
-        return Err(mistaken.refusal(&declared));
-    }
-    warnings.push(format!("{}: {}", header.path.display(), mistaken.doubt(&declared)));
-    Ok(())
 }
 
 /// One error as it is; several as one that lists them.

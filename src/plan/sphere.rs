@@ -38,11 +38,11 @@ struct Crss {
 #[derive(Debug)]
 pub struct Mistaken {
     /// The CRS that its cells were made for.
-    pub sphere: Crs,
+    sphere: Crs,
     /// Whether it names the National Atlas: no map of that name lies on the lattice but those of the sphere.
-    pub is_atlas: bool,
+    is_atlas: bool,
     /// How far its middle lies from where the file's CRS puts it, in metres.
-    pub shift_m: f64,
+    shift_m: f64,
 }
 
 impl SphereGrid {
@@ -83,6 +83,30 @@ impl SphereGrid {
         let shift_m = (xs[0] - x).hypot(ys[0] - y);
         Ok(Some(Mistaken { sphere: sphere.clone(), is_atlas, shift_m }))
     }
+
+    /// Takes a raster of the 250 m grid for what it is, where its file names another CRS, and returns what is to be said of
+    /// it. `target` is the CRS that it goes to, if that is not its own; `is_declared`, whether the job says how.
+    ///
+    /// # Errors
+    /// Misaligned: it may be meant either way. Input: GDAL or PROJ does not understand its CRS.
+    pub fn take(&self, raster: &mut Grid, target: Option<&Crs>, is_declared: bool) -> Result<Option<String>> {
+        let Some(mistaken) = self.mistaken(raster)? else { return Ok(None) };
+        let Some(declared) = raster.crs.clone() else { return Ok(None) };
+        if mistaken.is_atlas {
+            let words = mistaken.warning(&declared);
+            raster.crs = Some(mistaken.sphere);
+            return Ok(Some(words));
+        }
+        // On a grid of its own CRS it is not moved, and who says how to resample it has thought of its place.
+        let is_moved = match target {
+            Some(target) => !same_crs(&declared, target)?,
+            None => false,
+        };
+        if is_moved && !is_declared {
+            return Err(mistaken.refusal(&declared));
+        }
+        Ok(Some(mistaken.doubt(&declared)))
+    }
 }
 
 fn named(id: &str) -> Result<NamedGrid> {
@@ -91,7 +115,7 @@ fn named(id: &str) -> Result<NamedGrid> {
 
 impl Mistaken {
     /// What is said of a file that is read as the sphere's.
-    pub fn warning(&self, declared: &Crs) -> String {
+    fn warning(&self, declared: &Crs) -> String {
         format!(
             "its CRS is {} ({}), but its cells are those of {SPHERE_GRID}: it is read as {}; taken at its word, its middle \
              would lie {:.0} m away",
@@ -100,7 +124,7 @@ impl Mistaken {
     }
 
     /// What is said of a file that is taken at its word.
-    pub fn doubt(&self, declared: &Crs) -> String {
+    fn doubt(&self, declared: &Crs) -> String {
         format!(
             "its cells are those of {SPHERE_GRID}, but it is taken at its word: {} ({}); if it is a map of that grid, its \
              middle lies {:.0} m away",
@@ -109,7 +133,7 @@ impl Mistaken {
     }
 
     /// The error for a file that may be meant either way.
-    pub fn refusal(&self, declared: &Crs) -> Error {
+    fn refusal(&self, declared: &Crs) -> Error {
         Error::new(ErrorKind::Misaligned, "a raster has the cells of the 250 m grid, but another CRS")
             .found(format!(
                 "{} ({}); taken at its word, its middle would lie {:.0} m from where the grid has it",

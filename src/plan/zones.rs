@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::misfit::{no_crs, no_place};
 use super::scene::{Alignment, footprint};
+use super::sphere::SphereGrid;
 use super::{OUTSIDE, all_or_none};
 use crate::config::zones::{ZoneLayer, ZoneOrigin};
 use crate::error::{Error, Result};
@@ -91,14 +92,18 @@ fn value_of(number: ZoneNumber) -> i32 {
 ///
 /// # Errors
 /// Input, Unsupported: every layer that cannot be used, with the reason.
-pub fn counted_layers(layers: &[ZoneLayer], grid: &Grid) -> Result<Vec<CountedLayer>> {
+pub fn counted_layers(
+    layers: &[ZoneLayer],
+    grid: &Grid,
+    warnings: &mut Vec<String>,
+) -> Result<Vec<CountedLayer>> {
     let (mut counted, mut refused) = (Vec::new(), Vec::new());
     for (layer, described) in layers.iter().enumerate() {
         let cells = match &described.origin {
             ZoneOrigin::Polygons { path, key, name } => {
                 polygons(path, key, name.as_deref(), grid).map(|p| ZoneCells::Polygons(Box::new(p)))
             }
-            ZoneOrigin::Raster { path, band } => raster(path, *band, grid)
+            ZoneOrigin::Raster { path, band } => raster(path, *band, grid, warnings)
                 .map(|r| ZoneCells::Raster(Box::new(r)))
                 .map_err(|e| e.at(path.display())),
             ZoneOrigin::Crossed(_) => continue,
@@ -127,8 +132,15 @@ fn no_grid_crs() -> Error {
     Error::input("zones need a grid with a CRS")
 }
 
-fn raster(path: &std::path::Path, band: Option<usize>, grid: &Grid) -> Result<ZoneRaster> {
-    let header = open_raster(path, band)?.header;
+fn raster(
+    path: &std::path::Path,
+    band: Option<usize>,
+    grid: &Grid,
+    warnings: &mut Vec<String>,
+) -> Result<ZoneRaster> {
+    let mut header = open_raster(path, band)?.header;
+    let said = SphereGrid::load()?.take(&mut header.grid, grid.crs.as_ref(), false)?;
+    warnings.extend(said.map(|words| format!("{}: {words}", path.display())));
     if header.sample.is_float() {
         return Err(Error::input("a zone raster must hold whole numbers")
             .found(header.sample.word())
