@@ -11,6 +11,7 @@ use crate::io::gdal::{Pixels, open_raster};
 use crate::io::proj::Direction;
 use crate::io::stop;
 use crate::kernel::ClassValue;
+use crate::kernel::align::{Frame, locate};
 use crate::model::legend::Absence;
 use crate::model::rule::{Outcome, RuleTable};
 use crate::model::window::{BLOCK, Window};
@@ -53,25 +54,23 @@ fn cells_outside(plan: &Plan, scene: &Scene) -> Result<u64> {
         }
         Alignment::Nearest { .. } | Alignment::Mode { .. } => {
             let operation = scene.alignment.operation();
-            let Some(to_cell) = plan.grid.affine.inverse() else { return Ok(0) };
-            let place = |xs: &mut [f64], ys: &mut [f64]| -> Result<Vec<bool>> {
-                if let Some(operation) = operation {
-                    operation.transform(Direction::Forward, xs, ys)?;
-                }
-                let outside = |(&x, &y): (&f64, &f64)| {
-                    let (col, row) = to_cell.apply(x, y);
-                    !(col >= 0.0 && row >= 0.0 && col < plan.grid.cols as f64 && row < plan.grid.rows as f64)
-                };
-                Ok(xs.iter().zip(ys.iter()).map(outside).collect())
+            let Some(frame) = Frame::of(&plan.grid) else { return Ok(0) };
+            let carry = |xs: &mut [f64], ys: &mut [f64]| match operation {
+                Some(operation) => operation.transform(Direction::Forward, xs, ys),
+                None => Ok(()),
             };
             // A scene whose outline and inner points all lie on the grid lies on it.
             let (mut xs, mut ys) = outline(grid);
-            if place(&mut xs, &mut ys)?.iter().all(|outside| !outside) {
+            carry(&mut xs, &mut ys)?;
+            let inside = |(&x, &y): (&f64, &f64)| {
+                let (col, row) = frame.to_cell.apply(x, y);
+                col >= 0.0 && row >= 0.0 && col < frame.cols as f64 && row < frame.rows as f64
+            };
+            if xs.iter().zip(&ys).all(inside) {
                 return Ok(0);
             }
             count_valid(scene, |window| {
-                let (mut xs, mut ys) = crate::kernel::align::cell_centres(grid, window);
-                place(&mut xs, &mut ys)
+                Ok(locate(grid, window, &frame, carry)?.cells().map(|cell| cell.is_none()).collect())
             })
         }
     }

@@ -7,13 +7,6 @@ use crate::model::window::Window;
 /// Guard against centres that fall a rounding error below a cell edge; the constant is GDAL's.
 const EDGE_GUARD_CELLS: f64 = 1e-10;
 
-/// The centres of a window's cells, in the grid's CRS, row by row.
-pub fn cell_centres(grid: &Grid, window: &Window) -> (Vec<f64>, Vec<f64>) {
-    let cells = (window.row..window.row_end())
-        .flat_map(|row| (window.col..window.col_end()).map(move |col| (row, col)));
-    centres(grid, cells)
-}
-
 fn centres(grid: &Grid, cells: impl Iterator<Item = (i64, i64)>) -> (Vec<f64>, Vec<f64>) {
     cells.map(|(row, col)| grid.affine.apply(col as f64 + 0.5, row as f64 + 0.5)).unzip()
 }

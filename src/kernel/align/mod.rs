@@ -17,7 +17,7 @@ mod vote;
 
 use ndarray::{Array2, ArrayView2};
 
-pub use exact::{cell_centres, locate_exactly, wrap_longitudes};
+pub use exact::{locate_exactly, wrap_longitudes};
 pub use runs::{Run, runs};
 pub use vote::{MOST_SLOTS, NO_RULE, Slot, Votes};
 
