@@ -159,6 +159,40 @@ fn tiles_in_degrees_vote_on_both_sides_of_the_first() {
 }
 
 #[test]
+fn sources_of_one_lattice_keep_their_own_datum() {
+    let scratch = Scratch::new();
+    let map = Drawing {
+        srs: Some("EPSG:26714"),
+        origin: (494_000.0, 4_434_000.0),
+        cell: 30.0,
+        ..Drawing::default()
+    };
+    map.plot(&scratch.path("a.tif"), 200, 200, |row, col| support::patchy(row, col, 9, &[1, 5, 8, 14]));
+    // On WGS 84: to the sphere's grid no datum is shifted in either way.
+    let grid = format!(
+        "crs = \"{LAEA}\"\norigin = [0, 0]\ncell_size_m = 240\nshape = [5000, 5000]\nextent = [72000, -576000, 96000, -528000]"
+    );
+    let run = |name: &str, sources: &str| {
+        let text = format!("name = \"job\"\noutput = \"{name}\"\n[grid]\n{grid}\n{sources}");
+        scratch.write(&format!("{name}.toml"), &text);
+        scratch.ok(&["run", &format!("{name}.toml")]);
+        let year =
+            |year: u32| cells(&scratch.path(&format!("{name}/landcover/job_landcover_{year}_240m.tif")));
+        (year(2010), year(2015))
+    };
+    let source = |id: &str, datum: &str, year: u32| {
+        format!(
+            "[[source]]\nid = \"{id}\"\nlegend = \"nalcms\"\nresampling = \"mode\"\ndatum = \"{datum}\"\nepochs = {{ {year} = \"a.tif\" }}\n"
+        )
+    };
+    let (best, null) = run("both", &(source("a", "best", 2010) + &source("b", "null", 2015)));
+    let (again, same) = run("same", &(source("a", "best", 2010) + &source("b", "best", 2015)));
+    assert_eq!(again, same);
+    assert_eq!(best, again);
+    assert_ne!(null, best);
+}
+
+#[test]
 fn an_unmapped_code_among_the_voters_is_told_with_its_own_cells() {
     let scratch = Scratch::new();
     let map = Drawing { srs: Some(LAEA), origin: (0.0, 180.0), cell: 30.0, ..Drawing::default() };

@@ -1,25 +1,27 @@
 //! Which cells the product covers.
 
 use super::InputHeader;
+use super::alignment::middle;
 use super::misfit::{misfit_words, no_crs, no_place};
+use super::operations::Operations;
 use super::scene::{covered_beyond, outline};
 use crate::config::file::Extent;
 use crate::config::job::{GridChoice, Job};
 use crate::error::{Error, ErrorKind, Result};
 use crate::io::gdal::{open_raster, same_crs};
 use crate::io::proj::{Direction, Operation};
-use crate::model::grid::{Fit, Grid, LATTICE_TOLERANCE_CELLS, cell_index};
+use crate::model::grid::{Crs, Fit, Grid, LATTICE_TOLERANCE_CELLS, cell_index};
 use crate::model::window::Window;
 
 /// The product's grid: a window of the chosen lattice.
-pub fn target_grid(job: &Job, headers: &[InputHeader]) -> Result<Grid> {
+pub fn target_grid(job: &Job, headers: &[InputHeader], operations: &mut Operations) -> Result<Grid> {
     match &job.grid {
         GridChoice::OfInputs => union_of_inputs(headers),
         GridChoice::Named { grid: named, extent } => {
             let full = named.grid()?;
             let window = match extent {
                 Extent::Word(word) if word == "full" => full.window(),
-                Extent::Word(word) if word == "inputs" => union_onto(&full, headers)?,
+                Extent::Word(word) if word == "inputs" => union_onto(&full, job, headers, operations)?,
                 Extent::Word(word) => {
                     let bounds =
                         named.extents.get(word).ok_or_else(|| Error::bug(format!("no extent {word}")))?;
@@ -28,7 +30,9 @@ pub fn target_grid(job: &Job, headers: &[InputHeader]) -> Result<Grid> {
                 Extent::Bounds(bounds) => snapped(&full, *bounds),
                 Extent::Like { like } => {
                     let header = open_raster(like, Some(1))?.header;
-                    footprint(&full, &header.grid).map_err(|e| e.at(like.display()))?
+                    let (x, y) = middle(&header.grid);
+                    footprint(&full, &header.grid, |from, to| Operation::choose(from, to, x, y))
+                        .map_err(|e| e.at(like.display()))?
                 }
             };
             let inside = window.intersect(&full.window());
@@ -82,20 +86,32 @@ fn window_on(lattice: &Grid, grid: &Grid) -> Result<std::result::Result<Window, 
     })
 }
 
-fn union_onto(full: &Grid, headers: &[InputHeader]) -> Result<Window> {
+fn union_onto(
+    full: &Grid,
+    job: &Job,
+    headers: &[InputHeader],
+    operations: &mut Operations,
+) -> Result<Window> {
     let mut union = Window::whole(0, 0);
     for input in headers {
         if input.header.grid.crs.is_some() && !input.header.georeferenced {
             return Err(no_place().at(input.header.path.display()));
         }
-        let window = footprint(full, &input.header.grid).map_err(|e| e.at(input.header.path.display()))?;
+        let grid = &input.header.grid;
+        let datum = job.sources[input.source].maps[&input.year].datum;
+        let window = footprint(full, grid, |from, to| operations.between(from, to, middle(grid), datum))
+            .map_err(|e| e.at(input.header.path.display()))?;
         union = union.union(&window);
     }
     Ok(union)
 }
 
 /// The cells of a target grid under a source grid: its edges transformed, snapped outward.
-fn footprint(target: &Grid, source: &Grid) -> Result<Window> {
+fn footprint(
+    target: &Grid,
+    source: &Grid,
+    choose: impl FnOnce(&Crs, &Crs) -> Result<Operation>,
+) -> Result<Window> {
     let (Some(to), Some(from)) = (&target.crs, &source.crs) else {
         return Err(no_crs());
     };
@@ -107,8 +123,7 @@ fn footprint(target: &Grid, source: &Grid) -> Result<Window> {
     let (mut xs, mut ys) = outline(source);
     let mut crossing = None;
     if !same_crs(from, to)? {
-        let (x, y) = source.affine.apply(source.cols as f64 / 2.0, source.rows as f64 / 2.0);
-        let operation = Operation::choose(from, to, x, y)?;
+        let operation = choose(from, to)?;
         operation.transform(Direction::Forward, &mut xs, &mut ys)?;
         crossing = Some(operation);
     }

@@ -2,9 +2,11 @@
 //!
 //! Headers are read once, here. A plan is printable and complete: whatever cannot work is refused now.
 
+pub mod alignment;
 pub mod extent;
 pub mod fingerprint;
 pub mod misfit;
+pub mod operations;
 pub mod scene;
 pub mod sphere;
 pub mod task;
@@ -24,7 +26,9 @@ use crate::model::legend::ClassCode;
 use crate::model::nodata::TagVerdict;
 use crate::model::rule::{NAN_VALUE, StratumValues};
 use crate::model::window::BLOCK;
-use scene::{Alignment, Surveyor};
+use alignment::Alignment;
+use operations::Operations;
+use scene::Surveyor;
 use sphere::SphereGrid;
 use zones::CountedLayer;
 
@@ -102,10 +106,11 @@ impl Plan {
     pub fn of(job: Job) -> Result<Self> {
         let mut warnings = Vec::new();
         let headers = read_headers(&job, &mut warnings)?;
-        let grid = extent::target_grid(&job, &headers)?;
+        let mut operations = Operations::default();
+        let grid = extent::target_grid(&job, &headers, &mut operations)?;
         let storage = storage(&job, &headers, &mut warnings)?;
         let strata = stratum_values(&job)?;
-        let mut surveyor = Surveyor::new(&job, &grid, &strata);
+        let mut surveyor = Surveyor::new(&job, &grid, &strata, &mut operations);
         let mut epochs = Vec::new();
         let mut refused = Vec::new();
         for &year in &job.epochs {
@@ -120,6 +125,7 @@ impl Plan {
             scenes.sort_by_key(|scene| std::cmp::Reverse(scene.priority));
             epochs.push(EpochPlan { year, scenes });
         }
+        warnings.extend(operations.warnings);
         all_or_none(refused)?;
         let zones = zones::counted_layers(&job.zones, &grid, &mut warnings)?;
         let area = cell_area(&grid);

@@ -1,7 +1,8 @@
 //! Tasks: pieces of the target grid, each worked on by itself.
 
 use super::EpochPlan;
-use super::scene::{Alignment, Scene};
+use super::alignment::Alignment;
+use super::scene::Scene;
 use crate::model::grid::Grid;
 use crate::model::window::{BLOCK, Window};
 

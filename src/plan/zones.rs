@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 
+use super::alignment::Alignment;
 use super::misfit::{no_crs, no_place};
-use super::scene::{Alignment, footprint};
+use super::scene::footprint;
 use super::sphere::SphereGrid;
 use super::{OUTSIDE, all_or_none};
 use crate::config::zones::{ZoneLayer, ZoneOrigin};

@@ -24,7 +24,7 @@ use crate::kernel::mosaic::{ByteCounts, Mosaic};
 use crate::model::rule::Outcome;
 use crate::model::source::{NO_SOURCE, SourceIndex};
 use crate::model::window::Window;
-use crate::plan::scene::Alignment;
+use crate::plan::alignment::Alignment;
 use crate::plan::task::Task;
 use crate::plan::{EpochPlan, Plan};
 

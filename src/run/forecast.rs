@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::io::disk::free_bytes;
 use crate::io::gdal::RasterHeader;
 use crate::model::window::Window;
-use crate::plan::scene::Alignment;
+use crate::plan::alignment::Alignment;
 use crate::plan::zones::CountedLayer;
 use crate::plan::{Plan, Product};
 

@@ -9,7 +9,8 @@ use crate::kernel::align::{Frame, Located, Run, locate, runs, wrap_longitudes};
 use crate::model::grid::{Grid, cell_index};
 use crate::model::window::Window;
 use crate::plan::Plan;
-use crate::plan::scene::{Alignment, Scene, SourceLattice};
+use crate::plan::alignment::{Alignment, SourceLattice};
+use crate::plan::scene::Scene;
 
 /// Smaller cells of a lattice that are added to a window which may hold their centres.
 const MARGIN: f64 = 2.0;

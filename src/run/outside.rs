@@ -16,7 +16,8 @@ use crate::model::legend::Absence;
 use crate::model::rule::{Outcome, RuleTable};
 use crate::model::window::{BLOCK, Window};
 use crate::plan::Plan;
-use crate::plan::scene::{Alignment, Scene, outline};
+use crate::plan::alignment::Alignment;
+use crate::plan::scene::{Scene, outline};
 
 /// Counts valid cells outside the grid in every scene that reaches beyond it.
 ///

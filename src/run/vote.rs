@@ -16,7 +16,8 @@ use crate::model::legend::Absence;
 use crate::model::rule::{NOT_COVERED, Outcome, Rule, RuleIndex};
 use crate::model::window::Window;
 use crate::plan::Plan;
-use crate::plan::scene::{Alignment, Scene, SourceLattice};
+use crate::plan::alignment::{Alignment, SourceLattice};
+use crate::plan::scene::Scene;
 
 /// Side of the windows of the target whose votes are counted at once: their counts stay in a processor's cache.
 const TARGET_SIDE: usize = 64;

@@ -9,7 +9,7 @@ use crate::kernel::align::nearest;
 use crate::kernel::combine::{BlockZones, Combinations, NO_ZONE, ZoneNumber, combine};
 use crate::model::grid::Grid;
 use crate::model::window::{BLOCK, Window};
-use crate::plan::scene::Alignment;
+use crate::plan::alignment::Alignment;
 use crate::plan::zones::{ZoneCells, ZoneRaster};
 use crate::plan::{Plan, WARP_CELLS};
 
