@@ -43,6 +43,8 @@ pub struct Job {
     pub unchanged: Unchanged,
     /// Who wins a tie in overviews.
     pub tie: Tie,
+    /// Whether ellipsoidal areas are told beside those of a sphere.
+    pub ellipsoidal: bool,
     /// Ancillary layers, by name.
     pub strata: BTreeMap<String, Layer>,
     /// The layer of zones.
@@ -221,6 +223,7 @@ impl Job {
             pairs,
             unchanged: file.change.unchanged,
             tie: file.tie,
+            ellipsoidal: file.areas.ellipsoidal,
             strata: file
                 .strata
                 .iter()

@@ -1,6 +1,7 @@
 //! The verbs: pure functions on blocks of cells. They open no file, know no path and no configuration.
 //!
-//! The verbs of the line are [`reclass`], [`align`], [`mosaic`], [`tabulate`], [`change`] and [`pyramid`]. Most class
+//! The verbs of the line are [`reclass`], [`align`], [`mosaic`], [`tabulate`], [`change`] and [`pyramid`]; [`weigh`]
+//! tells them how large cells are, on grids whose cells differ. Most class
 //! maps are bytes, and what takes time on bytes stands alone: [`histogram`] counts codes and pairs of codes,
 //! [`lookup`] maps codes, [`runs`] tells whether cells are alike, [`change::change_bytes`] codes changes. Fast ways
 //! give the very results of the plain ones they are tested against.
@@ -15,6 +16,7 @@ pub mod pyramid;
 pub mod reclass;
 pub mod runs;
 pub mod tabulate;
+pub mod weigh;
 
 /// A value that stands for a class in a block.
 pub trait ClassValue: Copy + Ord + Send + Sync + std::fmt::Debug + 'static {

@@ -7,6 +7,7 @@
 //! | scenes that meet the task | SHA-256 of the file, header as understood, source, order, alignment with its PROJ text |
 //! | legends, crosswalks, nodata | codes of the target; the compiled rules of each scene |
 //! | strata, zones | SHA-256 of their files; what each polygon says, the key's field; the PROJ text that takes them to the cells |
+//! | areas | where they are added up: the ellipsoid, the unit and the PROJ text by which cells are measured |
 //! | settings | pairs, unchanged, tie, compression, products |
 //!
 //! Threads, memory, paths, names and colours are not in it; names and colours are in the identity of the merge.
@@ -133,6 +134,7 @@ fn common(plan: &Plan, hashes: &InputHashes) -> String {
         "unchanged": job.unchanged,
         "tie": job.tie,
         "compression": job.compute.compression,
+        "areas": plan.sizes.as_ref().map(super::area::Sizing::identity),
         "zones": [json!(zones), json!(job.zones.as_ref().map(|layer| &layer.key))],
     });
     sha256(facts.to_string())

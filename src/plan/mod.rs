@@ -2,6 +2,7 @@
 //!
 //! Headers are read once, here. A plan is printable and complete: whatever cannot work is refused now.
 
+pub mod area;
 pub mod extent;
 pub mod fingerprint;
 pub mod misfit;
@@ -23,6 +24,7 @@ use crate::model::legend::ClassCode;
 use crate::model::nodata::TagVerdict;
 use crate::model::rule::{NAN_VALUE, StratumValues};
 use crate::model::window::BLOCK;
+use area::{Areas, Sizing};
 use scene::Surveyor;
 
 pub use scene::Scene;
@@ -38,8 +40,12 @@ pub struct Plan {
     pub job: Job,
     /// Where the product's cells lie.
     pub grid: Grid,
-    /// Area of a cell.
+    /// How the area of cells is told.
     pub area: CellArea,
+    /// How large each cell is, where areas have to be added up.
+    pub sizes: Option<Sizing>,
+    /// How the ellipsoidal areas beside those of a sphere are computed, where the job asks for them.
+    pub ellipsoidal: Option<String>,
     /// The maps of each epoch.
     pub epochs: Vec<EpochPlan>,
     /// Pairs to compare.
@@ -132,7 +138,7 @@ impl Plan {
             (Some(_), None) => return Err(Error::input("zones need a grid with a CRS")),
             (None, _) => None,
         };
-        let area = cell_area(&grid);
+        let Areas { told: area, sizes, ellipsoidal } = Areas::of(&grid, job.ellipsoidal)?;
         if let CellArea::Unknown(reason) = &area {
             warnings.push(format!("areas stay empty: {reason}"));
         }
@@ -152,6 +158,8 @@ impl Plan {
             job,
             grid,
             area,
+            sizes,
+            ellipsoidal,
             epochs,
             pairs,
             tasks,
@@ -222,12 +230,13 @@ impl Plan {
         let overviews = cells / 3 * (cell * self.epochs.len() as u64 + 2 * self.pairs.len() as u64);
         // Cells as read, as classes, as states, and who decided them.
         let maps = block * (3 * cell + 1) * self.maps_at_once() as u64;
+        let sizes = self.sizes.as_ref().map_or(0, |_| block * 8);
         let files = self.tasks.iter().map(|task| self.open_bytes(task)).max().unwrap_or(0);
         let warped = |scene: &Scene| matches!(scene.alignment, scene::Alignment::Nearest { .. });
         let warps = self.epochs.iter().flat_map(|epoch| &epoch.scenes).any(warped);
         // Centres of a block on their way between CRSs and the cells located; source cells, their rules and strata.
         let warping = if warps { block * 64 + WARP_CELLS * (cell + 3) } else { 0 };
-        overviews + maps + files + warping + WORKER_BYTES
+        overviews + maps + sizes + files + warping + WORKER_BYTES
     }
 
     /// Bytes that the open files of a task hold, at most.
@@ -380,18 +389,6 @@ fn storage(job: &Job, headers: &[InputHeader], warnings: &mut Vec<String>) -> Re
     let ours = (converted || headers.iter().any(beyond)).then_some(NAN_VALUE);
     let stored_nodata = given.or(tags.into_iter().next().flatten()).or(ours).map(i64::from);
     Ok(Storage { bytes: false, sample, nodata: NAN_VALUE, stored_nodata })
-}
-
-/// The area of a cell, where one honest number holds for all.
-fn cell_area(grid: &Grid) -> CellArea {
-    let Some(crs) = &grid.crs else { return CellArea::Unknown("the maps have no CRS".into()) };
-    let [_, a, b, _, d, e] = grid.affine.0;
-    if crs.equal_area {
-        return CellArea::Constant((a * e - b * d).abs() * crs.unit_m * crs.unit_m);
-    }
-    let why =
-        if crs.geographic { "its cells shrink towards the poles" } else { "it is no equal-area projection" };
-    CellArea::Unknown(format!("areas on {} are not computed yet, as {why}; pixel counts hold", crs.name))
 }
 
 impl GridChoice {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::io::part::{PartTables, RuleCount};
 use crate::kernel::mosaic::Overlap;
 use crate::kernel::tabulate::{Joint, JointCounts};
+use crate::model::area::Amount;
 
 /// Sums over all tasks; integers, so that no order of adding changes a digit.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -14,9 +15,9 @@ pub struct Totals {
     /// Joint counts of each pair.
     pub pairs: Vec<JointCounts>,
     /// Overlaps of each epoch.
-    pub overlaps: Vec<BTreeMap<Overlap, u64>>,
+    pub overlaps: Vec<BTreeMap<Overlap, Amount>>,
     /// Cells decided by each rule, by epoch.
-    pub rules: Vec<BTreeMap<RuleCount, u64>>,
+    pub rules: Vec<BTreeMap<RuleCount, Amount>>,
     /// Cells whose centre lies in more than one zone.
     pub zone_overlaps: u64,
 }
@@ -38,29 +39,30 @@ impl Totals {
         for (totals, rows) in
             self.areas.iter_mut().zip(&part.areas).chain(self.pairs.iter_mut().zip(&part.pairs))
         {
-            for &(zone, from_source, to_source, from, to, pixels) in rows {
-                *totals.entry(Joint { zone, from_source, to_source, from, to }).or_default() += pixels;
+            for &(zone, from_source, to_source, from, to, amount) in rows {
+                *totals.entry(Joint { zone, from_source, to_source, from, to }).or_default() += amount;
             }
         }
         for (totals, rows) in self.overlaps.iter_mut().zip(&part.overlaps) {
-            for &(winner, loser, winner_code, loser_code, pixels) in rows {
-                *totals.entry(Overlap { winner, loser, winner_code, loser_code }).or_default() += pixels;
+            for &(winner, loser, winner_code, loser_code, amount) in rows {
+                *totals.entry(Overlap { winner, loser, winner_code, loser_code }).or_default() += amount;
             }
         }
         for (totals, rows) in self.rules.iter_mut().zip(&part.rules) {
             for row in rows {
-                *totals.entry(RuleCount { pixels: 0, ..row.clone() }).or_default() += row.pixels;
+                *totals.entry(RuleCount { amount: Amount::default(), ..row.clone() }).or_default() +=
+                    row.amount;
             }
         }
         self.zone_overlaps += part.zone_overlaps;
     }
 
     /// Cells of each class in an epoch.
-    pub fn class_counts(&self, epoch: usize) -> BTreeMap<i32, u64> {
-        let mut counts = BTreeMap::new();
-        for (joint, pixels) in &self.areas[epoch] {
+    pub fn class_counts(&self, epoch: usize) -> BTreeMap<i32, Amount> {
+        let mut counts: BTreeMap<i32, Amount> = BTreeMap::new();
+        for (joint, amount) in &self.areas[epoch] {
             if let Some(code) = joint.from {
-                *counts.entry(code).or_default() += pixels;
+                *counts.entry(code).or_default() += *amount;
             }
         }
         counts

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::kernel::tabulate::{Joint, JointCounts};
+use crate::model::area::Amount;
 use crate::model::epoch::Epoch;
 use crate::model::source::{NO_SOURCE, SourceIndex};
 use crate::plan::{OUTSIDE, Plan};
@@ -29,8 +30,8 @@ impl Zone {
     }
 }
 
-/// Joint counts of one zone: (class at `from`, class at `to`) to cells.
-pub type ZoneCounts = BTreeMap<(Option<i32>, Option<i32>), u64>;
+/// Joint counts of one zone: (class at `from`, class at `to`) to cells with their area.
+pub type ZoneCounts = BTreeMap<(Option<i32>, Option<i32>), Amount>;
 
 /// What a zone holds.
 #[derive(Debug, Clone, Default)]
@@ -66,10 +67,10 @@ fn dates(plan: &Plan, sources: &BTreeSet<SourceIndex>, year: Epoch) -> String {
 /// Sorts joint counts into the zones of every layer. The whole area is always there.
 pub fn by_zone(plan: &Plan, joints: &JointCounts) -> BTreeMap<Zone, ZoneTotals> {
     let mut zones: BTreeMap<Zone, ZoneTotals> = BTreeMap::from([(all(), ZoneTotals::default())]);
-    for (joint, &pixels) in joints {
+    for (joint, &amount) in joints {
         for zone in zones_of(plan, joint) {
             let totals = zones.entry(zone).or_default();
-            *totals.counts.entry((joint.from, joint.to)).or_default() += pixels;
+            *totals.counts.entry((joint.from, joint.to)).or_default() += amount;
             totals.from_sources.extend((joint.from_source != NO_SOURCE).then_some(joint.from_source));
             totals.to_sources.extend((joint.to_source != NO_SOURCE).then_some(joint.to_source));
         }

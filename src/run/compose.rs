@@ -23,6 +23,7 @@ use crate::kernel::align::{SourceCells, cell_centres, nearest, source_cells, wra
 use crate::kernel::lookup::look_up;
 use crate::kernel::mosaic::{ByteCounts, ByteLookup, Mosaic};
 use crate::kernel::reclass::{UnknownValues, reclass};
+use crate::kernel::weigh::{Alike, BlockAreas, CellSizes};
 use crate::model::byte_rules::ByteRules;
 use crate::model::rule::{NOT_COVERED, Outcome, RuleIndex};
 use crate::model::source::{NO_SOURCE, SourceIndex};
@@ -241,6 +242,11 @@ impl<'a, T: ClassValue> Composer<'a, T> {
         Ok(())
     }
 
+    /// Whether any scene of any epoch comes near the block.
+    pub fn has_scenes(&self) -> bool {
+        self.near.iter().any(|near| !near.is_empty())
+    }
+
     /// The scene that is the map of the block all by itself: a file of bytes, on the lattice, alone.
     fn alone(&self, epoch: usize) -> Option<(&Near<T>, &ByteTable<T>)> {
         match self.near[epoch].as_slice() {
@@ -256,7 +262,8 @@ impl<'a, T: ClassValue> Composer<'a, T> {
         self.alone(epoch).is_some() || (self.spare.is_some() && sources.all(|source| source == first))
     }
 
-    /// Composes the map of an epoch over the block; `earlier` are maps of the same block.
+    /// Composes the map of an epoch over the block; `earlier` are maps of the same block, `sizes` says how large its
+    /// cells are where they differ.
     ///
     /// # Errors
     /// Unreadable, Input: cells that cannot be read, or hold what is no class code.
@@ -264,6 +271,7 @@ impl<'a, T: ClassValue> Composer<'a, T> {
         &mut self,
         epoch: usize,
         earlier: impl Iterator<Item = &'m BlockMap<T>>,
+        sizes: Option<&BlockAreas>,
         tally: &mut Tally,
     ) -> Result<BlockMap<T>>
     where
@@ -273,7 +281,11 @@ impl<'a, T: ClassValue> Composer<'a, T> {
             return Ok(BlockMap::new(Counted::Nothing(self.block.rows, self.block.cols, self.nodata)));
         }
         let Some((near, table)) = self.alone(epoch) else {
-            return self.mosaic(epoch, tally).map(BlockMap::new);
+            let mosaic = match sizes {
+                Some(sizes) => self.mosaic(epoch, sizes, tally),
+                None => self.mosaic(epoch, Alike, tally),
+            };
+            return mosaic.map(BlockMap::new);
         };
         let (scene, table) = (self.scenes[epoch][near.position].scene, table.clone());
         let cells = self.files.bytes(scene, &in_source(scene, &self.block))?;
@@ -290,7 +302,7 @@ impl<'a, T: ClassValue> Composer<'a, T> {
     }
 
     /// Several scenes, or one that does not cover the block or needs more than a lookup.
-    fn mosaic(&mut self, epoch: usize, tally: &mut Tally) -> Result<Counted<T>> {
+    fn mosaic(&mut self, epoch: usize, sizes: impl CellSizes, tally: &mut Tally) -> Result<Counted<T>> {
         let block = self.block;
         let mut map = Mosaic::new(block.rows, block.cols, self.nodata);
         let mut only_source = None;
@@ -304,7 +316,8 @@ impl<'a, T: ClassValue> Composer<'a, T> {
                 let layer = self.files.bytes(scene, &in_source(scene, &window))?;
                 let mut counts = ByteCounts::default();
                 let overlaps = tally.overlaps(epoch);
-                map.lay_bytes_under(layer.view(), at, &table.lookup, scene.source, overlaps, &mut counts);
+                let (cells, source) = (layer.view(), scene.source);
+                map.lay_bytes_under(cells, at, &table.lookup, source, sizes, overlaps, &mut counts);
                 tally.add_byte_layer(epoch, scene, &table.rules, counts);
             } else {
                 let layer = self.aligned(epoch, near.position, &window)?;
@@ -312,7 +325,8 @@ impl<'a, T: ClassValue> Composer<'a, T> {
                 let rules = open.unknown.rule_count(&scene.rules);
                 let rule = |index: usize| open.unknown.rule(&scene.rules, index as RuleIndex);
                 let outcomes: Vec<Outcome> = (0..rules).map(|index| rule(index).outcome).collect();
-                let counts = map.lay_under(layer.view(), at, &outcomes, scene.source, tally.overlaps(epoch));
+                let (source, overlaps) = (scene.source, tally.overlaps(epoch));
+                let counts = map.lay_under(layer.view(), at, &outcomes, source, sizes, overlaps);
                 tally.add_layer(epoch, scene, rule, &counts);
             }
         }

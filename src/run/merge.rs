@@ -187,6 +187,7 @@ fn identity(plan: &Plan, ledger: &Ledger) -> String {
             layer,
             job.outside_grid,
             plan.area,
+            plan.ellipsoidal,
             stamp,
             &*job.target
         ])

@@ -9,7 +9,7 @@ pub fn table(context: &Context) -> Table {
     let mut rows = Vec::new();
     for (pair, joints) in context.plan.pairs.iter().zip(&context.totals.pairs) {
         for (zone, totals) in by_zone(context.plan, joints) {
-            for (&(from, to), &pixels) in &totals.counts {
+            for (&(from, to), &amount) in &totals.counts {
                 let (code, side, reason) = match (from, to) {
                     (Some(code), None) => (code, "from", "nodata_to"),
                     (None, Some(code)) => (code, "to", "nodata_from"),
@@ -17,8 +17,8 @@ pub fn table(context: &Context) -> Table {
                 };
                 let mut row = vec![zone.layer.clone(), zone.id.clone(), zone.name.clone()];
                 row.extend([pair.from.to_string(), pair.to.to_string(), code.to_string()]);
-                row.extend([side.into(), reason.into(), pixels.to_string()]);
-                row.extend(context.areas(pixels));
+                row.extend([side.into(), reason.into(), amount.pixels.to_string()]);
+                row.extend(context.areas(amount));
                 rows.push(row);
             }
         }
@@ -40,6 +40,6 @@ pub fn table(context: &Context) -> Table {
             .into(),
         columns,
         rows,
-        notes: vec![context.area_note()],
+        notes: context.area_notes(),
     }
 }

@@ -1,11 +1,9 @@
 //! `net_change.csv`: the statistics of every change matrix, a row each.
 
-use std::collections::BTreeMap;
-
 use super::{Context, number, zone_columns};
 use crate::io::table::{Column, Table};
 use crate::model::matrix::ChangeMatrix;
-use crate::report::zones::{ZoneCounts, by_zone};
+use crate::report::zones::by_zone;
 use crate::statistic::{ALL, Statistic, Subject, Value};
 
 /// A row per zone, pair, class (and `total`) and statistic.
@@ -13,7 +11,8 @@ pub fn table(context: &Context) -> Table {
     let mut rows = Vec::new();
     for (pair, joints) in context.plan.pairs.iter().zip(&context.totals.pairs) {
         for (zone, totals) in by_zone(context.plan, joints) {
-            let matrix = matrix(&context.codes, &totals.counts);
+            let matrix = context.cell_matrix(&totals.counts);
+            let areas = context.area_matrix(&totals.counts);
             let (date_from, date_to) = totals.dates(context.plan, pair.from, pair.to);
             let years = interval_years(&date_from, &date_to).unwrap_or(f64::from(pair.to - pair.from));
             let classes = context.codes.iter().enumerate();
@@ -34,7 +33,7 @@ pub fn table(context: &Context) -> Table {
                         date_to.clone(),
                     ]);
                     row.extend([code.clone(), name.clone(), statistic.name.to_string()]);
-                    row.extend(values(context, statistic, &matrix, subject, years));
+                    row.extend(values(context, statistic, (&matrix, &areas), subject, years));
                     rows.push(row);
                 }
             }
@@ -55,7 +54,7 @@ pub fn table(context: &Context) -> Table {
     ]);
     let formula = |s: &&Statistic| (s.name.to_string(), format!("{} — {}", s.formula, s.source));
     let mut notes: Vec<(String, String)> = ALL.iter().map(formula).collect();
-    notes.push(context.area_note());
+    notes.extend(context.area_notes());
     notes.push((
         "interval".into(),
         "length from the true dates where each year has a single one that is a year, else from the mapped years".into(),
@@ -75,32 +74,21 @@ pub fn table(context: &Context) -> Table {
 fn values(
     context: &Context,
     statistic: &Statistic,
-    matrix: &ChangeMatrix,
+    (cells, areas): (&ChangeMatrix, &ChangeMatrix),
     subject: Subject,
     years: f64,
 ) -> [String; 3] {
-    match (statistic.compute)(matrix, subject, years) {
+    match (statistic.compute)(cells, subject, years) {
         Some(Value::Pixels(pixels)) => {
-            let sign = if pixels < 0 { -1.0 } else { 1.0 };
-            let hectares = context.plan.area.of(pixels.unsigned_abs()).map(|m2| number(sign * m2 / 1e4));
-            [pixels.to_string(), hectares.unwrap_or_default(), String::new()]
+            let hectares = match (statistic.compute)(areas, subject, years) {
+                Some(Value::Pixels(entry)) => context.hectares(entry),
+                _ => String::new(),
+            };
+            [pixels.to_string(), hectares, String::new()]
         }
         Some(Value::PercentPerYear(rate)) => [String::new(), String::new(), number(rate)],
         None => [String::new(), String::new(), String::new()],
     }
-}
-
-/// The change matrix of a zone: cells valid in both years.
-pub fn matrix(codes: &[i32], counts: &ZoneCounts) -> ChangeMatrix {
-    let mut matrix = ChangeMatrix::new(codes.to_vec());
-    let places: BTreeMap<i32, usize> = codes.iter().enumerate().map(|(place, &code)| (code, place)).collect();
-    for (&(from, to), &pixels) in counts {
-        let place = |code: Option<i32>| code.and_then(|c| places.get(&c).copied());
-        if let (Some(from), Some(to)) = (place(from), place(to)) {
-            matrix.add(from, to, pixels);
-        }
-    }
-    matrix
 }
 
 /// Years between two dates that both are plain years.

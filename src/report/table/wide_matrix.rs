@@ -1,11 +1,10 @@
 //! `change_matrix_<from>_<to>_{px,ha}.csv`: the matrix of the whole area as people draw it.
 
-use super::net_change::matrix;
-use super::{Context, number};
+use super::Context;
 use crate::io::table::{Column, Table};
 use crate::model::epoch::Interval;
 use crate::model::matrix::ChangeMatrix;
-use crate::report::zones::by_zone;
+use crate::report::zones::{ZoneCounts, by_zone};
 
 /// Two tables per pair: pixels and hectares, always whole.
 pub fn tables(context: &Context) -> Vec<Table> {
@@ -15,8 +14,9 @@ pub fn tables(context: &Context) -> Vec<Table> {
             let zones = by_zone(context.plan, joints);
             let counts =
                 zones.iter().find(|(zone, _)| zone.is_all()).map(|(_, totals)| totals.counts.clone());
-            let matrix = matrix(&context.codes, &counts.unwrap_or_default());
-            [Measure::Pixels, Measure::Hectares].map(|measure| table(context, *pair, &matrix, measure))
+            let counts = counts.unwrap_or_default();
+            [Measure::Pixels, Measure::Hectares]
+                .map(|measure| table(context, *pair, &measure.matrix(context, &counts), measure))
         })
         .collect()
 }
@@ -43,17 +43,26 @@ impl Measure {
         }
     }
 
-    fn text(self, context: &Context, pixels: u64) -> String {
+    /// The matrix whose entries are told.
+    fn matrix(self, context: &Context, counts: &ZoneCounts) -> ChangeMatrix {
         match self {
-            Self::Pixels => pixels.to_string(),
-            Self::Hectares => context.plan.area.of(pixels).map(|m2| number(m2 / 1e4)).unwrap_or_default(),
+            Self::Pixels => context.cell_matrix(counts),
+            Self::Hectares => context.area_matrix(counts),
+        }
+    }
+
+    /// An entry of it, or a sum of them.
+    fn text(self, context: &Context, entry: u128) -> String {
+        match self {
+            Self::Pixels => entry.to_string(),
+            Self::Hectares => context.hectares(entry.try_into().unwrap_or(i128::MAX)),
         }
     }
 }
 
 fn table(context: &Context, pair: Interval, matrix: &ChangeMatrix, measure: Measure) -> Table {
     let n = matrix.len();
-    let text = |pixels: u64| measure.text(context, pixels);
+    let text = |entry: u128| measure.text(context, entry);
     let mut rows: Vec<Vec<String>> = Vec::with_capacity(n + 3);
     for from in 0..n {
         let mut row = vec![context.codes[from].to_string(), context.name(context.codes[from])];
@@ -62,12 +71,12 @@ fn table(context: &Context, pair: Interval, matrix: &ChangeMatrix, measure: Meas
         row.extend([text(total), text(kept), text(total - kept)]);
         rows.push(row);
     }
-    let foot = |label: &str, of_class: &dyn Fn(usize) -> u64| {
+    let foot = |label: &str, of_class: &dyn Fn(usize) -> u128| {
         let mut row = vec![label.to_string(), String::new()];
         row.extend((0..n).map(|to| text(of_class(to))));
         row
     };
-    let kept: u64 = (0..n).map(|class| matrix.persistence(class)).sum();
+    let kept: u128 = (0..n).map(|class| matrix.persistence(class)).sum();
     let mut total = foot("total", &|to| matrix.to_total(to));
     total.extend([text(matrix.total()), text(kept), text(matrix.total() - kept)]);
     rows.push(total);
@@ -86,7 +95,7 @@ fn table(context: &Context, pair: Interval, matrix: &ChangeMatrix, measure: Meas
         ),
         columns: columns(context, measure.unit()),
         rows,
-        notes: vec![context.area_note()],
+        notes: context.area_notes(),
     }
 }
 
