@@ -298,6 +298,35 @@ fn counting_bytes_as_they_stand_gives_what_counting_cell_by_cell_gives() {
 }
 
 #[test]
+fn counting_warped_bytes_gives_what_counting_warped_cells_gives_for_any_task_size() {
+    let scratch = Scratch::new();
+    scratch.write("parks.geojson", PARKS);
+    tiles::<i16>(&scratch, "cells", &[]);
+    tiles::<u8>(&scratch, "bytes", &["TILED=YES", "BLOCKXSIZE=256", "BLOCKYSIZE=256", "COMPRESS=DEFLATE"]);
+    let run = |name: &str, folder: &str, job: &str| {
+        let job = job.replace("FOLDER_out", name).replace("FOLDER", folder);
+        let job = scratch.write(&format!("{name}.toml"), &job);
+        scratch.ok(&["run", job.to_str().unwrap(), "--quiet"]);
+        scratch.ok(&["verify", name, "--quiet"]);
+        checksums(&scratch.path(name))
+    };
+    // A grid turned by a hundredth of a degree, some 800 m beside the maps.
+    let turned = TILES_JOB
+        .replace("lon_0=-100 ", "lon_0=-99.99 ")
+        .replace("extent = \"full\"", "extent = \"full\"\noutside_grid = \"drop\"");
+    let voting = turned
+        .replace("cell_size_m = 30\nshape = [2236, 2088]", "cell_size_m = 100\nshape = [660, 620]")
+        .replace("id = \"north\"", "id = \"north\"\nresampling = \"mode\"")
+        .replace("id = \"south\"", "id = \"south\"\nresampling = \"mode\"");
+    for (way, job) in [("near", turned), ("mode", voting)] {
+        let expected = run(&format!("{way}_cells"), "cells", &job);
+        assert_eq!(run(&format!("{way}_bytes"), "bytes", &job), expected, "{way}");
+        let small = job.replace("task_cells = 1024", "task_cells = 512\nthreads = 1");
+        assert_eq!(run(&format!("{way}_small"), "bytes", &small), expected, "{way}");
+    }
+}
+
+#[test]
 fn more_zones_than_histograms_in_one_block_are_counted_one_by_one() {
     // 12 x 12 zones of 8 x 8 cells, from the upper left corner on.
     let scratch = Scratch::new();

@@ -280,9 +280,6 @@ fn the_verbs_refuse_what_cannot_be() {
     let mosaic = ["mosaic", "a.tif", "-o", "there.tif", "--legend", "nlcd"];
     scratch.nalcms(&mosaic).refused(2, &["exists already", "--overwrite"]);
     assert_eq!(std::fs::read_to_string(scratch.path("there.tif")).unwrap(), "mine");
-    let mode =
-        ["align", "a.tif", "-o", "o.tif", "--grid", "nalcms-30m", "--legend", "nlcd", "--resampling", "mode"];
-    scratch.nalcms(&mode).refused(3, &["mode is not available"]);
 }
 
 #[test]

@@ -143,6 +143,7 @@ fn run_job(scale: usize) -> TempDir {
              [grid]\ncrs = \"EPSG:5070\"\norigin = [100000.0, 2000000.0]\ncell_size_m = {}\nshape = [3000, 3000]\n\
              [change]\npairs = \"all\"\n\
              {}{}[[zones]]\nid = \"parks\"\npath = \"zones.geojson\"\nkey = \"id\"\nname = \"name\"\n\
+             [[zones]]\nid = \"crossed\"\nby = [\"parks\", \"country\"]\n\
              [compute]\ntask_cells = 512\ncompression = \"{}\"\n",
         30 * scale,
         source("a", "north", "CA", 1),
@@ -265,7 +266,7 @@ fn an_output_of_run_passes_and_tells_what_was_compared() {
     let cells = 6 * ROWS * COLS;
     assert!(said.contains(&format!("{cells} cells of 6 rasters counted, 3 pairs of maps")), "{said}");
     assert!(said.contains(&format!("{} overview cells compared", 6 * 300 * 350)), "{said}");
-    assert!(said.contains("(all, country, parks, section)"), "{said}");
+    assert!(said.contains("(all, country, crossed, parks, section)"), "{said}");
     let (code, json) = nalcms(&["verify", out.to_str().unwrap(), "--json", "--threads", "1"]);
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!((code, &json["agrees"], &json["differences"]), (0, &true.into(), &0.into()));
@@ -488,6 +489,19 @@ fn any_row_that_is_deleted_or_doubled_is_told_with_the_table() {
         write_table(&out, &name, &header, &rows);
     }
     assert_passes(&out);
+}
+
+#[test]
+fn a_layer_of_zones_that_is_left_out_of_a_table_is_told() {
+    for name in ["tables/class_area.csv", "tables/change_matrix.csv", "tables/excluded.csv"] {
+        for layer in ["parks", "crossed", "section", "country"] {
+            let (_folder, out) = copy_of(small_job());
+            let (header, mut rows) = table(&out, name);
+            rows.retain(|row| row[0] != layer);
+            write_table(&out, name, &header, &rows);
+            assert_finds(&out, &[name, &format!("all zones of layer {layer} together")]);
+        }
+    }
 }
 
 #[test]

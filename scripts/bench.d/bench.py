@@ -12,6 +12,7 @@ import lattice
 import measure
 import report
 import tools
+import warp
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -39,6 +40,7 @@ def arguments():
     parser.add_argument("--limit-seconds", type=float, default=1800, help="longest time for one process")
     parser.add_argument("--install-peers", action="store_true", help="with GRASS, R terra and OTB from apt")
     parser.add_argument("--full-lattice", action="store_true", help="nalcms alone on the whole 30 m grid, once")
+    parser.add_argument("--align", action="store_true", help="alignment from another CRS, beside gdalwarp")
     parser.add_argument("--full-lattice-size", default="255000x259000", metavar="ROWSxCOLS",
                         help="a smaller lattice, to try it")
     parser.add_argument("--sparse", action="store_true", help="full lattice: leave empty blocks out of the files")
@@ -186,6 +188,8 @@ def main():
     with open(os.path.join(options.work, "runs.jsonl"), "a") as log:
         if options.full_lattice:
             parts = [lattice.bench(options, log, say)]
+        elif options.align:
+            parts = [warp.bench(options, log, say)]
         else:
             parts = [bench(options, profile, log) for profile in options.profile]
     load = [" ".join(f"{n:.1f}" for n in loads) for loads in (load_before, os.getloadavg())]
@@ -199,7 +203,7 @@ def main():
   cells of the matrix between classes. Overviews were not compared: GDAL's are modes of modes.
 - Medians; tools took turns. What takes over {SLOW_SECONDS} s and {SLOW_TIMES} times as long as nalcms ran once, in the round that
   checks. Ratios refer to the first row of nalcms with as many threads: above 1 is slower than nalcms."""
-    if options.full_lattice:
+    if options.full_lattice or options.align:
         head = head[: head.index("- Before timing")].rstrip()
     text = "\n\n".join([head, *parts]) + "\n"
     print(text)

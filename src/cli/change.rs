@@ -12,8 +12,9 @@ use super::run::execute;
 use super::single::{RasterOptions, Stage, grid_choice, here, word};
 use super::{Answer, Verb};
 use crate::config::file::Resampling;
-use crate::config::job::{Layer, Products};
+use crate::config::job::Products;
 use crate::config::shipped;
+use crate::config::zones::{ZoneLayer, ZoneOrigin};
 use crate::error::{Error, Result};
 use crate::kernel::change::{LARGEST_CODE, Unchanged};
 use crate::model::epoch::Interval;
@@ -67,14 +68,14 @@ struct ChangeArgs {
     /// How cells of another grid are taken: nearest
     #[arg(long, value_name = "WORD", value_parser = word::<Resampling>)]
     resampling: Option<Resampling>,
-    /// Polygons to tabulate by
-    #[arg(long, value_name = "FILE", requires = "zone_key")]
+    /// Polygons to tabulate by, or a raster whose values are the zones
+    #[arg(long, value_name = "FILE")]
     zones: Option<PathBuf>,
-    /// Field that identifies a zone
-    #[arg(long, value_name = "FIELD")]
+    /// Field of the polygons that identifies a zone
+    #[arg(long, value_name = "FIELD", requires = "zones")]
     zone_key: Option<String>,
-    /// Field that names a zone
-    #[arg(long, value_name = "FIELD")]
+    /// Field of the polygons that names a zone
+    #[arg(long, value_name = "FIELD", requires = "zones")]
     zone_name: Option<String>,
     /// Start of the file names; default: the legend's identifier
     #[arg(long)]
@@ -111,9 +112,13 @@ fn change(args: &ChangeArgs) -> Result<Answer> {
     if let Some(grid) = &args.grid {
         stage.grid = grid_choice(grid, args.extent.as_deref())?;
     }
-    if let (Some(path), Some(key)) = (&args.zones, &args.zone_key) {
-        let (path, key, name) = (path.clone(), key.clone(), args.zone_name.clone());
-        stage.zones = Some(Layer { id: "zones".into(), path, key, name });
+    if let Some(path) = &args.zones {
+        let origin = ZoneOrigin::of_file(path.clone(), args.zone_key.clone(), args.zone_name.clone(), None);
+        let origin = origin.map_err(|found| {
+            let found = found.replace("`key`", "`--zone-key`").replace("`name`", "`--zone-name`");
+            Error::usage("the zones cannot be told apart").found(found)
+        })?;
+        stage.zones.push(ZoneLayer { id: "zones".into(), origin });
     }
     if let Some(name) = &args.name {
         stage.name.clone_from(name);

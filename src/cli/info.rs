@@ -20,7 +20,7 @@ use super::{Answer, Verb};
 use crate::config::file::ComputeFile;
 use crate::config::shipped::{self, NamedGrid};
 use crate::error::{Error, ErrorKind, Result};
-use crate::io::gdal::{Pixels, RasterHeader, SampleKind, crs_from_wkt, open_raster, same_crs};
+use crate::io::gdal::{Pixels, RasterHeader, SampleKind, open_raster, same_crs};
 use crate::io::progress::Progress;
 use crate::io::stop;
 use crate::model::grid::{Crs, Fit, Grid};
@@ -29,6 +29,7 @@ use crate::model::nodata::TagVerdict;
 use crate::model::rule::{NAN_VALUE, Outcome, RuleTable};
 use crate::model::window::Window;
 use crate::plan::misfit::misfit_words;
+use crate::plan::sphere::SphereGrid;
 
 /// Cells that one thread holds at once: 32 MiB of the widest type.
 const WINDOW_CELLS: usize = 4 << 20;
@@ -180,18 +181,16 @@ fn inspect(path: &Path, band: Option<usize>, legend: &Legend, grids: &Grids) -> 
 }
 
 /// The grids that ship.
-struct Grids(Vec<(NamedGrid, Grid)>);
+struct Grids(Vec<(NamedGrid, Grid)>, SphereGrid);
 
 /// The sphere's grid, which files in other CRSs are taken for.
 const SPHERE_GRID: &str = "nalcms-250m";
 
-/// A CRS with the name and the figures of the 250 m grid's, on an ellipsoid.
-const NATIONAL_ATLAS: &str = "EPSG:9311";
-
 impl Grids {
     fn load() -> Result<Self> {
         let named = shipped::GRIDS.iter().map(|(id, _)| shipped::grid(id, here()));
-        named.map(|named| named.and_then(|n| n.grid().map(|grid| (n, grid)))).collect::<Result<_>>().map(Self)
+        let grids = named.map(|named| named.and_then(|n| n.grid().map(|grid| (n, grid))));
+        Ok(Self(grids.collect::<Result<_>>()?, SphereGrid::load()?))
     }
 
     /// Whether two CRSs are both known and one.
@@ -225,7 +224,7 @@ impl Grids {
             let whole = (row, col) == (0, 0) && (raster.rows, raster.cols) == (grid.rows, grid.cols);
             let one_ellipsoid = raster.crs.as_ref().is_some_and(|crs| crs.ellipsoid == own.ellipsoid);
             let on_sphere_grid = named.id == SPHERE_GRID;
-            if !whole && !(on_sphere_grid && (one_ellipsoid || self.is_sphere_mistaken(raster)?)) {
+            if !whole && !(on_sphere_grid && (one_ellipsoid || self.1.mistaken(raster)?.is_some())) {
                 continue;
             }
             let found = raster.crs.as_ref().map_or("no CRS".into(), crs_words);
@@ -244,19 +243,6 @@ impl Grids {
             });
         }
         Ok(warnings)
-    }
-
-    /// Whether the CRS has the projection of the 250 m grid, but on an ellipsoid: that of the 30 m grid, or the U.S.
-    /// National Atlas as EPSG defines it.
-    fn is_sphere_mistaken(&self, raster: &Grid) -> Result<bool> {
-        let atlas = crs_from_wkt(NATIONAL_ATLAS).ok();
-        let others = self.0.iter().filter(|(named, _)| named.id != SPHERE_GRID);
-        for crs in others.filter_map(|(_, grid)| grid.crs.as_ref()).chain(&atlas) {
-            if Self::agree(Some(crs), raster.crs.as_ref())? {
-                return Ok(true);
-            }
-        }
-        Ok(false)
     }
 }
 

@@ -11,6 +11,7 @@ use crate::config::job::Job;
 use crate::error::{Error, Result};
 use crate::io::atomic::write_bytes;
 use crate::plan::{EpochPlan, Plan, Scene};
+use crate::report::zone_layers;
 use crate::run::forecast::Forecast;
 use crate::run::workers;
 
@@ -88,14 +89,8 @@ fn as_text(plan: &Plan, forecast: &Forecast) -> String {
     text += &inputs_text(plan);
     let pairs: Vec<String> = plan.pairs.iter().map(ToString::to_string).collect();
     text += &format!("change: {}\n", if pairs.is_empty() { "none".into() } else { pairs.join(", ") });
-    if let Some(zones) = &plan.zones {
-        text += &format!(
-            "zones: {} polygons, {} zones, from {}{}\n",
-            zones.features.len(),
-            zones.keys.len(),
-            zones.crs.name,
-            zones.operation.as_ref().map_or(String::new(), |operation| format!(" by {}", operation.words()))
-        );
+    for place in 0..plan.job.zones.len() {
+        text += &format!("{}\n", zone_layers::line(plan, place));
     }
     text += &format!(
         "{} tasks of {} x {} cells, {} at once, about {} MiB each; {} overview levels\n",
@@ -180,6 +175,7 @@ fn as_json(plan: &Plan, forecast: &Forecast) -> Value {
         "grid": { "crs": plan.grid.crs, "affine": plan.grid.affine, "rows": plan.grid.rows, "cols": plan.grid.cols, "lattice": plan.grid.lattice },
         "area_method": plan.area.method(), "ellipsoidal_area_method": plan.ellipsoidal,
         "inputs": scenes,
+        "zones": (0..plan.job.zones.len()).map(|place| zone_layers::description(plan, place)).collect::<Vec<_>>(),
         "tasks": plan.tasks.iter().map(|t| json!({ "index": t.index, "window": t.window })).collect::<Vec<_>>(),
         "workers": workers(plan), "bytes_per_task": plan.task_bytes(), "overview_levels": plan.levels,
         "outputs": plan.products.iter().map(|p| plan.path_of(*p)).collect::<Vec<_>>(),

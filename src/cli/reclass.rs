@@ -60,7 +60,7 @@ struct ReclassArgs {
 fn stratum(text: &str) -> std::result::Result<Layer, String> {
     let parts = text.split_once('=').and_then(|(id, rest)| Some((id, rest.rsplit_once(',')?)));
     let (id, (path, key)) = parts.ok_or("write it as NAME=FILE,FIELD")?;
-    Ok(Layer { id: id.into(), path: path.into(), key: key.into(), name: None })
+    Ok(Layer { id: id.into(), path: path.into(), key: key.into() })
 }
 
 fn reclass(args: &ReclassArgs) -> Result<Answer> {

@@ -14,6 +14,7 @@ use crate::model::area::Amount;
 use crate::plan::Plan;
 use crate::plan::fingerprint::InputHashes;
 use crate::report::manifest::{self, standing};
+use crate::report::zone_layers;
 use crate::run::folder::OutputFolder;
 use crate::run::ledger::Ledger;
 use crate::run::merge::{Merged, merge};
@@ -94,6 +95,9 @@ fn work_through(plan: &Plan, output: &Path, progress: &Progress, quiet: bool) ->
             "warning: {}: {cells} valid cells lie outside the grid and were left out",
             path.display()
         ));
+    }
+    for warning in zone_layers::warnings(plan, &merged.totals).iter().filter(|_| !quiet) {
+        talk(&format!("warning: {warning}"));
     }
     Ok(Finished { summary, merged })
 }

@@ -11,9 +11,11 @@ use super::run::execute;
 use crate::config::file::{ComputeFile, Extent, MissingStratum, OutsideGrid, Resampling};
 use crate::config::job::{GridChoice, Job, Layer, Products, Source, SourceMap};
 use crate::config::shipped;
+use crate::config::zones::ZoneLayer;
 use crate::error::{Error, ErrorKind, Result};
 use crate::io::atomic::publish;
 use crate::io::cog::Compression;
+use crate::io::proj::Datum;
 use crate::kernel::change::Unchanged;
 use crate::kernel::pyramid::Tie;
 use crate::model::crosswalk::Crosswalk;
@@ -86,8 +88,8 @@ pub struct Stage {
     pub strata: BTreeMap<String, Layer>,
     /// What conditional rows do without their layer.
     pub missing_stratum: MissingStratum,
-    /// Layer of zones.
-    pub zones: Option<Layer>,
+    /// Layers of zones.
+    pub zones: Vec<ZoneLayer>,
     /// How unchanged cells are written.
     pub unchanged: Unchanged,
     /// What is written.
@@ -108,7 +110,7 @@ impl Stage {
             resampling: None,
             strata: BTreeMap::new(),
             missing_stratum: MissingStratum::Error,
-            zones: None,
+            zones: Vec::new(),
             unchanged: Unchanged::Zero,
             products: Products { landcover: true, change: false, tables: false },
         }
@@ -135,6 +137,7 @@ impl Stage {
             take_default: self.missing_stratum == MissingStratum::Default,
             priority: 0,
             resampling: self.resampling,
+            datum: Datum::default(),
             band: options.band,
             nodata: options.nodata,
         };

@@ -10,6 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::error::{Error, Result, did_you_mean};
 use crate::io::cog::Compression;
+use crate::io::proj::Datum;
 use crate::kernel::change::Unchanged;
 use crate::kernel::pyramid::Tie;
 use crate::model::epoch::Epoch;
@@ -170,6 +171,8 @@ pub struct SourceKeys {
     pub priority: Option<i32>,
     /// How cells of another grid are taken.
     pub resampling: Option<Resampling>,
+    /// How the datums of two CRSs are brought together.
+    pub datum: Option<Datum>,
     /// Band with the class codes, from 1.
     pub band: Option<usize>,
 }
@@ -194,6 +197,8 @@ pub struct SourceFile {
     pub priority: Option<i32>,
     /// How cells of another grid are taken.
     pub resampling: Option<Resampling>,
+    /// How the datums of two CRSs are brought together.
+    pub datum: Option<Datum>,
     /// Band with the class codes, from 1.
     pub band: Option<usize>,
     /// Files by mapped year.
@@ -209,6 +214,7 @@ impl SourceFile {
             missing_stratum: self.missing_stratum,
             priority: self.priority,
             resampling: self.resampling,
+            datum: self.datum,
             band: self.band,
         }
     }
@@ -240,6 +246,7 @@ struct EpochTable {
     missing_stratum: Option<MissingStratum>,
     priority: Option<i32>,
     resampling: Option<Resampling>,
+    datum: Option<Datum>,
     band: Option<usize>,
 }
 
@@ -292,6 +299,7 @@ impl<'de> Deserialize<'de> for EpochFile {
                         missing_stratum: table.missing_stratum,
                         priority: table.priority,
                         resampling: table.resampling,
+                        datum: table.datum,
                         band: table.band,
                     },
                 })
@@ -366,12 +374,16 @@ impl Default for Pairs {
 pub struct ZonesFile {
     /// Name of the layer in tables.
     pub id: String,
-    /// The layer.
-    pub path: PathBuf,
-    /// Field that identifies a zone; kept as text.
-    pub key: String,
+    /// Polygons, or a raster whose values are the keys.
+    pub path: Option<PathBuf>,
+    /// Field that identifies a zone; kept as text. Rasters have none.
+    pub key: Option<String>,
     /// Field that names it.
     pub name: Option<String>,
+    /// Band of a raster, from 1.
+    pub band: Option<usize>,
+    /// Layers to cross, in place of a file.
+    pub by: Option<Vec<String>>,
 }
 
 /// `[compute]`: how the machine is used.

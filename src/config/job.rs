@@ -6,10 +6,12 @@ use std::sync::Arc;
 
 use super::file::{
     ComputeFile, EpochFile, Extent, GridFile, JobFile, MissingStratum, OutsideGrid, PairRule, Pairs,
-    Resampling, SourceFile, SourceKeys,
+    Resampling, SourceFile, SourceKeys, StratumFile,
 };
 use super::shipped::{self, NamedGrid};
+use super::zones::{self, ZoneLayer};
 use crate::error::{Error, Result};
+use crate::io::proj::Datum;
 use crate::kernel::change::{LARGEST_CODE, Unchanged};
 use crate::kernel::pyramid::Tie;
 use crate::model::crosswalk::Crosswalk;
@@ -47,8 +49,8 @@ pub struct Job {
     pub ellipsoidal: bool,
     /// Ancillary layers, by name.
     pub strata: BTreeMap<String, Layer>,
-    /// The layer of zones.
-    pub zones: Option<Layer>,
+    /// The layers of zones, in the order of the file.
+    pub zones: Vec<ZoneLayer>,
     /// Machine settings.
     pub compute: ComputeFile,
     /// What to write.
@@ -83,17 +85,15 @@ pub struct Products {
     pub tables: bool,
 }
 
-/// A polygon layer.
+/// A polygon layer that conditional rows name.
 #[derive(Debug, Clone)]
 pub struct Layer {
-    /// Name in tables and rules.
+    /// Name in rules.
     pub id: String,
     /// The file.
     pub path: PathBuf,
     /// Field that identifies a polygon.
     pub key: String,
-    /// Field that names it.
-    pub name: Option<String>,
 }
 
 /// A series of maps.
@@ -128,6 +128,8 @@ pub struct SourceMap {
     pub priority: i32,
     /// How cells of another grid are taken, where the job says so.
     pub resampling: Option<Resampling>,
+    /// How the datum of the files and that of the grid are brought together.
+    pub datum: Datum,
     /// Band with the class codes.
     pub band: Option<usize>,
     /// Nodata value given by the user, in place of the file's tag.
@@ -157,9 +159,6 @@ impl Job {
         check.that(file.compute.memory_mib >= 64, || {
             format!("compute.memory_mib is {}; at least 64 is needed", file.compute.memory_mib)
         });
-        check.that(file.zones.len() <= 1, || {
-            format!("{} [[zones]] layers are given; this version takes one layer a job", file.zones.len())
-        });
         check.that(!file.sources.is_empty(), || "there is no [[source]]".into());
         check.that(file.sources.len() < usize::from(NO_SOURCE), || "there are more than 254 sources".into());
         let mut ids = BTreeSet::new();
@@ -179,11 +178,9 @@ impl Job {
             }
             check.that(!source.epochs.is_empty(), || format!("source `{}` has no epochs", source.id));
         }
-        for zones in &file.zones {
-            check.that(!["all", "section", "country"].contains(&zones.id.as_str()), || {
-                format!("the zone layer id `{}` is taken by this program's own layers", zones.id)
-            });
-        }
+        let has_countries = file.sources.iter().any(|source| source.country.is_some());
+        let (zones, violations) = zones::resolve(&file.zones, folder, has_countries);
+        violations.into_iter().for_each(|violation| check.found(violation));
         let grid = check.grid(&file.grid, folder)?;
         let mut loader =
             Loader { folder, target: &target, legends: BTreeMap::new(), crosswalks: BTreeMap::new() };
@@ -207,11 +204,8 @@ impl Job {
             format!("change.unchanged = \"class\" is ambiguous: legend `{}` has a class 0", target.id)
         });
         check.finish()?;
-        let layer = |id: &str, path: &Path, key: &str, name: Option<&String>| Layer {
-            id: id.to_string(),
-            path: folder.join(path),
-            key: key.to_string(),
-            name: name.cloned(),
+        let stratum = |(id, file): (&String, &StratumFile)| {
+            (id.clone(), Layer { id: id.clone(), path: folder.join(&file.path), key: file.key.clone() })
         };
         Ok(Self {
             output: folder.join(&file.output),
@@ -224,12 +218,8 @@ impl Job {
             unchanged: file.change.unchanged,
             tie: file.tie,
             ellipsoidal: file.areas.ellipsoidal,
-            strata: file
-                .strata
-                .iter()
-                .map(|(id, s)| (id.clone(), layer(id, &s.path, &s.key, None)))
-                .collect(),
-            zones: file.zones.first().map(|z| layer(&z.id, &z.path, &z.key, z.name.as_ref())),
+            strata: file.strata.iter().map(stratum).collect(),
+            zones,
             compute: file.compute.clone(),
             products: Products { landcover: true, change: true, tables: true },
             name: file.name,
@@ -374,6 +364,7 @@ impl Loader<'_> {
             take_default,
             priority: over.priority.or(keys.priority).unwrap_or(0),
             resampling: over.resampling.or(keys.resampling),
+            datum: over.datum.or(keys.datum).unwrap_or_default(),
             band: over.band.or(keys.band),
             nodata: None,
         }))

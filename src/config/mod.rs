@@ -7,3 +7,4 @@ pub mod environment;
 pub mod file;
 pub mod job;
 pub mod shipped;
+pub mod zones;

@@ -85,14 +85,13 @@ impl NamedGrid {
     /// # Errors
     /// Input: the CRS is not understood.
     pub fn grid(&self) -> Result<Grid> {
+        Ok(Grid { crs: Some(crs_from_wkt(&self.crs)?), ..self.cells() })
+    }
+
+    /// All its cells, without their CRS.
+    pub fn cells(&self) -> Grid {
         let affine = Affine::north_up(self.origin[0], self.origin[1], self.cell_size_m, self.cell_size_m);
-        Ok(Grid {
-            crs: Some(crs_from_wkt(&self.crs)?),
-            affine,
-            rows: self.shape[0],
-            cols: self.shape[1],
-            lattice: (0, 0),
-        })
+        Grid { crs: None, affine, rows: self.shape[0], cols: self.shape[1], lattice: (0, 0) }
     }
 }
 

@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 use crate::model::area::Amount;
 use crate::model::window::Window;
 
-const MAGIC: &[u8; 8] = b"NALCMSP3";
+const MAGIC: &[u8; 8] = b"NALCMSP4";
 const TRAILER: u64 = 8 + 32 + 8;
 
 /// What stands where in a part.
@@ -76,7 +76,8 @@ impl PartCells {
     }
 }
 
-/// A joint count: zone, source at `from`, source at `to`, code at `from`, code at `to`, cells with their area.
+/// A joint count: position among [`PartTables::zones`], source at `from`, source at `to`, code at `from`, code at `to`, cells
+/// with their area.
 pub type JointRow = (u32, u8, u8, Option<i32>, Option<i32>, Amount);
 
 /// Partial tables: integers only, so that no order of adding changes a digit.
@@ -90,8 +91,10 @@ pub struct PartTables {
     pub overlaps: Vec<Vec<OverlapRow>>,
     /// Cells decided by each rule, by epoch.
     pub rules: Vec<Vec<RuleCount>>,
-    /// Cells whose centre lies in more than one zone.
-    pub zone_overlaps: u64,
+    /// Combinations of zones that the task's cells lie in: a number for each zone layer.
+    pub zones: Vec<Vec<u32>>,
+    /// For each zone layer the cells whose centre lies in more than one of its zones.
+    pub zone_overlaps: Vec<u64>,
 }
 
 /// How many cells of the mosaic one crosswalk rule decided.

@@ -10,7 +10,7 @@ use std::ffi::{CStr, CString, c_char, c_double, c_int, c_void};
 use std::ptr;
 use std::rc::Rc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::model::grid::Crs;
@@ -64,6 +64,21 @@ mod ffi {
             name: *mut *const c_char,
         ) -> c_int;
         pub fn proj_get_name(pj: *const Pj) -> *const c_char;
+        pub fn proj_crs_get_geodetic_crs(context: *mut c_void, crs: *const Pj) -> *mut Pj;
+        pub fn proj_coordoperation_get_accuracy(context: *mut c_void, operation: *const Pj) -> c_double;
+        pub fn proj_coordoperation_get_grid_used_count(context: *mut c_void, operation: *const Pj) -> c_int;
+        pub fn proj_coordoperation_get_grid_used(
+            context: *mut c_void,
+            operation: *const Pj,
+            index: c_int,
+            short_name: *mut *const c_char,
+            full_name: *mut *const c_char,
+            package_name: *mut *const c_char,
+            url: *mut *const c_char,
+            direct_download: *mut c_int,
+            open_license: *mut c_int,
+            available: *mut c_int,
+        ) -> c_int;
         pub fn proj_as_proj_string(
             context: *mut c_void,
             pj: *const Pj,
@@ -94,10 +109,23 @@ mod ffi {
     pub const PARTIAL_INTERSECTION: c_int = 1;
     /// `PROJ_GRID_AVAILABILITY_DISCARD_OPERATION_IF_MISSING_GRID`.
     pub const DISCARD_IF_MISSING_GRID: c_int = 1;
+    /// `PROJ_GRID_AVAILABILITY_IGNORED`.
+    pub const IGNORE_GRIDS: c_int = 2;
     /// `PJ_PROJ_5`.
     pub const PROJ_5: c_int = 0;
     /// `PJ_LOG_NONE`.
     pub const LOG_NONE: c_int = 0;
+}
+
+/// How the datums of two CRSs are brought together.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Datum {
+    /// By PROJ's best operation among those whose grids are installed.
+    #[default]
+    Best,
+    /// Not at all: longitude and latitude are kept.
+    Null,
 }
 
 /// A chosen operation: which of PROJ's candidates, and what it says of itself.
@@ -109,7 +137,7 @@ pub struct Operation {
     /// WKT of the target.
     #[serde(skip)]
     to: String,
-    /// Position among PROJ's candidates, best first.
+    /// Position among PROJ's candidates, best first; below 0 for one that is made from its text.
     #[serde(skip)]
     candidate: c_int,
     /// PROJ's name of it.
@@ -145,6 +173,46 @@ impl Operation {
         Ok(Self { from: from.wkt.clone(), to: to.wkt.clone(), candidate, name, text })
     }
 
+    /// The operation between two CRSs that keeps longitude and latitude, whatever the datums.
+    ///
+    /// # Errors
+    /// Input: PROJ cannot take one of them to longitude and latitude.
+    pub fn keeping_degrees(from: &Crs, to: &Crs) -> Result<Self> {
+        let none = |crs: &Crs| {
+            Error::input("PROJ cannot take a CRS to longitude and latitude").found(crs.name.clone())
+        };
+        let there = degrees_pipeline(&from.wkt, Direction::Forward).ok_or_else(|| none(from))?;
+        let back = degrees_pipeline(&to.wkt, Direction::Inverse).ok_or_else(|| none(to))?;
+        Ok(Self {
+            from: from.wkt.clone(),
+            to: to.wkt.clone(),
+            candidate: -1,
+            name: "longitude and latitude kept, no change of datum".into(),
+            text: format!("+proj=pipeline {there} {back}"),
+        })
+    }
+
+    /// What would be more accurate at a point of the source, were its grids installed: its name and its grids.
+    pub fn better_with_grids(&self, x: f64, y: f64, source: &Crs) -> Option<String> {
+        let chosen = Session::of(&self.from, &self.to)?.accuracy(self.candidate)?;
+        let (longitude, latitude) = geographic_point(source, x, y)?;
+        let all = Session::new(&self.from, &self.to, ffi::IGNORE_GRIDS)?;
+        let better = |candidate: &c_int| {
+            all.area_holds(*candidate, longitude, latitude)
+                && all.accuracy(*candidate).is_some_and(|accuracy| accuracy < chosen)
+        };
+        (0..all.count()).filter(better).find_map(|candidate| {
+            let missing = all.missing_grids(candidate);
+            let (accuracy, (name, _)) = (all.accuracy(candidate)?, all.describe(candidate)?);
+            (!missing.is_empty()).then(|| {
+                format!(
+                    "{name}, accurate to {accuracy} m instead of {chosen} m, needs {}",
+                    missing.join(", ")
+                )
+            })
+        })
+    }
+
     /// PROJ's name of it for people; a projection that its CRS does not name is called so.
     pub fn words(&self) -> String {
         self.name.replace("unknown", "an unnamed projection")
@@ -162,7 +230,10 @@ impl Operation {
             let key = (self.from.clone(), self.to.clone(), self.candidate);
             if !open.contains_key(&key) {
                 let session = Session::of(&self.from, &self.to);
-                let transformer = session.and_then(|session| Transformer::new(session, self.candidate));
+                let transformer = session.and_then(|session| match self.candidate {
+                    0.. => Transformer::new(session, self.candidate),
+                    _ => Transformer::of_text(session, &self.text),
+                });
                 open.insert(
                     key.clone(),
                     transformer.ok_or_else(|| Error::bug(format!("PROJ lost {}", self.name)))?,
@@ -187,6 +258,63 @@ fn geographic_point(crs: &Crs, x: f64, y: f64) -> Option<(f64, f64)> {
     (xs[0].is_finite() && ys[0].is_finite()).then_some((xs[0], ys[0]))
 }
 
+/// The steps of a pipeline that takes a CRS to its own longitude and latitude in degrees, or back.
+#[expect(unsafe_code, reason = "PROJ is a C library")]
+fn degrees_pipeline(crs: &str, direction: Direction) -> Option<String> {
+    let crs = CString::new(crs).ok()?;
+    // SAFETY: every pointer handed to PROJ is either a live NUL-terminated string or came from PROJ, and null results are
+    // checked before use; the text is copied before its operation and their context are destroyed, each once.
+    unsafe {
+        let context = ffi::proj_context_create();
+        if context.is_null() {
+            return None;
+        }
+        ffi::proj_log_level(context, ffi::LOG_NONE);
+        ffi::proj_context_set_enable_network(context, 0);
+        let projected = ffi::proj_create(context, crs.as_ptr());
+        let mut steps = None;
+        if !projected.is_null() {
+            let geodetic = ffi::proj_crs_get_geodetic_crs(context, projected);
+            if !geodetic.is_null() {
+                let (from, to) = match direction {
+                    Direction::Forward => (projected, geodetic),
+                    Direction::Inverse => (geodetic, projected),
+                };
+                let factory = ffi::proj_create_operation_factory_context(context, ptr::null());
+                let list = ffi::proj_create_operations(context, from, to, factory);
+                ffi::proj_operation_factory_context_destroy(factory);
+                if !list.is_null() {
+                    let raw = ffi::proj_list_get(context, list, 0);
+                    if !raw.is_null() {
+                        let pj = ffi::proj_normalize_for_visualization(context, raw);
+                        if !pj.is_null() {
+                            let text = ffi::proj_as_proj_string(context, pj, ffi::PROJ_5, ptr::null());
+                            if !text.is_null() {
+                                steps = Some(steps_of(&CStr::from_ptr(text).to_string_lossy()));
+                            }
+                            ffi::proj_destroy(pj);
+                        }
+                        ffi::proj_destroy(raw);
+                    }
+                    ffi::proj_list_destroy(list);
+                }
+                ffi::proj_destroy(geodetic);
+            }
+            ffi::proj_destroy(projected);
+        }
+        ffi::proj_context_destroy(context);
+        steps
+    }
+}
+
+/// The steps of a pipeline, or the one step that a PROJ string is.
+fn steps_of(text: &str) -> String {
+    match text.strip_prefix("+proj=pipeline") {
+        Some(steps) => steps.trim().to_string(),
+        None => format!("+step {text}"),
+    }
+}
+
 /// PROJ's candidates for a pair of CRSs. Belongs to one thread.
 struct Session {
     context: *mut c_void,
@@ -206,13 +334,13 @@ impl Session {
             if let Some(session) = known.get(&key) {
                 return Some(session.clone());
             }
-            let session = Rc::new(Self::new(from, to)?);
+            let session = Rc::new(Self::new(from, to, ffi::DISCARD_IF_MISSING_GRID)?);
             known.insert(key, session.clone());
             Some(session)
         })
     }
 
-    fn new(from: &str, to: &str) -> Option<Self> {
+    fn new(from: &str, to: &str, grids: c_int) -> Option<Self> {
         let (from, to) = (CString::new(from).ok()?, CString::new(to).ok()?);
         // SAFETY: every pointer handed to PROJ is either a live NUL-terminated string or came from PROJ; objects are
         // destroyed once, after their last use; null results are checked before use.
@@ -233,11 +361,7 @@ impl Session {
                     factory,
                     ffi::PARTIAL_INTERSECTION,
                 );
-                ffi::proj_operation_factory_context_set_grid_availability_use(
-                    context,
-                    factory,
-                    ffi::DISCARD_IF_MISSING_GRID,
-                );
+                ffi::proj_operation_factory_context_set_grid_availability_use(context, factory, grids);
                 list = ffi::proj_create_operations(context, source, target, factory);
             }
             if !factory.is_null() {
@@ -285,6 +409,53 @@ impl Session {
             longitude >= west || longitude <= east
         };
         in_longitude && (south..=north).contains(&latitude)
+    }
+
+    /// What PROJ says of a candidate's error, in metres.
+    fn accuracy(&self, candidate: c_int) -> Option<f64> {
+        // SAFETY: the candidate is destroyed after use.
+        let accuracy = unsafe {
+            let pj = ffi::proj_list_get(self.context, self.list, candidate);
+            if pj.is_null() {
+                return None;
+            }
+            let accuracy = ffi::proj_coordoperation_get_accuracy(self.context, pj);
+            ffi::proj_destroy(pj);
+            accuracy
+        };
+        (accuracy >= 0.0).then_some(accuracy)
+    }
+
+    /// The grids of a candidate that are not installed.
+    fn missing_grids(&self, candidate: c_int) -> Vec<String> {
+        let mut missing = Vec::new();
+        // SAFETY: names belong to the candidate and are copied before it is destroyed; what is not asked for is null.
+        unsafe {
+            let pj = ffi::proj_list_get(self.context, self.list, candidate);
+            if pj.is_null() {
+                return missing;
+            }
+            for index in 0..ffi::proj_coordoperation_get_grid_used_count(self.context, pj) {
+                let (mut name, mut available) = (ptr::null(), 0);
+                let known = ffi::proj_coordoperation_get_grid_used(
+                    self.context,
+                    pj,
+                    index,
+                    &mut name,
+                    ptr::null_mut(),
+                    ptr::null_mut(),
+                    ptr::null_mut(),
+                    ptr::null_mut(),
+                    ptr::null_mut(),
+                    &mut available,
+                );
+                if known != 0 && available == 0 && !name.is_null() {
+                    missing.push(CStr::from_ptr(name).to_string_lossy().into_owned());
+                }
+            }
+            ffi::proj_destroy(pj);
+        }
+        missing
     }
 
     fn describe(&self, candidate: c_int) -> Option<(String, String)> {
@@ -344,6 +515,14 @@ impl Transformer {
             ffi::proj_destroy(raw);
             (!pj.is_null()).then_some(Self { pj, _session: session })
         }
+    }
+
+    /// An operation made from a PROJ string, x before y on both sides.
+    fn of_text(session: Rc<Session>, text: &str) -> Option<Self> {
+        let text = CString::new(text).ok()?;
+        // SAFETY: the string lives through the call; the session outlives the operation.
+        let pj = unsafe { ffi::proj_create(session.context, text.as_ptr()) };
+        (!pj.is_null()).then_some(Self { pj, _session: session })
     }
 
     fn apply(&mut self, direction: Direction, xs: &mut [f64], ys: &mut [f64]) {

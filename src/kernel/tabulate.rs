@@ -10,7 +10,7 @@ use crate::model::area::Amount;
 use crate::model::legend::ClassCode;
 use crate::model::source::SourceIndex;
 
-/// Position of a zone in its layer, counted from 1; 0 is outside every zone.
+/// What cells are told apart by: a number for each combination of zones of all layers.
 pub type ZoneIndex = u32;
 
 /// What a joint count is for: the zone, the deciding sources and the classes of both maps.
@@ -18,7 +18,7 @@ pub type ZoneIndex = u32;
 /// `None` stands for nodata.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Joint {
-    /// Zone of the cell.
+    /// Combination of zones that the cell lies in.
     pub zone: ZoneIndex,
     /// Source of the first map.
     pub from_source: SourceIndex,
@@ -45,6 +45,9 @@ pub struct Map<'a, T> {
 /// The largest dense table per zone; beyond it a block holds no class map and counts go through the tree.
 const DENSE_CLASSES: usize = 600;
 
+/// Bytes that the dense tables of a block have together at most: a block may hold more zones than there is room.
+const DENSE_BYTES: usize = 32 << 20;
+
 /// Adds the joint counts of two maps.
 ///
 /// # Shape
@@ -54,7 +57,8 @@ const DENSE_CLASSES: usize = 600;
 /// # Nodata
 /// `nodata` becomes `None`; a cell with nodata on both sides is not counted.
 /// # Cost
-/// One pass over the cells; a table of `classes²` per combination of zone and sources met in the block.
+/// One pass over the cells; a table of `classes²` for each of the first combinations of zone and sources met in the
+/// block, up to 32 MiB; beyond, a look-up per cell.
 pub fn tabulate<T: ClassValue, S: CellSizes>(
     from: Map<T>,
     to: Map<T>,
@@ -65,6 +69,7 @@ pub fn tabulate<T: ClassValue, S: CellSizes>(
 ) {
     let dictionary = Dictionary::of([from.classes, to.classes], nodata);
     let n = dictionary.codes.len();
+    let most_sums = DENSE_BYTES / size_of::<S::Sum>();
     let mut tables: BTreeMap<(ZoneIndex, SourceIndex, SourceIndex), Vec<S::Sum>> = BTreeMap::new();
     let rows = from.classes.outer_iter().zip(to.classes.outer_iter());
     let sides = from.winners.outer_iter().zip(to.winners.outer_iter()).zip(zones.outer_iter());
@@ -77,7 +82,8 @@ pub fn tabulate<T: ClassValue, S: CellSizes>(
             let key = (zones[col], from_winners[col], to_winners[col]);
             let same = |c: &usize| (zones[*c], from_winners[*c], to_winners[*c]) == key;
             let end = (col + 1..zones.len()).find(|c| !same(c)).unwrap_or(zones.len());
-            if n <= DENSE_CLASSES {
+            let has_room = n <= DENSE_CLASSES && (tables.len() + 1) * n * n <= most_sums;
+            if has_room || tables.contains_key(&key) {
                 let table = tables.entry(key).or_insert_with(|| vec![S::Sum::default(); n * n]);
                 for c in col..end {
                     let place = dictionary.index(from_classes[c]) * n + dictionary.index(to_classes[c]);
@@ -209,6 +215,26 @@ mod tests {
                 (joint(1, None, Some(2)), 1.into())
             ])
         );
+    }
+
+    #[test]
+    fn beyond_the_room_for_dense_tables_nothing_is_lost() {
+        // 600 classes take 360 000 counters a zone: eleven of thirteen zones have room.
+        let (n, zones) = (600 * 13, 13);
+        let from = Array2::from_shape_fn((2, n), |(_, c)| (c % 600) as i32);
+        let to = Array2::from_shape_fn((2, n), |(r, c)| ((c + r) % 600) as i32);
+        let zone = Array2::from_shape_fn((2, n), |(_, c)| (c / 600) as u32);
+        let counts = tally(&from, &to, &zone, -1);
+        assert_eq!(counts.len(), 2 * 600 * zones);
+        for z in 0..zones as u32 {
+            let joint =
+                |from, to| Joint { zone: z, from_source: 0, to_source: 0, from: Some(from), to: Some(to) };
+            assert_eq!(
+                [counts[&joint(5, 5)], counts[&joint(5, 6)], counts[&joint(599, 0)]],
+                [1.into(); 3],
+                "zone {z}"
+            );
+        }
     }
 
     proptest! {

@@ -33,6 +33,11 @@ impl ByteRules {
         &self.rules[usize::from(value)]
     }
 
+    /// A value that says that nothing was mapped.
+    pub fn outside(&self) -> Option<u8> {
+        (0..=u8::MAX).find(|&value| self.rule(value).outcome == Outcome::Absent(Absence::Outside))
+    }
+
     /// The class of a value; `None` where it has none.
     pub fn class(&self, value: u8) -> Option<ClassCode> {
         match self.rule(value).outcome {

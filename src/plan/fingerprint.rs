@@ -6,11 +6,13 @@
 //! | target grid, task | CRS (name and PROJ string), affine transform, shape, window |
 //! | scenes that meet the task | SHA-256 of the file, header as understood, source, order, alignment with its PROJ text |
 //! | legends, crosswalks, nodata | codes of the target; the compiled rules of each scene |
-//! | strata, zones | SHA-256 of their files; what each polygon says, the key's field; the PROJ text that takes them to the cells |
+//! | strata, zones | SHA-256 of their files; which polygons share a key; the PROJ text that takes them to the cells |
+//! | zone rasters | as scenes: SHA-256, header as understood, alignment with its PROJ text |
 //! | areas | where they are added up: the ellipsoid, the unit and the PROJ text by which cells are measured |
 //! | settings | pairs, unchanged, tie, compression, products |
 //!
-//! Threads, memory, paths, names and colours are not in it; names and colours are in the identity of the merge.
+//! Threads, memory, paths, names, colours and crossed layers are not in it; names, colours and crossed layers are in the
+//! identity of the merge.
 
 use std::collections::BTreeMap;
 use std::fs::Metadata;
@@ -20,11 +22,12 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 use serde_json::{Value, json};
 
+use super::zones::{CountedLayer, ZoneCells};
 use super::{EpochPlan, Plan, Scene, Task};
 use crate::error::Result;
 use crate::io::atomic::{io_error, write_bytes};
 use crate::io::digest::{sha256, sha256_file};
-use crate::io::gdal::FeatureLayer;
+use crate::io::gdal::{FeatureLayer, RasterHeader};
 use crate::io::stop;
 
 /// SHA-256 of every input file of a plan.
@@ -42,8 +45,10 @@ impl InputHashes {
             .and_then(|bytes| serde_json::from_slice(&bytes).ok())
             .unwrap_or_default();
         let scenes = plan.epochs.iter().flat_map(|e| &e.scenes);
+        let zones = plan.zones.iter().filter_map(CountedLayer::raster).map(|raster| &raster.header);
+        let rasters = scenes.map(|scene| &scene.header).chain(zones).flat_map(|header| header.files.clone());
         let layers = plan.polygon_layers().flat_map(|polygons| polygons.files.clone());
-        let mut paths: Vec<PathBuf> = scenes.flat_map(|s| s.header.files.clone()).chain(layers).collect();
+        let mut paths: Vec<PathBuf> = rasters.chain(layers).collect();
         paths.sort();
         paths.dedup();
         let hashed: Vec<(PathBuf, String, String)> = paths
@@ -120,7 +125,7 @@ impl Identities {
 
 fn common(plan: &Plan, hashes: &InputHashes) -> String {
     let job = &plan.job;
-    let zones = plan.zones.as_ref().map(|polygons| layer_facts(polygons, hashes));
+    let zones: Vec<Value> = plan.zones.iter().map(|layer| zone_facts(layer, hashes)).collect();
     let facts = json!({
         "version": env!("CARGO_PKG_VERSION"),
         "gdal": crate::io::gdal::version(),
@@ -135,21 +140,37 @@ fn common(plan: &Plan, hashes: &InputHashes) -> String {
         "tie": job.tie,
         "compression": job.compute.compression,
         "areas": plan.sizes.as_ref().map(super::area::Sizing::identity),
-        "zones": [json!(zones), json!(job.zones.as_ref().map(|layer| &layer.key))],
+        "zones": zones,
     });
     sha256(facts.to_string())
 }
 
-fn scene_id(scene: &Scene, hashes: &InputHashes) -> String {
-    let header = &scene.header;
-    let strata = scene.strata.iter().map(|s| json!([layer_facts(&s.polygons, hashes), s.plane_values]));
-    let facts = json!([
+/// What of a zone layer decides which zone a cell lies in; what the zones are called is merge's matter.
+fn zone_facts(layer: &CountedLayer, hashes: &InputHashes) -> Value {
+    match &layer.cells {
+        ZoneCells::Polygons(polygons) => layer_facts(polygons, hashes),
+        ZoneCells::Raster(raster) => {
+            json!([header_facts(&raster.header, hashes), raster.alignment.identity()])
+        }
+    }
+}
+
+/// What of a raster's header decides what its cells are and where they lie.
+fn header_facts(header: &RasterHeader, hashes: &InputHashes) -> Value {
+    json!([
         hashes.all(&header.files),
         header.band,
         header.sample.word(),
         header.nodata_tag.map(|v| v.to_string()),
         header.grid.crs.as_ref().map(|c| (&c.name, &c.proj)),
         header.grid.affine,
+    ])
+}
+
+fn scene_id(scene: &Scene, hashes: &InputHashes) -> String {
+    let strata = scene.strata.iter().map(|s| json!([layer_facts(&s.polygons, hashes), s.plane_values]));
+    let facts = json!([
+        header_facts(&scene.header, hashes),
         scene.source,
         scene.alignment.identity(),
         format!("{:?}", scene.rules),

@@ -7,15 +7,18 @@ pub mod extent;
 pub mod fingerprint;
 pub mod misfit;
 pub mod scene;
+pub mod sphere;
 pub mod task;
+pub mod zones;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
-use crate::config::job::{GridChoice, Job};
+use crate::config::job::{GridChoice, Job, SourceMap};
 use crate::error::{Error, Result};
 use crate::io::cog::{SampleType, overview_levels};
-use crate::io::gdal::{FeatureLayer, RasterHeader, SampleKind, open_bytes, open_features, open_raster};
+use crate::io::gdal::{
+    FeatureLayer, RasterHeader, SampleKind, open_bytes, open_features, open_raster, same_crs,
+};
 use crate::kernel::change::CHANGE_NODATA;
 use crate::model::area::CellArea;
 use crate::model::epoch::{Epoch, Interval};
@@ -25,7 +28,9 @@ use crate::model::nodata::TagVerdict;
 use crate::model::rule::{NAN_VALUE, StratumValues};
 use crate::model::window::BLOCK;
 use area::{Areas, Sizing};
-use scene::Surveyor;
+use scene::{Alignment, Surveyor};
+use sphere::SphereGrid;
+use zones::CountedLayer;
 
 pub use scene::Scene;
 pub use task::{Task, TaskShape};
@@ -56,8 +61,8 @@ pub struct Plan {
     pub task_shape: TaskShape,
     /// Rasters to write, in the order of parts.
     pub products: Vec<Product>,
-    /// The zone layer, in the grid's CRS.
-    pub zones: Option<Arc<FeatureLayer>>,
+    /// The zone layers whose cells are looked up, in the order of the job.
+    pub zones: Vec<CountedLayer>,
     /// Number of overview levels of every raster.
     pub levels: u32,
     /// Data type and nodata of the maps.
@@ -103,8 +108,8 @@ impl Plan {
     /// # Errors
     /// Input, Misaligned, Unsupported: every input that cannot be used, with the reason.
     pub fn of(job: Job) -> Result<Self> {
-        let headers = read_headers(&job)?;
         let mut warnings = Vec::new();
+        let headers = read_headers(&job, &mut warnings)?;
         let grid = extent::target_grid(&job, &headers)?;
         let storage = storage(&job, &headers, &mut warnings)?;
         let strata = stratum_values(&job)?;
@@ -124,20 +129,7 @@ impl Plan {
             epochs.push(EpochPlan { year, scenes });
         }
         all_or_none(refused)?;
-        let zones = match (&job.zones, &grid.crs) {
-            (Some(layer), Some(crs)) => {
-                let name = layer.name.as_deref();
-                let polygons = open_features(&layer.path, &layer.key, name, crs, grid.cell_m())?;
-                if polygons.keys.iter().any(|(key, _)| key == OUTSIDE) {
-                    return Err(Error::input(format!("a zone has the key `{OUTSIDE}`"))
-                        .at(layer.path.display())
-                        .help("tables use this word for what no zone covers; give the zone another key"));
-                }
-                Some(Arc::new(polygons))
-            }
-            (Some(_), None) => return Err(Error::input("zones need a grid with a CRS")),
-            (None, _) => None,
-        };
+        let zones = zones::counted_layers(&job.zones, &grid)?;
         let Areas { told: area, sizes, ellipsoidal } = Areas::of(&grid, job.ellipsoidal)?;
         if let CellArea::Unknown(reason) = &area {
             warnings.push(format!("areas stay empty: {reason}"));
@@ -175,11 +167,15 @@ impl Plan {
         self.epochs.iter().position(|e| e.year == year)
     }
 
-    /// Every polygon layer in use: zones and the strata of all scenes, once for each CRS it was taken to.
-    pub fn polygon_layers(&self) -> impl Iterator<Item = &FeatureLayer> {
+    /// Every stratum layer in use, once for each scene.
+    pub fn strata(&self) -> impl Iterator<Item = &FeatureLayer> {
         let scenes = self.epochs.iter().flat_map(|epoch| &epoch.scenes);
-        let strata = scenes.flat_map(|scene| &scene.strata).map(|layer| &layer.polygons);
-        strata.chain(&self.zones).map(Arc::as_ref)
+        scenes.flat_map(|scene| &scene.strata).map(|layer| layer.polygons.as_ref())
+    }
+
+    /// Every polygon layer in use: zones and the strata of all scenes.
+    pub fn polygon_layers(&self) -> impl Iterator<Item = &FeatureLayer> {
+        self.strata().chain(self.zones.iter().filter_map(CountedLayer::polygons))
     }
 
     /// Overview levels whose blocks lie wholly in one task.
@@ -232,11 +228,28 @@ impl Plan {
         let maps = block * (3 * cell + 1) * self.maps_at_once() as u64;
         let sizes = self.sizes.as_ref().map_or(0, |_| block * 8);
         let files = self.tasks.iter().map(|task| self.open_bytes(task)).max().unwrap_or(0);
-        let warped = |scene: &Scene| matches!(scene.alignment, scene::Alignment::Nearest { .. });
-        let warps = self.epochs.iter().flat_map(|epoch| &epoch.scenes).any(warped);
-        // Centres of a block on their way between CRSs and the cells located; source cells, their rules and strata.
-        let warping = if warps { block * 64 + WARP_CELLS * (cell + 3) } else { 0 };
-        overviews + maps + sizes + files + warping + WORKER_BYTES
+        let is_warped = |alignment: &Alignment| !matches!(alignment, Alignment::Copy { .. });
+        let scenes = self.epochs.iter().flat_map(|epoch| &epoch.scenes);
+        // Source cells, their rules and strata; source cells and their zones.
+        let maps_warped = scenes.map(|s| &s.alignment).any(is_warped).then_some(cell + 3);
+        let rasters = || self.zones.iter().filter_map(CountedLayer::raster);
+        let zones_warped = rasters().map(|r| &r.alignment).any(is_warped).then_some(12);
+        // Centres of a block on their way between CRSs and the cells located.
+        let warping = maps_warped.max(zones_warped).map_or(0, |cell| block * 64 + WARP_CELLS * cell);
+        // The zones of a block by layer and combined; three burns of the polygons of one.
+        let zones = if self.zones.is_empty() { 0 } else { block * 4 * (self.zones.len() as u64 + 7) };
+        let zone_files: u64 = rasters().map(|r| open_bytes(&r.header) as u64).sum();
+        let of_zones = zones + self.zone_rows_bytes(cells) + zone_files;
+        overviews + maps + sizes + files + warping + of_zones + WORKER_BYTES
+    }
+
+    /// Bytes of the rows that zones leave in a task of so many cells, if polygons are spread evenly. How many zones a
+    /// raster holds is not known before it is read.
+    fn zone_rows_bytes(&self, cells: u64) -> u64 {
+        let zones: u64 =
+            self.zones.iter().filter_map(CountedLayer::polygons).map(|p| p.keys.len() as u64).sum();
+        let here = (zones as f64 * cells as f64 / self.grid.window().cells().max(1) as f64).ceil() as u64;
+        here.saturating_mul(ZONE_BYTES).min(cells.saturating_mul(ROW_BYTES))
     }
 
     /// Bytes that the open files of a task hold, at most.
@@ -259,6 +272,12 @@ pub const WARP_CELLS: u64 = 1 << 22;
 /// Histograms, overviews and encoders of a worker, in bytes.
 const WORKER_BYTES: u64 = 24 << 20;
 
+/// Bytes of the rows of one zone in a task: some two hundred pairs of classes, twice while the part is written.
+const ZONE_BYTES: u64 = 32 << 10;
+
+/// Bytes of a row; a cell leaves one at most.
+const ROW_BYTES: u64 = 96;
+
 /// A header, and whose it is.
 #[derive(Debug)]
 pub struct InputHeader {
@@ -270,13 +289,20 @@ pub struct InputHeader {
     pub header: RasterHeader,
 }
 
-fn read_headers(job: &Job) -> Result<Vec<InputHeader>> {
+fn read_headers(job: &Job, warnings: &mut Vec<String>) -> Result<Vec<InputHeader>> {
+    let sphere_grid = SphereGrid::load()?;
     let (mut headers, mut refused) = (Vec::new(), Vec::new());
     for (source, series) in job.sources.iter().enumerate() {
         for (&year, map) in &series.maps {
             for path in &map.files {
-                match open_raster(path, map.band) {
-                    Ok(file) => headers.push(InputHeader { source, year, header: file.header }),
+                let header = open_raster(path, map.band).and_then(|file| {
+                    let mut header = file.header;
+                    take_for_sphere(job, map, &sphere_grid, &mut header, warnings)
+                        .map_err(|e| e.at(path.display()))?;
+                    Ok(header)
+                });
+                match header {
+                    Ok(header) => headers.push(InputHeader { source, year, header }),
                     Err(error) => refused.push(error),
                 }
             }
@@ -284,6 +310,36 @@ fn read_headers(job: &Job) -> Result<Vec<InputHeader>> {
     }
     all_or_none(refused)?;
     Ok(headers)
+}
+
+/// Takes a map of the 250 m grid for what it is, where its file names another CRS.
+fn take_for_sphere(
+    job: &Job,
+    map: &SourceMap,
+    sphere_grid: &SphereGrid,
+    header: &mut RasterHeader,
+    warnings: &mut Vec<String>,
+) -> Result<()> {
+    let Some(mistaken) = sphere_grid.mistaken(&header.grid)? else { return Ok(()) };
+    let Some(declared) = header.grid.crs.clone() else { return Ok(()) };
+    if mistaken.is_atlas {
+        warnings.push(format!("{}: {}", header.path.display(), mistaken.warning(&declared)));
+        header.grid.crs = Some(mistaken.sphere);
+        return Ok(());
+    }
+    // On a grid of its own CRS it is not moved, and who says how to resample it has thought of its place.
+    let moved = match &job.grid {
+        GridChoice::Named { grid, .. } => match grid.grid()?.crs {
+            Some(target) => !same_crs(&declared, &target)?,
+            None => false,
+        },
+        GridChoice::OfInputs => false,
+    };
+    if moved && map.resampling.is_none() {
+        return Err(mistaken.refusal(&declared));
+    }
+    warnings.push(format!("{}: {}", header.path.display(), mistaken.doubt(&declared)));
+    Ok(())
 }
 
 /// One error as it is; several as one that lists them.

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use super::InputHeader;
 use super::misfit::{misfit_words, no_crs, no_place};
 use crate::config::file::Resampling;
-use crate::config::job::Job;
+use crate::config::job::{Job, SourceMap};
 use crate::error::{Error, ErrorKind, Result};
 use crate::io::gdal::{FeatureLayer, RasterHeader, SampleKind, open_features, same_crs};
-use crate::io::proj::{Direction, Operation};
-use crate::kernel::align::wrap_longitudes;
-use crate::model::grid::{Affine, Fit, Grid, cell_index};
+use crate::io::proj::{Datum, Direction, Operation};
+use crate::kernel::align::{Frame, wrap_longitudes};
+use crate::model::grid::{Crs, Fit, Grid, cell_index};
 use crate::model::nodata::TagVerdict;
 use crate::model::rule::{RuleTable, StratumValues};
 use crate::model::source::SourceIndex;
@@ -54,19 +54,79 @@ pub enum Alignment {
     Nearest {
         /// From the scene's CRS to the target's; `None` where they are the same.
         operation: Option<Operation>,
-        /// From the scene's (x, y) to its (column, row).
-        to_cell: Affine,
+        /// Where the scene's cells lie in its CRS.
+        frame: Frame,
+    },
+    /// The class of most of the scene's cells whose centres lie in a cell of the target.
+    Mode {
+        /// The lattice of the scene's cells, shared with other scenes of its kind: a cell that two tiles meet in takes the
+        /// votes of both.
+        lattice: Arc<SourceLattice>,
+        /// Row of the lattice under the scene's first.
+        row: i64,
+        /// Column of the lattice under the scene's first.
+        col: i64,
     },
 }
 
+/// A lattice of source cells.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SourceLattice {
+    /// The grid of the first scene on it.
+    pub grid: Grid,
+    /// From its CRS to the target's; `None` where they are the same.
+    pub operation: Option<Operation>,
+}
+
 impl Alignment {
+    /// How the cells of a raster reach a grid: copied where they are the grid's own, else by nearest neighbour, with one
+    /// operation chosen for the middle of the raster where it lies in another CRS.
+    ///
+    /// # Errors
+    /// Input: one has a CRS and the other has none; no way between the two CRSs.
+    pub fn between(source: &Grid, target: &Grid) -> Result<Self> {
+        let (x, y) = middle(source);
+        Self::by(source, target, |from, to| Operation::choose(from, to, x, y))
+    }
+
+    /// The same by an operation that `choose` gives.
+    fn by(
+        source: &Grid,
+        target: &Grid,
+        choose: impl FnOnce(&Crs, &Crs) -> Result<Operation>,
+    ) -> Result<Self> {
+        let frame = Frame::of(source).ok_or_else(|| Error::input("the geotransform cannot be inverted"))?;
+        let operation = match (&source.crs, &target.crs) {
+            (Some(from), Some(to)) if !same_crs(from, to)? => Some(choose(from, to)?),
+            (Some(_), Some(_)) | (None, None) => None,
+            _ => return Err(no_crs()),
+        };
+        Ok(match (operation, target.fit(source)) {
+            (None, Fit::Lattice { row, col }) => Self::Copy { row, col },
+            (operation, _) => Self::Nearest { operation, frame },
+        })
+    }
+
     /// What of it decides where a cell goes, for the identity of a task.
     pub fn identity(&self) -> String {
         match self {
             Self::Copy { row, col } => format!("copy {row} {col}"),
-            Self::Nearest { operation, to_cell } => {
-                format!("nearest {:?} {to_cell:?}", operation.as_ref().map(|o| (&o.name, &o.text)))
+            Self::Nearest { operation, frame } => {
+                format!("nearest {:?} {frame:?}", operation.as_ref().map(|o| (&o.name, &o.text)))
             }
+            Self::Mode { lattice, row, col } => {
+                let operation = lattice.operation.as_ref().map(|o| (&o.name, &o.text));
+                format!("mode {operation:?} {:?} {row} {col}", lattice.grid.affine)
+            }
+        }
+    }
+
+    /// What takes its cells from one CRS to another, where they differ.
+    pub fn operation(&self) -> Option<&Operation> {
+        match self {
+            Self::Copy { .. } => None,
+            Self::Nearest { operation, .. } => operation.as_ref(),
+            Self::Mode { lattice, .. } => lattice.operation.as_ref(),
         }
     }
 
@@ -78,7 +138,24 @@ impl Alignment {
                 format!("nearest neighbour by {}", operation.words())
             }
             Self::Nearest { operation: None, .. } => "nearest neighbour in the same CRS".into(),
+            Self::Mode { lattice, .. } => match &lattice.operation {
+                Some(operation) => {
+                    format!("mode of the cells with their centre inside, by {}", operation.words())
+                }
+                None => "mode of the cells with their centre inside, in the same CRS".into(),
+            },
         }
+    }
+}
+
+impl Scene {
+    /// Whether cells of another scene vote along with its own.
+    pub fn votes_with(&self, other: &Self) -> bool {
+        let lattice = |scene: &Self| match &scene.alignment {
+            Alignment::Mode { lattice, .. } => Some(Arc::as_ptr(lattice)),
+            Alignment::Copy { .. } | Alignment::Nearest { .. } => None,
+        };
+        self.source == other.source && lattice(self).is_some() && lattice(self) == lattice(other)
     }
 }
 
@@ -108,12 +185,23 @@ pub struct Surveyor<'a> {
     /// By name, CRS and the cell size that its edges were cut for.
     layers: BTreeMap<(String, String, u64), Arc<FeatureLayer>>,
     geometries: Vec<(Grid, Alignment)>,
+    lattices: Vec<Arc<SourceLattice>>,
+    /// One for all scenes of a CRS: two tiles of a map must not be taken to the grid in two ways.
+    operations: Vec<(String, Datum, Operation)>,
 }
 
 impl<'a> Surveyor<'a> {
     /// A surveyor for one job.
     pub fn new(job: &'a Job, grid: &'a Grid, strata: &'a BTreeMap<String, StratumValues>) -> Self {
-        Self { job, grid, strata, layers: BTreeMap::new(), geometries: Vec::new() }
+        Self {
+            job,
+            grid,
+            strata,
+            layers: BTreeMap::new(),
+            geometries: Vec::new(),
+            lattices: Vec::new(),
+            operations: Vec::new(),
+        }
     }
 
     /// Places one scene.
@@ -147,20 +235,14 @@ impl<'a> Surveyor<'a> {
         let values: Vec<StratumValues> = strata.iter().map(|s| s.values.clone()).collect();
         let rules =
             RuleTable::compile(&map.legend, map.crosswalk.as_deref(), tag.adds(), &values, map.take_default);
-        let alignment = self.align(&header.grid, header.georeferenced, map.resampling)?;
-        let footprint = match &alignment {
-            Alignment::Copy { row, col } => {
-                Window { row: *row, col: *col, rows: header.grid.rows, cols: header.grid.cols }
-            }
-            Alignment::Nearest { operation, .. } => footprint(self.grid, &header.grid, operation.as_ref())?,
-        };
+        let alignment = self.align(&header.grid, header.georeferenced, map, warnings)?;
         Ok(Scene {
             source: input.source as SourceIndex,
             tag,
             rules: Arc::new(rules),
             geometry: self.geometry(&header.grid, &alignment),
+            footprint: footprint(self.grid, &header.grid, &alignment)?,
             alignment,
-            footprint: footprint.intersect(&self.grid.window()),
             priority: map.priority,
             strata,
             header,
@@ -175,46 +257,62 @@ impl<'a> Surveyor<'a> {
         })
     }
 
-    fn align(&self, source: &Grid, georeferenced: bool, resampling: Option<Resampling>) -> Result<Alignment> {
-        if resampling == Some(Resampling::Mode) {
-            return Err(Error::new(
-                ErrorKind::Unsupported,
-                "alignment by mode is not available in this version",
-            )
-            .help("declare resampling = \"nearest\""));
-        }
-        let same = match (&source.crs, &self.grid.crs) {
-            (Some(a), Some(b)) => same_crs(a, b)?,
-            (None, None) => true,
-            _ => return Err(no_crs()),
-        };
+    fn align(
+        &mut self,
+        source: &Grid,
+        georeferenced: bool,
+        map: &SourceMap,
+        warnings: &mut Vec<String>,
+    ) -> Result<Alignment> {
+        let (resampling, middle) = (map.resampling, middle(source));
+        let alignment = Alignment::by(source, self.grid, |from, to| {
+            pinned(&mut self.operations, from, to, middle, map.datum, warnings)
+        })?;
         if source.crs.is_some() && !georeferenced {
             return Err(no_place());
         }
-        let to_cell =
-            source.affine.inverse().ok_or_else(|| Error::input("the geotransform cannot be inverted"))?;
-        if same {
-            let fit = self.grid.fit(source);
-            if let Fit::Lattice { row, col } = fit {
-                return Ok(Alignment::Copy { row, col });
-            }
-            if resampling.is_none() {
-                return Err(Error::new(ErrorKind::Misaligned, "a raster's cells are not those of the grid")
-                    .found(misfit_words(self.grid, source, fit))
+        let Alignment::Nearest { operation, .. } = &alignment else { return Ok(alignment) };
+        match (operation, resampling) {
+            (None, None) => {
+                Err(Error::new(ErrorKind::Misaligned, "a raster's cells are not those of the grid")
+                    .found(misfit_words(self.grid, source, self.grid.fit(source)))
                     .expected("the grid's own cells, or a declared way to resample them")
-                    .help("declare resampling = \"nearest\" for this source, if that is meant"));
+                    .help("declare resampling = \"nearest\" or \"mode\" for this source, if that is meant"))
             }
-            return Ok(Alignment::Nearest { operation: None, to_cell });
+            (Some(_), None) if !self.job.grid.takes_any_crs() => {
+                let name = |grid: &Grid| grid.crs.as_ref().map_or(String::new(), |crs| crs.name.clone());
+                Err(Error::new(ErrorKind::Misaligned, "a raster lies in another CRS")
+                    .found(name(source))
+                    .expected(name(self.grid))
+                    .help("put it on a grid first: nalcms align, or declare --resampling nearest"))
+            }
+            (operation, Some(Resampling::Mode)) => self.vote(source, operation.clone()),
+            (_, Some(Resampling::Nearest) | None) => Ok(alignment),
         }
-        let (Some(from), Some(to)) = (&source.crs, &self.grid.crs) else { return Err(no_crs()) };
-        if !self.job.grid.takes_any_crs() && resampling.is_none() {
-            return Err(Error::new(ErrorKind::Misaligned, "a raster lies in another CRS")
-                .found(&from.name)
-                .expected(&to.name)
-                .help("put it on a grid first: nalcms align, or declare --resampling nearest"));
+    }
+
+    /// Finds the lattice on which a scene's cells vote.
+    fn vote(&mut self, source: &Grid, operation: Option<Operation>) -> Result<Alignment> {
+        let across = cells_across(self.grid, source, operation.as_ref())?;
+        if across < LEAST_CELLS_ACROSS {
+            return Err(Error::new(ErrorKind::Misaligned, "a raster's cells are too large for a vote")
+                .found(format!("a cell of the grid is {across:.2} cells of the raster wide"))
+                .expected("more than 1.42, so that every cell holds the centre of one at least")
+                .help("declare resampling = \"nearest\" for this source"));
         }
-        let (x, y) = source.affine.apply(source.cols as f64 / 2.0, source.rows as f64 / 2.0);
-        Ok(Alignment::Nearest { operation: Some(Operation::choose(from, to, x, y)?), to_cell })
+        for lattice in &self.lattices {
+            let same = match (&source.crs, &lattice.grid.crs) {
+                (Some(a), Some(b)) => same_crs(a, b)?,
+                (None, None) => true,
+                _ => false,
+            };
+            if same && let Fit::Lattice { row, col } = lattice.grid.fit(source) {
+                return Ok(Alignment::Mode { lattice: lattice.clone(), row, col });
+            }
+        }
+        let lattice = Arc::new(SourceLattice { grid: source.clone(), operation });
+        self.lattices.push(lattice.clone());
+        Ok(Alignment::Mode { lattice, row: 0, col: 0 })
     }
 
     /// The layers that the scene's crosswalk depends on, each read once per CRS.
@@ -315,8 +413,76 @@ pub fn covered_beyond(target: &Grid, source: &Grid, operation: &Operation, known
     Ok(beyond)
 }
 
+/// The middle of a raster, in its CRS.
+fn middle(grid: &Grid) -> (f64, f64) {
+    grid.affine.apply(grid.cols as f64 / 2.0, grid.rows as f64 / 2.0)
+}
+
+/// The operation from a CRS to the grid's: the one chosen before for the CRS, or the best at a place. Says once what
+/// would be more accurate.
+fn pinned(
+    known: &mut Vec<(String, Datum, Operation)>,
+    from: &Crs,
+    to: &Crs,
+    (x, y): (f64, f64),
+    datum: Datum,
+    warnings: &mut Vec<String>,
+) -> Result<Operation> {
+    if let Some((.., operation)) = known.iter().find(|(crs, how, _)| *crs == from.wkt && *how == datum) {
+        return Ok(operation.clone());
+    }
+    let operation = match datum {
+        Datum::Best => Operation::choose(from, to, x, y)?,
+        Datum::Null => Operation::keeping_degrees(from, to)?,
+    };
+    if datum == Datum::Best
+        && let Some(better) = operation.better_with_grids(x, y, from)
+    {
+        warnings
+            .push(format!("from {}: {better}; it was not used, as PROJ does not find that here", from.name));
+    }
+    known.push((from.wkt.clone(), datum, operation.clone()));
+    Ok(operation)
+}
+
+/// A square of this side holds a point of any lattice of side 1: the square root of 2.
+const LEAST_CELLS_ACROSS: f64 = std::f64::consts::SQRT_2;
+
+/// How many cells of a source a cell of the target is wide or high, whichever is less, at the middle of the source.
+fn cells_across(target: &Grid, source: &Grid, operation: Option<&Operation>) -> Result<f64> {
+    let (x, y) = middle(source);
+    let (mut xs, mut ys) = ([x], [y]);
+    if let Some(operation) = operation {
+        operation.transform(Direction::Forward, &mut xs, &mut ys)?;
+    }
+    let (Some(to_target), Some(to_source)) = (target.affine.inverse(), source.affine.inverse()) else {
+        return Ok(0.0);
+    };
+    let (col, row) = to_target.apply(xs[0], ys[0]);
+    let corner = |across: f64, down: f64| target.affine.apply(col + across, row + down);
+    let (mut xs, mut ys): (Vec<f64>, Vec<f64>) =
+        [corner(0.0, 0.0), corner(1.0, 0.0), corner(0.0, 1.0)].into_iter().unzip();
+    if let Some(operation) = operation {
+        operation.transform(Direction::Inverse, &mut xs, &mut ys)?;
+    }
+    let places: Vec<(f64, f64)> = xs.iter().zip(&ys).map(|(&x, &y)| to_source.apply(x, y)).collect();
+    let distance = |a: (f64, f64), b: (f64, f64)| (a.0 - b.0).hypot(a.1 - b.1);
+    Ok(distance(places[0], places[1]).min(distance(places[0], places[2])))
+}
+
+/// Cells of the target that a raster may cover.
+pub fn footprint(target: &Grid, source: &Grid, alignment: &Alignment) -> Result<Window> {
+    let cells = match alignment {
+        Alignment::Copy { row, col } => Window { row: *row, col: *col, rows: source.rows, cols: source.cols },
+        Alignment::Nearest { .. } | Alignment::Mode { .. } => {
+            warped_footprint(target, source, alignment.operation())?
+        }
+    };
+    Ok(cells.intersect(&target.window()))
+}
+
 /// Cells of the target that a warped source may cover; generous by two cells, whole where the outline has no image.
-fn footprint(target: &Grid, source: &Grid, operation: Option<&Operation>) -> Result<Window> {
+fn warped_footprint(target: &Grid, source: &Grid, operation: Option<&Operation>) -> Result<Window> {
     let (mut xs, mut ys) = outline(source);
     if let Some(operation) = operation {
         operation.transform(Direction::Forward, &mut xs, &mut ys)?;

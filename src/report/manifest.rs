@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::totals::Totals;
+use super::zone_layers;
 use crate::error::{Error, Result};
 use crate::io::atomic::write_bytes;
 use crate::io::digest::sha256;
@@ -107,11 +108,11 @@ fn content(plan: &Plan, hashes: &InputHashes, Facts { totals, files, .. }: Facts
         "area_method": plan.area.method(),
         "ellipsoidal_area_method": plan.ellipsoidal,
         "inputs": inputs(plan, hashes),
-        "layers": layers(plan, hashes),
+        "layers": zone_layers::facts(plan, totals, hashes).into_iter().chain(strata(plan, hashes)).collect::<Vec<_>>(),
         "rests_on": rests_on(plan, totals),
         "rules": rules(plan, totals),
-        "zone_overlap_pixels": totals.zone_overlaps,
-        "warnings": plan.warnings,
+        "zone_overlap_pixels": totals.zone_overlaps.iter().sum::<u64>(),
+        "warnings": plan.warnings.iter().cloned().chain(zone_layers::warnings(plan, totals)).collect::<Vec<_>>(),
         "outputs": files,
     })
 }
@@ -143,30 +144,27 @@ pub fn job(plan: &Plan) -> Value {
 fn inputs(plan: &Plan, hashes: &InputHashes) -> Vec<Value> {
     let scene = |year: i32, scene: &crate::plan::Scene| {
         let header = &scene.header;
-        let operation = match &scene.alignment {
-            crate::plan::scene::Alignment::Nearest { operation, .. } => operation.as_ref().map(|o| &o.text),
-            crate::plan::scene::Alignment::Copy { .. } => None,
-        };
         json!({
             "path": header.path, "sha256": hashes.get(&header.path), "year": year,
             "source": plan.job.sources[usize::from(scene.source)].id,
             "rows": header.grid.rows, "cols": header.grid.cols, "type": header.sample.word(),
             "crs": header.grid.crs.as_ref().map(|c| &c.name), "nodata": scene.tag.words(),
-            "alignment": scene.alignment.words(), "proj": operation,
+            "alignment": scene.alignment.words(),
+            "proj": scene.alignment.operation().map(|operation| &operation.text),
         })
     };
     plan.epochs.iter().flat_map(|e| e.scenes.iter().map(|s| scene(e.year, s))).collect()
 }
 
-fn layers(plan: &Plan, hashes: &InputHashes) -> Vec<Value> {
-    let layers = plan.job.zones.iter().chain(plan.job.strata.values());
+fn strata(plan: &Plan, hashes: &InputHashes) -> Vec<Value> {
+    let layers = plan.job.strata.values();
     layers
         .map(|l| {
-            let used = plan.polygon_layers().filter(|polygons| polygons.path == l.path);
+            let used = plan.strata().filter(|polygons| polygons.path == l.path);
             let operations: BTreeSet<&str> =
                 used.filter_map(|p| Some(p.operation.as_ref()?.text.as_str())).collect();
             json!({
-                "id": l.id, "path": l.path, "key": l.key, "sha256": hashes.get(&l.path), "proj": operations,
+                "id": l.id, "kind": "stratum", "path": l.path, "key": l.key, "sha256": hashes.get(&l.path), "proj": operations,
             })
         })
         .collect()

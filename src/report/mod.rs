@@ -5,4 +5,5 @@ pub mod attributes;
 pub mod manifest;
 pub mod table;
 pub mod totals;
+pub mod zone_layers;
 pub mod zones;

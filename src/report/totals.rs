@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use crate::error::{Error, Result};
 use crate::io::part::{PartTables, RuleCount};
+use crate::kernel::combine::Combinations;
 use crate::kernel::mosaic::Overlap;
-use crate::kernel::tabulate::{Joint, JointCounts};
+use crate::kernel::tabulate::{Joint, JointCounts, ZoneIndex};
 use crate::model::area::Amount;
 
 /// Sums over all tasks; integers, so that no order of adding changes a digit.
@@ -18,28 +20,39 @@ pub struct Totals {
     pub overlaps: Vec<BTreeMap<Overlap, Amount>>,
     /// Cells decided by each rule, by epoch.
     pub rules: Vec<BTreeMap<RuleCount, Amount>>,
-    /// Cells whose centre lies in more than one zone.
-    pub zone_overlaps: u64,
+    /// Combinations of zones that cells of the grid lie in; joint counts go by their numbers.
+    pub zones: Combinations,
+    /// For each zone layer the cells whose centre lies in more than one of its zones.
+    pub zone_overlaps: Vec<u64>,
 }
 
 impl Totals {
-    /// Nothing yet, for a number of epochs and pairs.
-    pub fn new(epochs: usize, pairs: usize) -> Self {
+    /// Nothing yet, for a number of epochs, pairs and zone layers.
+    pub fn new(epochs: usize, pairs: usize, layers: usize) -> Self {
         Self {
             areas: vec![JointCounts::new(); epochs],
             pairs: vec![JointCounts::new(); pairs],
             overlaps: vec![BTreeMap::new(); epochs],
             rules: vec![BTreeMap::new(); epochs],
-            zone_overlaps: 0,
+            zones: Combinations::new(layers),
+            zone_overlaps: vec![0; layers],
         }
     }
 
     /// Adds the tables of one part.
-    pub fn add(&mut self, part: &PartTables) {
+    ///
+    /// # Errors
+    /// Bug: the part counts cells of a combination of zones that it does not list.
+    pub fn add(&mut self, part: &PartTables) -> Result<()> {
+        let numbers: Vec<ZoneIndex> =
+            part.zones.iter().map(|combination| self.zones.number(combination)).collect();
         for (totals, rows) in
             self.areas.iter_mut().zip(&part.areas).chain(self.pairs.iter_mut().zip(&part.pairs))
         {
             for &(zone, from_source, to_source, from, to, amount) in rows {
+                let zone = *numbers
+                    .get(zone as usize)
+                    .ok_or_else(|| Error::bug("a part counts cells of zones that it does not list"))?;
                 *totals.entry(Joint { zone, from_source, to_source, from, to }).or_default() += amount;
             }
         }
@@ -54,7 +67,10 @@ impl Totals {
                     row.amount;
             }
         }
-        self.zone_overlaps += part.zone_overlaps;
+        for (total, cells) in self.zone_overlaps.iter_mut().zip(&part.zone_overlaps) {
+            *total += cells;
+        }
+        Ok(())
     }
 
     /// Cells of each class in an epoch.

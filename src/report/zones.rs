@@ -1,32 +1,34 @@
-//! Zones: the whole, the sections, the countries, and the job's own layer.
+//! Zones: the whole, the sections, the countries, the job's own layers and those crossed with each other.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::totals::Totals;
+use crate::config::job::Source;
+use crate::config::zones::Member;
+use crate::kernel::combine::{NO_ZONE, ZoneNumber};
 use crate::kernel::tabulate::{Joint, JointCounts};
 use crate::model::area::Amount;
 use crate::model::epoch::Epoch;
 use crate::model::source::{NO_SOURCE, SourceIndex};
+use crate::plan::zones::CountedLayer;
 use crate::plan::{OUTSIDE, Plan};
 
-/// One zone of one layer; ordered as tables are.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+/// One zone of one layer.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Zone {
-    /// Position of the layer: all, section, country, the job's own.
-    layer_order: usize,
-    /// Position in the layer.
-    order: usize,
     /// Name of the layer.
     pub layer: String,
     /// Identifier, as text.
     pub id: String,
     /// Name.
     pub name: String,
+    is_all: bool,
 }
 
 impl Zone {
     /// Whether it is the whole area.
     pub fn is_all(&self) -> bool {
-        self.layer_order == 0
+        self.is_all
     }
 }
 
@@ -49,6 +51,12 @@ impl ZoneTotals {
     pub fn dates(&self, plan: &Plan, from: Epoch, to: Epoch) -> (String, String) {
         (dates(plan, &self.from_sources, from), dates(plan, &self.to_sources, to))
     }
+
+    fn add(&mut self, joint: &Joint, amount: Amount) {
+        *self.counts.entry((joint.from, joint.to)).or_default() += amount;
+        self.from_sources.extend((joint.from_source != NO_SOURCE).then_some(joint.from_source));
+        self.to_sources.extend((joint.to_source != NO_SOURCE).then_some(joint.to_source));
+    }
 }
 
 fn dates(plan: &Plan, sources: &BTreeSet<SourceIndex>, year: Epoch) -> String {
@@ -64,63 +72,197 @@ fn dates(plan: &Plan, sources: &BTreeSet<SourceIndex>, year: Epoch) -> String {
     }
 }
 
-/// Sorts joint counts into the zones of every layer. The whole area is always there.
-pub fn by_zone(plan: &Plan, joints: &JointCounts) -> BTreeMap<Zone, ZoneTotals> {
-    let mut zones: BTreeMap<Zone, ZoneTotals> = BTreeMap::from([(all(), ZoneTotals::default())]);
-    for (joint, &amount) in joints {
-        for zone in zones_of(plan, joint) {
-            let totals = zones.entry(zone).or_default();
-            *totals.counts.entry((joint.from, joint.to)).or_default() += amount;
-            totals.from_sources.extend((joint.from_source != NO_SOURCE).then_some(joint.from_source));
-            totals.to_sources.extend((joint.to_source != NO_SOURCE).then_some(joint.to_source));
-        }
-    }
-    zones
-}
-
-fn all() -> Zone {
-    Zone { layer_order: 0, order: 0, layer: "all".into(), id: "all".into(), name: String::new() }
-}
-
-fn zones_of(plan: &Plan, joint: &Joint) -> Vec<Zone> {
-    let mut zones = vec![all()];
-    zones.push(by_source(plan, joint, 1, "section", |source| Some(&source.section)));
-    if plan.job.sources.iter().any(|source| source.country.is_some()) {
-        zones.push(by_source(plan, joint, 2, "country", |source| source.country.as_ref()));
-    }
-    if let (Some(layer), Some(polygons)) = (&plan.job.zones, &plan.zones) {
-        let outside = (usize::MAX, OUTSIDE.to_string(), String::new());
-        let (order, id, name) = match joint.zone.checked_sub(1).and_then(|z| polygons.keys.get(z as usize)) {
-            Some((id, name)) => (joint.zone as usize, id.clone(), name.clone()),
-            None => outside,
-        };
-        zones.push(Zone { layer_order: 3, order, layer: layer.id.clone(), id, name });
-    }
-    zones
-}
-
-/// The zone of a cell by its deciding sources; one that changes hands between the years is `mixed`.
-fn by_source<'a>(
+/// Sorts joint counts into the zones of every layer, layer by layer: those of one layer are held at a time. The whole
+/// area comes first and is always there.
+pub fn by_zone<'a>(
     plan: &'a Plan,
-    joint: &Joint,
-    layer_order: usize,
-    layer: &str,
-    key: impl Fn(&'a crate::config::job::Source) -> Option<&'a String>,
-) -> Zone {
-    let of = |source: SourceIndex| plan.job.sources.get(usize::from(source)).map(&key);
-    // Where one year has no source, the other year's decides.
-    let (from, to) = match (of(joint.from_source), of(joint.to_source)) {
-        (Some(from), Some(to)) => (from, to),
-        (Some(one), None) | (None, Some(one)) => (one, one),
-        (None, None) => (None, None),
+    totals: &'a Totals,
+    joints: &'a JointCounts,
+) -> impl Iterator<Item = (Zone, ZoneTotals)> + 'a {
+    let mut whole = ZoneTotals::default();
+    joints.iter().for_each(|(joint, amount)| whole.add(joint, *amount));
+    let all = Zone { layer: "all".into(), id: "all".into(), name: String::new(), is_all: true };
+    let zones_of = |layer: Layer<'a>| {
+        let zones = layer.zones(totals, joints);
+        zones.into_iter().map(move |(places, totals)| (layer.zone(&places), totals))
     };
-    let (order, id) = match (from, to) {
-        (Some(from), Some(to)) if from == to => {
-            let order = plan.job.sources.iter().position(|s| key(s) == Some(from)).unwrap_or(0);
-            (order, from.clone())
+    std::iter::once((all, whole)).chain(Layer::all_of(plan).into_iter().flat_map(zones_of))
+}
+
+/// What makes a layer: one of the job's or of this program's own, or several that are crossed.
+struct Layer<'a> {
+    id: &'a str,
+    members: Vec<Places<'a>>,
+}
+
+/// Where a zone stands among those of its layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Place {
+    /// A source's position, a zone's number.
+    At(u32),
+    /// It changed hands between the years.
+    Mixed,
+    /// In no zone.
+    Nowhere,
+}
+
+/// Zones of a layer that crosses no others.
+enum Places<'a> {
+    /// By the deciding source.
+    BySource { sources: &'a [Source], key: fn(&Source) -> Option<&str> },
+    /// By the combination, the layer's position in it.
+    Counted { position: usize, layer: &'a CountedLayer },
+}
+
+impl<'a> Layer<'a> {
+    /// Every layer but the whole, in the order of the tables.
+    fn all_of(plan: &'a Plan) -> Vec<Self> {
+        let has_countries = plan.job.sources.iter().any(|source| source.country.is_some());
+        let own = [Member::Section, Member::Country];
+        let own = own.into_iter().filter(|member| has_countries || *member != Member::Country);
+        let own = own.map(|member| (member.id(&[]), vec![member]));
+        let of_job = plan.job.zones.iter().enumerate().map(|(position, layer)| {
+            let members = match layer.members() {
+                [] => vec![Member::Layer(position)],
+                members => members.to_vec(),
+            };
+            (layer.id.as_str(), members)
+        });
+        own.chain(of_job)
+            .map(|(id, members)| Self {
+                id,
+                members: members.into_iter().filter_map(|member| Places::of(plan, member)).collect(),
+            })
+            .collect()
+    }
+
+    fn zones(&self, totals: &Totals, joints: &JointCounts) -> BTreeMap<Vec<Place>, ZoneTotals> {
+        let mut zones: BTreeMap<Vec<Place>, ZoneTotals> = BTreeMap::new();
+        for (joint, &amount) in joints {
+            let combination = totals.zones.get(joint.zone);
+            let mut places: Vec<Place> = self.members.iter().map(|m| m.place(joint, combination)).collect();
+            // What one of the layers does not cover lies outside what they cover together.
+            if places.contains(&Place::Nowhere) {
+                places = vec![Place::Nowhere];
+            }
+            zones.entry(places).or_default().add(joint, amount);
         }
-        (None, None) => (usize::MAX, "none".into()),
-        _ => (usize::MAX - 1, "mixed".into()),
-    };
-    Zone { layer_order, order, layer: layer.into(), id, name: String::new() }
+        zones
+    }
+
+    fn zone(&self, places: &[Place]) -> Zone {
+        let (id, name) = match (places, self.members.as_slice()) {
+            ([Place::Nowhere], [member]) => (member.nowhere().to_string(), String::new()),
+            ([Place::Nowhere], _) => (OUTSIDE.to_string(), String::new()),
+            ([place], [member]) => member.named(*place),
+            _ => {
+                let named = self.members.iter().zip(places).map(|(member, place)| member.named(*place));
+                join(&named.collect::<Vec<_>>())
+            }
+        };
+        Zone { layer: self.id.to_string(), id, name, is_all: false }
+    }
+}
+
+impl<'a> Places<'a> {
+    fn of(plan: &'a Plan, member: Member) -> Option<Self> {
+        let sources = plan.job.sources.as_slice();
+        Some(match member {
+            Member::Section => Self::BySource { sources, key: |source| Some(&source.section) },
+            Member::Country => Self::BySource { sources, key: |source| source.country.as_deref() },
+            Member::Layer(layer) => {
+                let position = plan.zones.iter().position(|counted| counted.layer == layer)?;
+                Self::Counted { position, layer: &plan.zones[position] }
+            }
+        })
+    }
+
+    fn place(&self, joint: &Joint, combination: &[ZoneNumber]) -> Place {
+        match self {
+            Self::BySource { sources, key } => {
+                let of = |source: SourceIndex| sources.get(usize::from(source)).map(key);
+                // Where one year has no source, the other year's decides.
+                let (from, to) = match (of(joint.from_source), of(joint.to_source)) {
+                    (Some(from), Some(to)) => (from, to),
+                    (Some(one), None) | (None, Some(one)) => (one, one),
+                    (None, None) => (None, None),
+                };
+                match (from, to) {
+                    (None, None) => Place::Nowhere,
+                    (from, to) if from == to => {
+                        let first = sources.iter().position(|source| key(source) == from);
+                        first.map_or(Place::Nowhere, |position| Place::At(position as u32))
+                    }
+                    _ => Place::Mixed,
+                }
+            }
+            Self::Counted { position, .. } => match combination.get(*position) {
+                None | Some(&NO_ZONE) => Place::Nowhere,
+                Some(&number) => Place::At(number),
+            },
+        }
+    }
+
+    /// The word for what no zone of the layer holds.
+    fn nowhere(&self) -> &'static str {
+        match self {
+            Self::BySource { .. } => "none",
+            Self::Counted { .. } => OUTSIDE,
+        }
+    }
+
+    /// Identifier and name of a zone.
+    fn named(&self, place: Place) -> (String, String) {
+        match (self, place) {
+            (_, Place::Nowhere) => (self.nowhere().into(), String::new()),
+            (_, Place::Mixed) => ("mixed".into(), String::new()),
+            (Self::BySource { sources, key }, Place::At(position)) => {
+                let id = sources.get(position as usize).and_then(key).unwrap_or_default();
+                (id.to_string(), String::new())
+            }
+            (Self::Counted { layer, .. }, Place::At(number)) => match layer.zone(number) {
+                Some((id, name)) => (id.into_owned(), name.to_string()),
+                None => (OUTSIDE.into(), String::new()),
+            },
+        }
+    }
+}
+
+/// Identifier and name of a zone of crossed layers from those of its members. Names are joined where one has a name;
+/// an identifier stands for a name that is lacking.
+fn join(named: &[(String, String)]) -> (String, String) {
+    let ids: Vec<String> = named.iter().map(|(id, _)| escaped(id)).collect();
+    if named.iter().all(|(_, name)| name.is_empty()) {
+        return (ids.join(SEPARATOR), String::new());
+    }
+    let names = named.iter().map(|(id, name)| escaped(if name.is_empty() { id } else { name }));
+    (ids.join(SEPARATOR), names.collect::<Vec<_>>().join(SEPARATOR))
+}
+
+/// Stands between the identifiers of crossed zones.
+const SEPARATOR: &str = "|";
+
+/// A part of a joined identifier: a separator in it is marked, so that no two zones get one identifier.
+fn escaped(part: &str) -> String {
+    part.replace('\\', "\\\\").replace(SEPARATOR, "\\|")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn crossed_zones_are_named_by_their_members_and_never_alike() {
+        let zone = |id: &str, name: &str| (id.to_string(), name.to_string());
+        let joined = |a: (&str, &str), b: (&str, &str)| join(&[zone(a.0, a.1), zone(b.0, b.1)]);
+        assert_eq!(joined(("CA", ""), ("8.1", "")), zone("CA|8.1", ""));
+        assert_eq!(joined(("CA", ""), ("8.1", "Plains")), zone("CA|8.1", "CA|Plains"));
+        assert_eq!(joined(("a|", ""), ("b", "")), zone(r"a\||b", ""));
+        assert_eq!(joined(("a", ""), ("|b", "")), zone(r"a|\|b", ""));
+        assert_eq!(joined((r"a\", ""), ("b", "")), zone(r"a\\|b", ""));
+        let keys = ["a", "a|", "|a", r"a\", r"\|a", r"\", "|", r"\\|"];
+        let ids: BTreeSet<String> =
+            keys.iter().flat_map(|a| keys.map(|b| joined((a, ""), (b, "")).0)).collect();
+        assert_eq!(ids.len(), keys.len() * keys.len());
+    }
 }

@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 use crate::config::file::OutsideGrid;
 use crate::error::Error;
 use crate::io::disk::free_bytes;
+use crate::io::gdal::RasterHeader;
 use crate::model::window::Window;
 use crate::plan::scene::Alignment;
+use crate::plan::zones::CountedLayer;
 use crate::plan::{Plan, Product};
 
 use super::folder::refuse_foreign;
@@ -39,7 +41,8 @@ impl Forecast {
     /// Looks ahead.
     pub fn of(plan: &Plan) -> Self {
         let size = |path: &PathBuf| std::fs::metadata(path).map_or(0, |m| m.len());
-        let scene_bytes = |scene: &crate::plan::Scene| scene.header.files.iter().map(size).sum::<u64>();
+        let file_bytes = |header: &RasterHeader| header.files.iter().map(size).sum::<u64>();
+        let scene_bytes = |scene: &crate::plan::Scene| file_bytes(&scene.header);
         // Bytes of a cell in the inputs of an epoch, as they are compressed.
         let density = |epoch: usize| {
             let scenes = &plan.epochs[epoch].scenes;
@@ -55,9 +58,10 @@ impl Forecast {
         let cells = plan.grid.window().cells() as f64 * WITH_OVERVIEWS;
         let output_bytes = plan.products.iter().map(|p| (of_product(p) * cells) as u64).sum();
         let free_bytes = free_bytes(nearest_folder(&plan.job.output));
-        let scenes = plan.epochs.iter().flat_map(|e| &e.scenes);
+        let scenes = plan.epochs.iter().flat_map(|e| &e.scenes).map(|scene| &scene.header);
+        let zones = plan.zones.iter().filter_map(CountedLayer::raster).map(|raster| &raster.header);
         let mut forecast = Self {
-            input_bytes: scenes.map(scene_bytes).sum(),
+            input_bytes: scenes.chain(zones).map(file_bytes).sum(),
             output_bytes,
             free_bytes,
             obstacles: obstacles(plan),
@@ -91,7 +95,7 @@ fn beyond_the_grid(plan: &Plan) -> Vec<String> {
             let (rows, cols) = (scene.header.grid.rows, scene.header.grid.cols);
             !grid.contains(&Window { row, col, rows, cols })
         }
-        Alignment::Nearest { .. } => false,
+        Alignment::Nearest { .. } | Alignment::Mode { .. } => false,
     };
     let scenes = plan.epochs.iter().flat_map(|e| &e.scenes).filter(beyond);
     scenes

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::encode::{CellStore, new_encoder};
 use super::ledger::{Ledger, TaskState};
 use super::work_folder;
+use crate::config::zones::ZoneLayer;
 use crate::error::{Error, ErrorKind, Result};
 use crate::io::atomic::{AtomicFile, io_error, make_folder, publish, write_bytes};
 use crate::io::cog::{BlockDecoder, BlockEncoder, BlockStore, CogSpec, LevelShape, SampleType, assemble};
@@ -63,7 +64,7 @@ pub fn merge(
     provenance: impl FnOnce(&Merged) -> Result<()>,
 ) -> Result<Merged> {
     refuse_gaps(plan, ledger)?;
-    let mut totals = Totals::new(plan.epochs.len(), plan.pairs.len());
+    let mut totals = Totals::new(plan.epochs.len(), plan.pairs.len(), plan.zones.len());
     let parts = open_parts(plan, ledger, &mut totals)?;
     let record_path = record_path(output);
     let identity = identity(plan, ledger);
@@ -83,7 +84,8 @@ pub fn merge(
         names.extend(write_raster(plan, &parts, &totals, position, product, &staging)?);
     }
     if plan.job.products.tables {
-        for table in table::all(plan, &totals) {
+        let context = table::Context::new(plan, &totals);
+        for table in table::all(&context) {
             let written = write_table(&staging.join("tables"), &table)?;
             names.extend(written.into_iter().map(|name| format!("tables/{name}")));
         }
@@ -160,7 +162,7 @@ fn open_parts(plan: &Plan, ledger: &Ledger, totals: &mut Totals) -> Result<Vec<P
         let mut part = Part::open(&path, false).map_err(|_| {
             Error::new(ErrorKind::Io, "a part vanished").at(path.display()).help("run the job again")
         })?;
-        totals.add(&std::mem::take(&mut part.footer.tables));
+        totals.add(&std::mem::take(&mut part.footer.tables))?;
         Ok(part)
     };
     plan.tasks.iter().map(&mut open).collect()
@@ -169,7 +171,11 @@ fn open_parts(plan: &Plan, ledger: &Ledger, totals: &mut Totals) -> Result<Vec<P
 /// Hash of everything that can change a byte of the outputs.
 fn identity(plan: &Plan, ledger: &Ledger) -> String {
     let job = &plan.job;
-    let layer = plan.zones.as_ref().map(|z| (job.zones.as_ref().map(|layer| &layer.id), &z.keys));
+    let crossed = |layer: &'_ ZoneLayer| -> Vec<String> {
+        layer.members().iter().map(|member| member.id(&job.zones).to_string()).collect()
+    };
+    let layers: Vec<_> = job.zones.iter().map(|layer| (&layer.id, crossed(layer))).collect();
+    let keys: Vec<_> = plan.zones.iter().map(|layer| layer.polygons().map(|p| &p.keys)).collect();
     let sources: Vec<_> = job
         .sources
         .iter()
@@ -184,7 +190,8 @@ fn identity(plan: &Plan, ledger: &Ledger) -> String {
             job.name,
             job.languages,
             sources,
-            layer,
+            layers,
+            keys,
             job.outside_grid,
             plan.area,
             plan.ellipsoidal,

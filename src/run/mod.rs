@@ -6,10 +6,14 @@ pub mod files;
 pub mod folder;
 pub mod forecast;
 pub mod ledger;
+mod locate;
 pub mod merge;
 pub mod outside;
+mod scene;
 pub mod tally;
 pub mod task;
+mod vote;
+pub mod zones;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -51,7 +51,8 @@ fn cells_outside(plan: &Plan, scene: &Scene) -> Result<u64> {
             }
             count_valid(scene, |window| Ok(is_outside_window(window, &inside)))
         }
-        Alignment::Nearest { operation, .. } => {
+        Alignment::Nearest { .. } | Alignment::Mode { .. } => {
+            let operation = scene.alignment.operation();
             let Some(to_cell) = plan.grid.affine.inverse() else { return Ok(0) };
             let place = |xs: &mut [f64], ys: &mut [f64]| -> Result<Vec<bool>> {
                 if let Some(operation) = operation {

@@ -11,15 +11,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use ndarray::Array2;
-
 use super::compose::{BlockMap, Counted};
-use crate::io::gdal::CellKeys;
 use crate::io::part::{JointRow, PartTables, RuleCount};
 use crate::kernel::ClassValue;
+use crate::kernel::combine::BlockZones;
 use crate::kernel::histogram::{CodeCounts, PairAreas, PairCounts};
 use crate::kernel::mosaic::{ByteCounts, LayerCounts, Overlap};
-use crate::kernel::runs::constant;
 use crate::kernel::tabulate::{Joint, JointCounts, Map, ZoneIndex, tabulate};
 use crate::kernel::weigh::{Alike, BlockAreas, CellSizes};
 use crate::model::area::Amount;
@@ -40,51 +37,6 @@ pub struct Unexplained {
     pub value: ClassCode,
     /// Cells of the target grid.
     pub pixels: u64,
-}
-
-/// The zone of each cell of a block.
-#[derive(Debug)]
-pub enum BlockZones {
-    /// All cells lie in one (0: outside every zone).
-    One(ZoneIndex),
-    /// Several, row-major.
-    Many(Array2<ZoneIndex>),
-}
-
-impl From<CellKeys> for BlockZones {
-    fn from(keys: CellKeys) -> Self {
-        match keys {
-            CellKeys::One(zone) => Self::One(zone),
-            CellKeys::Each(zones) => match zones.as_slice().and_then(constant) {
-                Some(zone) => Self::One(zone),
-                None => Self::Many(zones),
-            },
-        }
-    }
-}
-
-impl BlockZones {
-    fn plane(&self, shape: (usize, usize)) -> Array2<ZoneIndex> {
-        match self {
-            Self::One(zone) => Array2::from_elem(shape, *zone),
-            Self::Many(zones) => zones.clone(),
-        }
-    }
-
-    /// Every stretch of cells of one zone, row-major: the zone, its first and last + 1 cell.
-    fn stretches(&self, cells: usize) -> Vec<(ZoneIndex, usize, usize)> {
-        let zones = match self {
-            Self::One(zone) => return vec![(*zone, 0, cells)],
-            Self::Many(zones) => zones.as_slice().unwrap_or_default(),
-        };
-        let mut stretches = Vec::new();
-        let mut from = 0;
-        for stretch in zones.chunk_by(|a, b| a == b) {
-            stretches.push((stretch[0], from, from + stretch.len()));
-            from += stretch.len();
-        }
-        stretches
-    }
 }
 
 /// Which bytes a map has.
@@ -178,7 +130,6 @@ impl<'a> Tally<'a> {
             overlaps: vec![BTreeMap::new(); epochs],
             rules: vec![BTreeMap::new(); epochs],
             unexplained: BTreeMap::new(),
-            zone_overlaps: 0,
         };
         Self {
             plan,
@@ -190,11 +141,6 @@ impl<'a> Tally<'a> {
             pair_areas: BTreeMap::new(),
             code_areas: BTreeMap::new(),
         }
-    }
-
-    /// Counts cells whose centre lies in more than one zone.
-    pub fn add_zone_overlaps(&mut self, cells: u64) {
-        self.tables.zone_overlaps += cells;
     }
 
     /// The overlaps of an epoch.
@@ -217,21 +163,20 @@ impl<'a> Tally<'a> {
         }
     }
 
-    /// Counts the rules of a layer that was reclassified cell by cell; `rule` tells the rule of an index.
-    pub fn add_layer(
-        &mut self,
-        epoch: usize,
-        scene: &Scene,
-        rule: impl Fn(usize) -> Rule,
-        counts: &LayerCounts,
-    ) {
+    /// Counts the rules of a layer that was reclassified cell by cell.
+    pub fn add_layer(&mut self, epoch: usize, scene: &Scene, rules: &[Rule], counts: &LayerCounts) {
         let raw = self.plan.job.target.is_raw();
-        for (index, &n) in counts.covered.iter().enumerate().filter(|(_, n)| **n > 0) {
-            self.tables.note_unexplained(&scene.header.path, &rule(index), n);
+        for (rule, &n) in rules.iter().zip(&counts.covered).filter(|(_, n)| **n > 0) {
+            self.tables.note_unexplained(&scene.header.path, rule, n);
         }
-        for (index, &amount) in counts.decided.iter().enumerate().filter(|(_, amount)| amount.pixels > 0) {
-            self.tables.note_decided(epoch, scene.source, &rule(index), amount, raw);
+        for (rule, &amount) in rules.iter().zip(&counts.decided).filter(|(_, amount)| amount.pixels > 0) {
+            self.tables.note_decided(epoch, scene.source, rule, amount, raw);
         }
+    }
+
+    /// Notes cells of a scene whose value no rule explains.
+    pub fn add_unexplained(&mut self, scene: &Scene, rule: &Rule, cells: u64) {
+        self.tables.note_unexplained(&scene.header.path, rule, cells);
     }
 
     /// Counts a pair of maps of one block; `areas` says whose areas are read off where both are maps of bytes, `sizes`
@@ -338,7 +283,7 @@ impl<'a> Tally<'a> {
         }
     }
 
-    /// Turns all that was counted into the rows of a part, or into the values that nothing explains.
+    /// Turns all that was counted into the rows of a part, which know zones by number alone, or into the values that nothing explains.
     pub fn finish(mut self) -> Result<PartTables, Vec<Unexplained>> {
         self.empty_pairs();
         self.empty_codes();
@@ -373,7 +318,6 @@ struct Tables {
     overlaps: Vec<BTreeMap<Overlap, Amount>>,
     rules: Vec<BTreeMap<RuleCount, Amount>>,
     unexplained: BTreeMap<(PathBuf, bool, ClassCode), u64>,
-    zone_overlaps: u64,
 }
 
 impl Tables {
@@ -471,7 +415,7 @@ impl Tables {
             pairs: self.pairs.into_iter().map(rows).collect(),
             overlaps: self.overlaps.into_iter().map(overlaps).collect(),
             rules: self.rules.into_iter().map(rules).collect(),
-            zone_overlaps: self.zone_overlaps,
+            ..PartTables::default()
         })
     }
 }

@@ -12,14 +12,16 @@ use std::path::Path;
 
 use super::compose::{BlockMap, Composer};
 use super::encode::Rasters;
-use super::tally::{BlockZones, ReadOff, Tally, Unexplained};
+use super::tally::{ReadOff, Tally, Unexplained};
+use super::zones::ZoneReader;
 use crate::error::{Error, Result};
-use crate::io::part::{PartFooter, PartWriter};
+use crate::io::part::{PartFooter, PartTables, PartWriter};
 use crate::io::stop;
 use crate::kernel::ClassValue;
+use crate::kernel::combine::BlockZones;
 use crate::kernel::weigh::BlockAreas;
 use crate::model::epoch::Epoch;
-use crate::model::window::{BLOCK, Window};
+use crate::model::window::BLOCK;
 use crate::plan::Plan;
 use crate::plan::task::Task;
 
@@ -39,14 +41,15 @@ pub fn process<T: ClassValue>(
         T::from_code(plan.storage.nodata).ok_or_else(|| Error::bug("nodata does not fit the cells"))?;
     let mut composer = Composer::<T>::new(task, plan, nodata);
     let mut tally = Tally::new(plan, composer.spare());
+    let mut zone_reader = ZoneReader::new(plan);
     let mut part = PartWriter::create(path)?;
     let mut rasters = Rasters::<T>::new(task, plan, nodata)?;
     for block in task.window.squares(BLOCK) {
         stop::check()?;
         composer.next_block(&block)?;
-        let zones = burn_zones(plan, &block, &mut tally)?;
+        let zones = zone_reader.block(&block, composer.is_near())?;
         // Where no scene comes near there is nothing to measure.
-        let sizes = plan.sizes.as_ref().filter(|_| composer.has_scenes());
+        let sizes = plan.sizes.as_ref().filter(|_| composer.is_near());
         let sizes = sizes.map(|sizes| sizes.of_block(&plan.grid, &block)).transpose()?;
         let areas = AreaSource::of(plan, |epoch| composer.counts_bytes(epoch));
         let mut maps: BTreeMap<Epoch, BlockMap<T>> = BTreeMap::new();
@@ -62,6 +65,8 @@ pub fn process<T: ClassValue>(
         Err(unexplained) => Ok(unexplained),
         Ok(tables) => {
             let products = rasters.finish(&mut part)?;
+            let (zones, zone_overlaps) = zone_reader.finish();
+            let tables = PartTables { zones, zone_overlaps, ..tables };
             part.commit(&PartFooter { task_id, window: task.window, products, tables })?;
             Ok(Vec::new())
         }
@@ -119,11 +124,4 @@ fn is_still_needed(plan: &Plan, year: Epoch, done: usize) -> bool {
         .iter()
         .filter(|pair| pair.from == year || pair.to == year)
         .any(|pair| later.iter().any(|e| e.year == pair.from || e.year == pair.to))
-}
-
-fn burn_zones(plan: &Plan, block: &Window, tally: &mut Tally) -> Result<BlockZones> {
-    let Some(zones) = &plan.zones else { return Ok(BlockZones::One(0)) };
-    let burned = zones.burn(&plan.grid, block)?;
-    tally.add_zone_overlaps(burned.overlaps);
-    Ok(BlockZones::from(burned.cells))
 }

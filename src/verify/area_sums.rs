@@ -29,9 +29,10 @@ struct AreaSums<'a> {
 }
 
 impl<'a> AreaSums<'a> {
-    /// The layers that divide the whole area, each with its zones.
+    /// The layers that divide the whole area, those of the job and those that a table has beside them, each with its zones.
     fn zones_by_layer(&self) -> BTreeMap<&'a str, BTreeSet<&'a Zone>> {
-        let mut layers: BTreeMap<&str, BTreeSet<&Zone>> = BTreeMap::new();
+        let layers = self.manifest.zone_layers().into_iter().map(|layer| (layer, BTreeSet::new()));
+        let mut layers: BTreeMap<&str, BTreeSet<&Zone>> = layers.collect();
         for zone in self.tables.zones().into_iter().filter(|zone| !zone.is_all()) {
             layers.entry(&zone.layer).or_default().insert(zone);
         }
@@ -78,7 +79,8 @@ impl<'a> AreaSums<'a> {
         if ![CHANGE_MATRIX, CLASS_AREA, EXCLUDED].iter().all(|table| tables.has(table)) {
             return;
         }
-        for zone in tables.zones().into_iter().filter(|zone| !zone.depends_on_year()) {
+        let stays = |zone: &&Zone| !self.manifest.moves_with_sources(&zone.layer);
+        for zone in tables.zones().into_iter().filter(stays) {
             for &pair in &self.manifest.job.pairs {
                 let (mut rows, mut columns) = (BTreeMap::new(), BTreeMap::new());
                 for ((from, to), m2) in tables.matrix_areas(zone, pair, OWN) {

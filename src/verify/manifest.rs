@@ -22,6 +22,10 @@ pub const MANIFEST: &str = "run.json";
 /// The largest that is read: it grows with the number of input files.
 const LARGEST: u64 = 256 << 20;
 
+/// Layers by the source that decided a cell.
+const SECTION: &str = "section";
+const COUNTRY: &str = "country";
+
 /// The part of `run.json` that `verify` goes by.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Manifest {
@@ -33,6 +37,9 @@ pub struct Manifest {
     pub grid: GridRecord,
     /// Cells of the mosaics that each crosswalk rule decided; none where classes have no names.
     pub rules: Vec<RuleRecord>,
+    /// The job's own layers: zones and strata.
+    #[serde(default)]
+    layers: Vec<LayerRecord>,
     /// Checksums of all files.
     pub outputs: BTreeMap<String, String>,
     /// Square metres of a cell where all have the same, worked out from the grid.
@@ -65,8 +72,25 @@ pub struct JobRecord {
 }
 
 #[derive(Debug, Clone, Deserialize)]
+struct LayerRecord {
+    id: String,
+    #[serde(default)]
+    kind: String,
+    /// The layers that it crosses.
+    #[serde(default)]
+    by: Vec<String>,
+}
+
+impl LayerRecord {
+    fn has_zones(&self) -> bool {
+        ["polygons", "raster", "crossed"].contains(&self.kind.as_str())
+    }
+}
+
+#[derive(Debug, Clone, Deserialize)]
 struct SourceRecord {
     id: String,
+    country: Option<String>,
     epochs: BTreeMap<String, IgnoredAny>,
 }
 
@@ -125,6 +149,20 @@ impl Manifest {
     pub fn epochs(&self) -> BTreeSet<Epoch> {
         let years = self.job.source.iter().flat_map(|source| source.epochs.keys());
         years.filter_map(|year| year.parse().ok()).collect()
+    }
+
+    /// Every layer of zones that the tables must have, but for the whole area.
+    pub fn zone_layers(&self) -> BTreeSet<&str> {
+        let has_countries = self.job.source.iter().any(|source| source.country.is_some());
+        let own = self.layers.iter().filter(|layer| layer.has_zones()).map(|layer| layer.id.as_str());
+        own.chain([SECTION]).chain(has_countries.then_some(COUNTRY)).collect()
+    }
+
+    /// Whether cells may move between the zones of a layer from year to year, as the source that decides them changes.
+    pub fn moves_with_sources(&self, layer: &str) -> bool {
+        let by_source = |id: &str| id == SECTION || id == COUNTRY;
+        let crossed = self.layers.iter().filter(|record| record.id == layer && record.has_zones());
+        by_source(layer) || crossed.flat_map(|record| &record.by).any(|member| by_source(member))
     }
 
     /// Whether the job has a source of this name.

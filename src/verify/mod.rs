@@ -112,7 +112,8 @@ pub fn verify(output: &Path) -> Result<Report> {
 /// As [`verify`], showing how far the rasters have been read.
 ///
 /// # Cost
-/// Every file is hashed once and every cell decoded once, overviews up to twice; a few dozen MiB a thread.
+/// Every file is hashed once and every cell decoded once, overviews up to twice; a few dozen MiB a thread, and some 200
+/// bytes for each row of the tables, which thousands of zones make long.
 /// # Errors
 /// As [`verify`].
 pub fn verify_showing(output: &Path, progress: &Progress) -> Result<Report> {

@@ -75,12 +75,10 @@ impl Sums<'_> {
     /// The zones of every layer add up to the whole area.
     fn layers(&mut self) {
         let tables = self.tables;
-        let layers: BTreeSet<&str> = tables
-            .zones()
-            .into_iter()
-            .filter(|zone| !zone.is_all())
-            .map(|zone| zone.layer.as_str())
-            .collect();
+        // Those that the job has, and those that a table has beside them.
+        let mut layers = self.manifest.zone_layers();
+        layers
+            .extend(tables.zones().into_iter().filter(|zone| !zone.is_all()).map(|zone| zone.layer.as_str()));
         let all = Zone::all();
         for layer in layers {
             for year in self.manifest.epochs().into_iter().filter(|_| tables.has(CLASS_AREA)) {
@@ -136,7 +134,8 @@ impl Sums<'_> {
         if ![CHANGE_MATRIX, CLASS_AREA, EXCLUDED].iter().all(|table| tables.has(table)) {
             return;
         }
-        for zone in tables.zones().into_iter().filter(|zone| !zone.depends_on_year()) {
+        let stays = |zone: &&Zone| !self.manifest.moves_with_sources(&zone.layer);
+        for zone in tables.zones().into_iter().filter(stays) {
             for &pair in &self.manifest.job.pairs {
                 let (mut rows, mut columns) = (BTreeMap::new(), BTreeMap::new());
                 for ((from, to), cells) in tables.matrix(zone, pair) {

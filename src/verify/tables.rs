@@ -37,11 +37,6 @@ impl Zone {
     pub fn is_all(&self) -> bool {
         self.layer == "all"
     }
-
-    /// Whether cells may move between zones of its layer from year to year.
-    pub fn depends_on_year(&self) -> bool {
-        ["section", "country"].contains(&self.layer.as_str())
-    }
 }
 
 impl fmt::Display for Zone {

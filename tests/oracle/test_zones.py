@@ -63,6 +63,126 @@ class ZonesInAnotherCrs(Case):
         labels = {r["zone_id"]: r["zone_name"] for r in self.table("out/tables/class_area.csv") if r["zone_layer"] == "zones"}
         self.assertEqual(labels, {"0402": "west", "09": "east", "8.10": "across", "outside": ""})
 
+    def test_several_layers_in_other_crss_equal_rasterio_to_the_cell(self):
+        # 3 x 3 blocks and a bit; polygons in longitude and latitude, a raster in UTM and one in longitude and latitude.
+        rng = np.random.default_rng(3)
+        rows, cols, cell, (west, north) = 1100, 1200, 30, (-20_000, 20_000)
+        laea = "+proj=laea +lat_0=45 +lon_0=-100 +datum=WGS84 +units=m"
+        transform = rasterio.transform.from_origin(west, north, cell, cell)
+
+        def write(name, cells, crs, place, nodata=None):
+            with rasterio.open(self.folder / name, "w", driver="GTiff", width=cells.shape[1], height=cells.shape[0],
+                               count=1, dtype=cells.dtype, crs=crs, transform=place, nodata=nodata) as raster:
+                raster.write(cells, 1)
+
+        lon, lat = (np.array(v) for v in rasterio.warp.transform(laea, "EPSG:4326", [west, west + cols * cell],
+                                                                [north - rows * cell, north]))
+        # Polygons that reach over the map and over each other; the first in the file wins.
+        polygons = []
+        for number in range(40):
+            x, y = rng.uniform(*lon), rng.uniform(*lat)
+            angles, radii = np.sort(rng.uniform(0, 2 * np.pi, 9)), rng.uniform(0.01, 0.08, 9)
+            ring = [[x + r * np.cos(a), y + r * np.sin(a)] for a, r in zip(angles, radii)]
+            polygons.append((f"{number % 25:02}", {"type": "Polygon", "coordinates": [ring + ring[:1]]}))
+        layer = {"type": "FeatureCollection", "features": [
+            {"type": "Feature", "properties": {"code": key}, "geometry": shape} for key, shape in polygons]}
+        (self.folder / "parks.geojson").write_text(json.dumps(layer))
+        shapes = [(key, transform_geom("EPSG:4326", laea, densified(shape))) for key, shape in polygons]
+        keys = sorted({key for key, _ in shapes})
+
+        def burned(dx=0.0, dy=0.0):
+            """The first polygon in file order that holds each centre, of a grid shifted by parts of a cell."""
+            order = [(shape, 1 + keys.index(key)) for key, shape in shapes][::-1]
+            place = rasterio.transform.from_origin(west + dx * cell, north + dy * cell, cell, cell)
+            return rasterize(order, out_shape=(rows, cols), transform=place)
+
+        # Chords stand for the edges of polygons; a centre within a thousandth of a cell from an edge is left out.
+        park = burned()
+        unsure = np.any([burned(dx, dy) != park for dx in (-1e-3, 1e-3) for dy in (-1e-3, 1e-3)], axis=0)
+        soils, (x0, y0) = rng.integers(-3, 12, (700, 800)).astype("int16"), (
+            v[0] for v in rasterio.warp.transform("EPSG:4326", "EPSG:32614", [lon[0]], [lat[1]]))
+        write("soils.tif", soils, "EPSG:32614", rasterio.transform.from_origin(x0 + 1000, y0 - 500, 45, 45), nodata=-3)
+        basins = rng.integers(100, 140, (60, 70)).astype("uint8")
+        write("basins.tif", basins, "EPSG:4326", rasterio.transform.from_origin(lon[0] - 0.02, lat[1] + 0.02, 0.006, 0.006))
+        # The centre of each cell carried by rasterio, the cell of the zone raster that holds it; PROJ's releases differ by
+        # some micrometres, so centres within a ten-thousandth of a cell from the edge of another are left out.
+        xs, ys = np.meshgrid(west + (np.arange(cols) + 0.5) * cell, north - (np.arange(rows) + 0.5) * cell)
+
+        def under(name, values):
+            with rasterio.open(self.folder / name) as raster:
+                x, y = rasterio.warp.transform(laea, raster.crs, xs.ravel(), ys.ravel())
+                places = [np.reshape(v, xs.shape) for v in ~raster.transform * (np.array(x), np.array(y))]
+                col, row = (np.floor(v).astype(int) for v in places)
+                inside = (row >= 0) & (row < raster.height) & (col >= 0) & (col < raster.width)
+                cells = values[np.clip(row, 0, raster.height - 1), np.clip(col, 0, raster.width - 1)].astype(int)
+                close = np.any([np.abs(v - np.round(v)) < 1e-4 for v in places], axis=0)
+                return cells, inside & (cells != raster.nodata if raster.nodata is not None else True), close
+
+        (soil, has_soil, soil_close), (basin, has_basin, basin_close) = under("soils.tif", soils), under("basins.tif", basins)
+        unsure |= soil_close | basin_close
+        self.assertLess(int(unsure.sum()), rows * cols // 500)
+        maps = [np.where(unsure, 0, rng.choice([0, 1, 2, 5, 14], (rows, cols))).astype("uint8") for _ in range(2)]
+        for year, cells in zip((2010, 2015), maps):
+            write(f"m_{year}.tif", cells, laea, transform)
+        self.job("""
+            name = "z"
+            output = "out"
+            [grid]
+            crs = "+proj=laea +lat_0=45 +lon_0=-100 +datum=WGS84 +units=m"
+            origin = [-20000, 20000]
+            cell_size_m = 30
+            shape = [1100, 1200]
+            [[source]]
+            id = "s"
+            country = "US"
+            legend = "nalcms"
+            epochs = { 2010 = "m_2010.tif", 2015 = "m_2015.tif" }
+            [[zones]]
+            id = "parks"
+            path = "parks.geojson"
+            key = "code"
+            [[zones]]
+            id = "soils"
+            path = "soils.tif"
+            [[zones]]
+            id = "basins"
+            path = "basins.tif"
+            [[zones]]
+            id = "three"
+            by = ["country", "basins", "soils"]
+            [compute]
+            task_cells = 512
+        """)
+        self.nalcms("verify", "out")
+        valid = (maps[0] != 0) & (maps[1] != 0)
+
+        def compare(layer, planes):
+            """Every zone of a layer against masks: by key, where each cell lies in it."""
+            expected, rest = {}, valid.copy()
+            for key, mask in planes:
+                rest &= ~mask
+                expected[key] = crosstab(*maps, valid & mask)
+            expected["outside"] = crosstab(*maps, rest)
+            found = {key: {} for key in expected}
+            for row in self.table("out/tables/change_matrix.csv"):
+                if row["zone_layer"] == layer:
+                    found[row["zone_id"]][int(row["from_code"]), int(row["to_code"])] = int(row["pixels"])
+            self.assertEqual(found, expected)
+            self.assertGreater(sum(1 for counts in expected.values() if counts), 10)
+            self.assertGreater(int(rest.sum()), 0)
+
+        compare("parks", [(key, park == 1 + number) for number, key in enumerate(keys)])
+        several = sum((rasterize([s for k, s in shapes if k == key], out_shape=valid.shape, transform=transform) > 0).astype(int)
+                      for key in keys)
+        facts = {layer["id"]: layer for layer in self.run_json("out")["layers"]}
+        self.assertAlmostEqual(facts["parks"]["overlap_pixels"], int((several > 1).sum()), delta=int(unsure.sum()))
+        self.assertGreater(int((several > 1).sum()), 100 * int(unsure.sum()))
+
+        compare("soils", [(str(k), has_soil & (soil == k)) for k in range(-2, 12)])
+        compare("basins", [(str(k), has_basin & (basin == k)) for k in range(100, 140)])
+        both = has_soil & has_basin
+        compare("three", [(f"US|{b}|{s}", both & (basin == b) & (soil == s)) for b in range(100, 140) for s in range(-2, 12)])
+
     def test_a_border_along_a_parallel_follows_the_parallel(self):
         # Four corners, edges of 45 degrees: as chords they would stray hundreds of kilometres from 49 N.
         box = {"type": "Polygon", "coordinates": [[[-125, 49], [-80, 49], [-80, 60], [-125, 60], [-125, 49]]]}

@@ -1,6 +1,7 @@
 //! The only user of GDAL: rasters and vectors in, tags for our own writer out.
 
 mod blocks;
+mod burn;
 mod crs;
 mod edges;
 mod raster;
@@ -10,10 +11,11 @@ mod wkb;
 mod write;
 
 pub use blocks::open_bytes;
+pub use burn::{BurnedZones, CellKeys};
 pub use crs::{crs_from_wkt, geographic_base, same_crs};
 pub use raster::{Pixels, RasterFile, RasterHeader, SampleKind, open_raster, reopen_raster};
 pub use template::{ProductTags, template_tags};
-pub use vector::{BurnedZones, CellKeys, Feature, FeatureLayer, open_features};
+pub use vector::{Feature, FeatureLayer, field_names, open_features};
 pub use write::write_tiled;
 
 use crate::error::{Error, Result};

@@ -1,12 +1,10 @@
-//! Polygon layers: their keys, and which cells their polygons hold.
+//! Polygon layers: their keys and their polygons, in the CRS of the grid they will be burned on.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use gdal::raster::rasterize;
-use gdal::vector::{Geometry, LayerAccess};
-use gdal::{Dataset, DatasetOptions, DriverManager, GdalOpenFlags};
-use ndarray::{Array2, s};
+use gdal::vector::{Feature as OgrFeature, Geometry, LayerAccess, OGRFieldType};
+use gdal::{Dataset, DatasetOptions, GdalOpenFlags};
 
 use super::crs::{describe, same_crs};
 use super::edges::Edges;
@@ -14,8 +12,7 @@ use super::raster::{files_of, gdal_text};
 use super::wkb;
 use crate::error::{Error, Result};
 use crate::io::proj::{Direction, Operation};
-use crate::model::grid::{Crs, Grid};
-use crate::model::window::{BLOCK, Window};
+use crate::model::grid::Crs;
 
 /// Formats that are opened unasked.
 const VECTOR_DRIVERS: [&str; 4] = ["GPKG", "GeoJSON", "ESRI Shapefile", "FlatGeobuf"];
@@ -26,9 +23,9 @@ pub struct Feature {
     /// Position of its key in [`FeatureLayer::keys`], from 0.
     pub key: u32,
     /// Well-known binary.
-    wkb: Vec<u8>,
+    pub(super) wkb: Vec<u8>,
     /// xmin, ymin, xmax, ymax.
-    envelope: [f64; 4],
+    pub(super) envelope: [f64; 4],
 }
 
 /// A polygon layer, ready to burn.
@@ -46,25 +43,7 @@ pub struct FeatureLayer {
     pub operation: Option<Operation>,
     /// All files that hold it: a Shapefile's keys are not in its .shp.
     pub files: Vec<PathBuf>,
-    edges: Edges,
-}
-
-/// Keys of the cells of a window: position of the key + 1; 0 where no polygon holds the cell's centre.
-#[derive(Debug, Clone, PartialEq)]
-pub enum CellKeys {
-    /// One for all cells.
-    One(u32),
-    /// One for each.
-    Each(Array2<u32>),
-}
-
-/// Cells of a window by polygon.
-#[derive(Debug, Clone)]
-pub struct BurnedZones {
-    /// Key of each cell.
-    pub cells: CellKeys,
-    /// Cells whose centre lies in more than one polygon; the first in file order won.
-    pub overlaps: u64,
+    pub(super) edges: Edges,
 }
 
 /// Opens a polygon layer and takes it to a CRS. Equal keys are one zone.
@@ -86,18 +65,19 @@ pub fn open_features(
     read_features(path, key, name, target, cell_m).map_err(|e| e.at(path.display()))
 }
 
-fn read_features(
-    path: &Path,
-    key: &str,
-    name: Option<&str>,
-    target: &Crs,
-    cell_m: f64,
-) -> Result<FeatureLayer> {
-    let refused = |e: &gdal::errors::GdalError| {
-        Error::input("a polygon layer cannot be read")
-            .found(gdal_text(e))
-            .expected("GeoPackage, GeoJSON, Shapefile or FlatGeobuf")
-    };
+/// The names of the fields of a polygon layer.
+///
+/// # Errors
+/// Input: no such file, no layer of an allowed format.
+pub fn field_names(path: &Path) -> Result<Vec<String>> {
+    let dataset = open_dataset(path).map_err(|e| e.at(path.display()))?;
+    Ok(dataset
+        .layers()
+        .flat_map(|layer| layer.defn().fields().map(|f| f.name()).collect::<Vec<_>>())
+        .collect())
+}
+
+fn open_dataset(path: &Path) -> Result<Dataset> {
     if !path.exists() {
         return Err(Error::input("no such file").help("check the path"));
     }
@@ -108,7 +88,40 @@ fn read_features(
         allowed_drivers: Some(&VECTOR_DRIVERS),
         ..DatasetOptions::default()
     };
-    let dataset = Dataset::open_ex(path, options).map_err(|e| refused(&e))?;
+    Dataset::open_ex(path, options).map_err(|e| unreadable(&e))
+}
+
+fn unreadable(error: &gdal::errors::GdalError) -> Error {
+    Error::input("a polygon layer cannot be read")
+        .found(gdal_text(error))
+        .expected("GeoPackage, GeoJSON, Shapefile or FlatGeobuf")
+}
+
+/// The text of a field, nothing where it has none.
+///
+/// OGR writes real numbers with 15 digits, or as many as the file's own format gives them (8.10 in a column of two
+/// decimals). Where that text is another number, the shortest that reads back as the same one stands instead: two
+/// keys that differ must stay two.
+fn text_of(feature: &OgrFeature, column: usize, kind: OGRFieldType::Type) -> Result<Option<String>> {
+    let text = feature.field_as_string(column).map_err(|e| unreadable(&e))?;
+    if kind != OGRFieldType::OFTReal {
+        return Ok(text);
+    }
+    let number = feature.field_as_double(column).map_err(|e| unreadable(&e))?;
+    Ok(match (text, number) {
+        (Some(text), Some(number)) if text.trim().parse() != Ok(number) => Some(number.to_string()),
+        (text, _) => text,
+    })
+}
+
+fn read_features(
+    path: &Path,
+    key: &str,
+    name: Option<&str>,
+    target: &Crs,
+    cell_m: f64,
+) -> Result<FeatureLayer> {
+    let dataset = open_dataset(path)?;
     let mut layers = dataset.layers();
     let (Some(mut layer), 1) = (layers.next(), dataset.layer_count()) else {
         let names: Vec<_> = dataset.layers().map(|l| l.name()).collect();
@@ -128,11 +141,13 @@ fn read_features(
             Some(Operation::choose(&crs, target, x, y)?)
         }
     };
-    let fields: Vec<String> = layer.defn().fields().map(|f| f.name()).collect();
+    let fields: Vec<(String, OGRFieldType::Type)> =
+        layer.defn().fields().map(|f| (f.name(), f.field_type())).collect();
     let column = |field: &str| {
-        fields.iter().position(|f| f == field).ok_or_else(|| {
+        fields.iter().position(|(name, _)| name == field).ok_or_else(|| {
+            let names: Vec<&str> = fields.iter().map(|(name, _)| name.as_str()).collect();
             Error::input(format!("a polygon layer has no field `{field}`"))
-                .found(format!("fields: {}", fields.join(", ")))
+                .found(format!("fields: {}", names.join(", ")))
                 .help("name one of them as `key` or `name`")
         })
     };
@@ -140,7 +155,7 @@ fn read_features(
     let mut known: BTreeMap<String, u32> = BTreeMap::new();
     let (mut keys, mut features) = (Vec::new(), Vec::new());
     for (position, feature) in layer.features().enumerate() {
-        let text = |column| feature.field_as_string(column).map_err(|e| refused(&e));
+        let text = |column: usize| text_of(&feature, column, fields[column].1);
         let Some(key) = text(key_column)?.filter(|key| !key.is_empty()) else {
             return Err(
                 Error::input(format!("feature {position} has no `{key}`")).help("give it a key or remove it")
@@ -236,117 +251,4 @@ fn straight_edges(geometry: &Geometry, longest: Option<f64>) -> Option<Vec<u8>> 
         gdal_sys::OGR_G_DestroyGeometry(linear);
         (code == gdal_sys::OGRErr::OGRERR_NONE).then_some(bytes)
     }
-}
-
-impl Feature {
-    fn comes_near(&self, [xmin, ymin, xmax, ymax]: [f64; 4]) -> bool {
-        let [west, south, east, north] = self.envelope;
-        west <= xmax && east >= xmin && south <= ymax && north >= ymin
-    }
-}
-
-impl FeatureLayer {
-    /// Which polygon holds the centre of each cell of a window; the first in file order wins.
-    ///
-    /// Cells are burned in blocks that sit at fixed places of the grid, so that a centre that falls on an edge to
-    /// the last bit goes the same way however the work is cut.
-    ///
-    /// # Errors
-    /// Bug: GDAL cannot burn in memory.
-    pub fn burn(&self, grid: &Grid, window: &Window) -> Result<BurnedZones> {
-        if let Some((first, last)) = self.alone(grid, window)? {
-            let overlaps = if first == last { 0 } else { window.cells() };
-            return Ok(BurnedZones { cells: CellKeys::One(self.key(first)), overlaps });
-        }
-        let mut cells = Array2::zeros((window.rows, window.cols));
-        let mut overlaps = 0;
-        let side = BLOCK as i64;
-        let aligned = Window::between(
-            window.row.div_euclid(side) * side,
-            window.col.div_euclid(side) * side,
-            window.row_end(),
-            window.col_end(),
-        );
-        for square in aligned.squares(BLOCK) {
-            let block = Window { rows: BLOCK, cols: BLOCK, ..square };
-            let wanted = block.intersect(window);
-            let Some((first, last)) = self.burn_block(grid, &block)? else { continue };
-            let within = |w: &Window, origin: &Window| {
-                let (row, col) = ((w.row - origin.row) as usize, (w.col - origin.col) as usize);
-                s![row..row + w.rows, col..col + w.cols]
-            };
-            let (first, last) = (first.slice(within(&wanted, &block)), last.slice(within(&wanted, &block)));
-            cells.slice_mut(within(&wanted, window)).assign(&first.map(|polygon| self.key(*polygon)));
-            overlaps += first.iter().zip(last).filter(|(first, last)| first != last).count() as u64;
-        }
-        Ok(BurnedZones { cells: CellKeys::Each(cells), overlaps })
-    }
-
-    /// The key that all cells of a window share (position + 1, 0 for none), where that can be told without burning.
-    ///
-    /// # Errors
-    /// Bug: a polygon cannot be read.
-    pub fn one_key(&self, grid: &Grid, window: &Window) -> Result<Option<u32>> {
-        Ok(self.alone(grid, window)?.map(|(first, _)| self.key(first)))
-    }
-
-    /// Position + 1 of its key from position + 1 of a polygon.
-    fn key(&self, polygon: u32) -> u32 {
-        polygon.checked_sub(1).map_or(0, |p| self.features[p as usize].key + 1)
-    }
-
-    /// Position + 1 of the first and of the last polygon that hold all cells of a window, 0 for none; `None` where an
-    /// edge comes near, within a cell.
-    fn alone(&self, grid: &Grid, window: &Window) -> Result<Option<(u32, u32)>> {
-        let beside =
-            Window { row: window.row - 1, col: window.col - 1, rows: window.rows + 2, cols: window.cols + 2 };
-        let bounds = grid.part(&beside).bounds();
-        if self.edges.come_into(bounds) {
-            return Ok(None);
-        }
-        let (x, y) = grid.affine.apply(window.col as f64 + 0.5, window.row as f64 + 0.5);
-        let (mut first, mut last) = (0, 0);
-        for (position, feature) in (1..).zip(&self.features).filter(|(_, f)| f.comes_near(bounds)) {
-            if wkb::holds(&feature.wkb, x, y)? {
-                last = position;
-                first = if first == 0 { position } else { first };
-            }
-        }
-        Ok(Some((first, last)))
-    }
-
-    /// Position + 1 of the first and of the last polygon that holds each cell's centre, 0 where none does; `None`
-    /// where no polygon comes near. Where the two differ, polygons overlap.
-    fn burn_block(&self, grid: &Grid, block: &Window) -> Result<Option<(Array2<u32>, Array2<u32>)>> {
-        let place = grid.part(block);
-        let bounds = place.bounds();
-        let mut polygons: Vec<(usize, &Feature)> =
-            self.features.iter().enumerate().filter(|(_, f)| f.comes_near(bounds)).collect();
-        if polygons.is_empty() {
-            return Ok(None);
-        }
-        // Later burns overwrite earlier ones.
-        let last = burn_in_order(&polygons, &place);
-        polygons.reverse();
-        let first = burn_in_order(&polygons, &place);
-        match (first, last) {
-            (Ok(first), Ok(last)) => Ok(Some((first, last))),
-            (Err(e), _) | (_, Err(e)) => {
-                Err(Error::bug(format!("GDAL cannot burn in memory: {}", gdal_text(&e))))
-            }
-        }
-    }
-}
-
-/// Burns the positions + 1 of polygons, one over the other.
-fn burn_in_order(polygons: &[(usize, &Feature)], place: &Grid) -> gdal::errors::Result<Array2<u32>> {
-    let geometries =
-        polygons.iter().map(|(_, f)| Geometry::from_wkb(&f.wkb)).collect::<gdal::errors::Result<Vec<_>>>()?;
-    let values: Vec<f64> = polygons.iter().map(|(position, _)| (position + 1) as f64).collect();
-    let driver = DriverManager::get_driver_by_name("MEM")?;
-    let mut dataset = driver.create_with_band_type::<i32, _>("", BLOCK, BLOCK, 1)?;
-    dataset.set_geo_transform(&place.affine.0)?;
-    rasterize(&mut dataset, &[1], &geometries, &values, None)?;
-    let (_, cells) = dataset.rasterband(1)?.read_band_as::<u32>()?.into_shape_and_vec();
-    Ok(Array2::from_shape_vec((BLOCK, BLOCK), cells).unwrap_or_else(|_| Array2::zeros((BLOCK, BLOCK))))
 }

@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 
 use super::{Context, area_columns, percent, zone_columns};
-use crate::io::table::{Column, Table};
+use crate::error::Result;
+use crate::io::table::{Column, RowSink, Table};
 use crate::model::area::Amount;
-use crate::report::zones::{ZoneCounts, by_zone};
+use crate::report::zones::ZoneCounts;
 
 /// A row per zone, pair, class at `from` and class at `to`; cells valid in both years.
-pub fn table(context: &Context) -> Table {
-    let mut rows = Vec::new();
+fn rows(context: &Context, sink: &mut RowSink) -> Result<()> {
     for (pair, joints) in context.plan.pairs.iter().zip(&context.totals.pairs) {
-        for (zone, totals) in by_zone(context.plan, joints) {
+        for (zone, totals) in context.by_zone(joints) {
             let matrix = Valid::of(&totals.counts);
             let (date_from, date_to) = totals.dates(context.plan, pair.from, pair.to);
             for &from in &context.codes {
@@ -43,11 +43,16 @@ pub fn table(context: &Context) -> Table {
                         percent(pixels, matrix.total),
                         "unknown".into(),
                     ]);
-                    rows.push(row);
+                    sink(row)?;
                 }
             }
         }
     }
+    Ok(())
+}
+
+/// The table of [`rows`].
+pub fn table<'a>(context: &'a Context) -> Table<'a> {
     let mut columns = zone_columns();
     columns.extend([
         Column::new("year_from", "mapped year that change is measured from"),
@@ -82,7 +87,7 @@ pub fn table(context: &Context) -> Table {
                       every combination of a legend's classes for the whole area, else those that occur"
                 .into(),
         columns,
-        rows,
+        rows: Box::new(|sink| rows(context, sink)),
         notes: [
             context.ellipsoidal_notes(),
             vec![("estimate".into(), "mapped areas (pixel counts), not unbiased estimates of area".into())],

@@ -1,14 +1,13 @@
 //! `class_area.csv`: how much of each class each map holds.
 
 use super::{Context, area_columns, percent, zone_columns};
-use crate::io::table::{Column, Table};
-use crate::report::zones::by_zone;
+use crate::error::Result;
+use crate::io::table::{Column, RowSink, Table};
 
 /// A row per zone, year and class.
-pub fn table(context: &Context) -> Table {
-    let mut rows = Vec::new();
+fn rows(context: &Context, sink: &mut RowSink) -> Result<()> {
     for (epoch, joints) in context.plan.epochs.iter().zip(&context.totals.areas) {
-        for (zone, totals) in by_zone(context.plan, joints) {
+        for (zone, totals) in context.by_zone(joints) {
             let whole: u64 = totals.counts.values().map(|amount| amount.pixels).sum();
             for &code in &context.codes {
                 let amount = totals.counts.get(&(Some(code), Some(code))).copied().unwrap_or_default();
@@ -22,10 +21,15 @@ pub fn table(context: &Context) -> Table {
                 row.extend(context.areas(amount));
                 row.extend(context.ellipsoidal(amount));
                 row.push(percent(pixels, whole));
-                rows.push(row);
+                sink(row)?;
             }
         }
     }
+    Ok(())
+}
+
+/// The table of [`rows`].
+pub fn table<'a>(context: &'a Context) -> Table<'a> {
     let mut columns = zone_columns();
     columns.extend([
         Column::new("year", "mapped year"),
@@ -40,7 +44,7 @@ pub fn table(context: &Context) -> Table {
         name: "class_area".into(),
         description: "cells of each class, by zone and year".into(),
         columns,
-        rows,
+        rows: Box::new(|sink| rows(context, sink)),
         notes: [
             context.ellipsoidal_notes(),
             vec![("estimate".into(), "mapped areas (pixel counts), not unbiased estimates of area".into())],

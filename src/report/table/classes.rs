@@ -1,11 +1,11 @@
 //! `classes.csv`: the legend of the product.
 
 use super::Context;
-use crate::io::table::{Column, Table};
+use crate::io::table::{Column, Table, listed};
 use crate::model::legend::{Language, LegendClass, Status};
 
 /// A row per class.
-pub fn table(context: &Context) -> Table {
+pub fn table<'a>(context: &'a Context) -> Table<'a> {
     let legend = &context.plan.job.target;
     let parent = |class: &LegendClass, id: &str| {
         let rollup = legend.rollups.iter().find(|r| r.id == id)?;
@@ -37,7 +37,7 @@ pub fn table(context: &Context) -> Table {
         name: "classes".into(),
         description: format!("classes of the legend `{}`: {}", legend.id, legend.title),
         columns,
-        rows: legend.classes.iter().map(row).collect(),
+        rows: listed(legend.classes.iter().map(row).collect()),
         notes: vec![("source".into(), legend.source.clone())],
     }
 }

@@ -1,14 +1,13 @@
 //! `excluded.csv`: cells that have a class in one year only and so are in no matrix.
 
 use super::{Context, area_columns, zone_columns};
-use crate::io::table::{Column, Table};
-use crate::report::zones::by_zone;
+use crate::error::Result;
+use crate::io::table::{Column, RowSink, Table};
 
 /// A row per zone, pair, class and side.
-pub fn table(context: &Context) -> Table {
-    let mut rows = Vec::new();
+fn rows(context: &Context, sink: &mut RowSink) -> Result<()> {
     for (pair, joints) in context.plan.pairs.iter().zip(&context.totals.pairs) {
-        for (zone, totals) in by_zone(context.plan, joints) {
+        for (zone, totals) in context.by_zone(joints) {
             for (&(from, to), &amount) in &totals.counts {
                 let (code, side, reason) = match (from, to) {
                     (Some(code), None) => (code, "from", "nodata_to"),
@@ -19,10 +18,15 @@ pub fn table(context: &Context) -> Table {
                 row.extend([pair.from.to_string(), pair.to.to_string(), code.to_string()]);
                 row.extend([side.into(), reason.into(), amount.pixels.to_string()]);
                 row.extend(context.areas(amount));
-                rows.push(row);
+                sink(row)?;
             }
         }
     }
+    Ok(())
+}
+
+/// The table of [`rows`].
+pub fn table<'a>(context: &'a Context) -> Table<'a> {
     let mut columns = zone_columns();
     columns.extend([
         Column::new("year_from", "mapped year that change is measured from"),
@@ -39,7 +43,7 @@ pub fn table(context: &Context) -> Table {
                       matrix row + excluded (side from) = class area at year_from, column + excluded (side to) = at year_to"
             .into(),
         columns,
-        rows,
+        rows: Box::new(|sink| rows(context, sink)),
         notes: context.area_notes(),
     }
 }

@@ -11,27 +11,27 @@ mod wide_matrix;
 use std::collections::BTreeMap;
 
 use super::totals::Totals;
-use super::zones::ZoneCounts;
+use super::zones::{Zone, ZoneCounts, ZoneTotals, by_zone};
 use crate::io::table::{Column, Table};
+use crate::kernel::tabulate::JointCounts;
 use crate::model::area::{Amount, in_m2};
 use crate::model::legend::{ClassCode, Language};
 use crate::model::matrix::ChangeMatrix;
 use crate::plan::Plan;
 
 /// Every table of a product.
-pub fn all(plan: &Plan, totals: &Totals) -> Vec<Table> {
-    let context = Context::new(plan, totals);
+pub fn all<'a>(context: &'a Context) -> Vec<Table<'a>> {
     let mut tables = vec![
-        change_matrix::table(&context),
-        class_area::table(&context),
-        excluded::table(&context),
-        net_change::table(&context),
-        overlap_disagreement::table(&context),
+        change_matrix::table(context),
+        class_area::table(context),
+        excluded::table(context),
+        net_change::table(context),
+        overlap_disagreement::table(context),
     ];
-    if !plan.job.target.is_raw() {
-        tables.push(classes::table(&context));
+    if !context.plan.job.target.is_raw() {
+        tables.push(classes::table(context));
     }
-    tables.extend(wide_matrix::tables(&context));
+    tables.extend(wide_matrix::tables(context));
     tables
 }
 
@@ -44,7 +44,8 @@ pub struct Context<'a> {
 }
 
 impl<'a> Context<'a> {
-    fn new(plan: &'a Plan, totals: &'a Totals) -> Self {
+    /// What the tables of a product are made from.
+    pub fn new(plan: &'a Plan, totals: &'a Totals) -> Self {
         let codes = if plan.job.target.is_raw() {
             let met = totals.areas.iter().flat_map(|joints| joints.keys().filter_map(|j| j.from));
             met.collect::<std::collections::BTreeSet<_>>().into_iter().collect()
@@ -52,6 +53,11 @@ impl<'a> Context<'a> {
             plan.job.target.codes()
         };
         Self { plan, totals, codes }
+    }
+
+    /// The zones of all layers with their share of joint counts.
+    fn by_zone(&self, joints: &'a JointCounts) -> impl Iterator<Item = (Zone, ZoneTotals)> + 'a {
+        by_zone(self.plan, self.totals, joints)
     }
 
     /// The name of a class in the job's first language.
@@ -151,10 +157,11 @@ fn percent(part: u64, whole: u64) -> String {
 
 fn zone_columns() -> Vec<Column> {
     vec![
-        Column::new("zone_layer", "layer of zones: all, section, country, or the job's own"),
+        Column::new("zone_layer", "layer of zones: all, section, country, or one of the job's own"),
         Column::new(
             "zone_id",
-            "zone, as text; `outside` is what no zone covers, `mixed` what changed hands between the years",
+            "zone, as text, of crossed layers joined by `|`; `outside` is what no zone covers, `mixed` what changed \
+             hands between the years",
         ),
         Column::new("zone_name", "name of the zone"),
     ]

@@ -1,16 +1,15 @@
 //! `net_change.csv`: the statistics of every change matrix, a row each.
 
 use super::{Context, number, zone_columns};
-use crate::io::table::{Column, Table};
+use crate::error::Result;
+use crate::io::table::{Column, RowSink, Table};
 use crate::model::matrix::ChangeMatrix;
-use crate::report::zones::by_zone;
 use crate::statistic::{ALL, Statistic, Subject, Value};
 
 /// A row per zone, pair, class (and `total`) and statistic.
-pub fn table(context: &Context) -> Table {
-    let mut rows = Vec::new();
+fn rows(context: &Context, sink: &mut RowSink) -> Result<()> {
     for (pair, joints) in context.plan.pairs.iter().zip(&context.totals.pairs) {
-        for (zone, totals) in by_zone(context.plan, joints) {
+        for (zone, totals) in context.by_zone(joints) {
             let matrix = context.cell_matrix(&totals.counts);
             let areas = context.area_matrix(&totals.counts);
             let (date_from, date_to) = totals.dates(context.plan, pair.from, pair.to);
@@ -34,11 +33,16 @@ pub fn table(context: &Context) -> Table {
                     ]);
                     row.extend([code.clone(), name.clone(), statistic.name.to_string()]);
                     row.extend(values(context, statistic, (&matrix, &areas), subject, years));
-                    rows.push(row);
+                    sink(row)?;
                 }
             }
         }
     }
+    Ok(())
+}
+
+/// The table of [`rows`].
+pub fn table<'a>(context: &'a Context) -> Table<'a> {
     let mut columns = zone_columns();
     columns.extend([
         Column::new("year_from", "mapped year that change is measured from"),
@@ -65,7 +69,7 @@ pub fn table(context: &Context) -> Table {
             "statistics of the change matrix by zone, pair of years and class, over cells valid in both years"
                 .into(),
         columns,
-        rows,
+        rows: Box::new(|sink| rows(context, sink)),
         notes,
     }
 }

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::{Context, area_columns, percent};
-use crate::io::table::{Column, Table};
+use crate::io::table::{Column, Table, listed};
 
 /// A row per year, winner, loser and pair of classes that differ.
-pub fn table(context: &Context) -> Table {
+pub fn table<'a>(context: &'a Context) -> Table<'a> {
     let mut rows = Vec::new();
     let id = |source: u8| {
         context.plan.job.sources.get(usize::from(source)).map_or("", |s| s.id.as_str()).to_string()
@@ -52,7 +52,7 @@ pub fn table(context: &Context) -> Table {
         name: "overlap_disagreement".into(),
         description: "disagreement between sources where they overlap, class by class".into(),
         columns,
-        rows,
+        rows: listed(rows),
         notes: context.area_notes(),
     }
 }

@@ -1,19 +1,18 @@
 //! `change_matrix_<from>_<to>_{px,ha}.csv`: the matrix of the whole area as people draw it.
 
 use super::Context;
-use crate::io::table::{Column, Table};
+use crate::io::table::{Column, Table, listed};
 use crate::model::epoch::Interval;
 use crate::model::matrix::ChangeMatrix;
-use crate::report::zones::{ZoneCounts, by_zone};
+use crate::report::zones::ZoneCounts;
 
 /// Two tables per pair: pixels and hectares, always whole.
-pub fn tables(context: &Context) -> Vec<Table> {
+pub fn tables<'a>(context: &'a Context) -> Vec<Table<'a>> {
     let pairs = context.plan.pairs.iter().zip(&context.totals.pairs);
     pairs
         .flat_map(|(pair, joints)| {
-            let zones = by_zone(context.plan, joints);
             let counts =
-                zones.iter().find(|(zone, _)| zone.is_all()).map(|(_, totals)| totals.counts.clone());
+                context.by_zone(joints).find(|(zone, _)| zone.is_all()).map(|(_, totals)| totals.counts);
             let counts = counts.unwrap_or_default();
             [Measure::Pixels, Measure::Hectares]
                 .map(|measure| table(context, *pair, &measure.matrix(context, &counts), measure))
@@ -60,7 +59,7 @@ impl Measure {
     }
 }
 
-fn table(context: &Context, pair: Interval, matrix: &ChangeMatrix, measure: Measure) -> Table {
+fn table<'a>(context: &'a Context, pair: Interval, matrix: &ChangeMatrix, measure: Measure) -> Table<'a> {
     let n = matrix.len();
     let text = |entry: u128| measure.text(context, entry);
     let mut rows: Vec<Vec<String>> = Vec::with_capacity(n + 3);
@@ -94,7 +93,7 @@ fn table(context: &Context, pair: Interval, matrix: &ChangeMatrix, measure: Meas
             pair.from, pair.to
         ),
         columns: columns(context, measure.unit()),
-        rows,
+        rows: listed(rows),
         notes: context.area_notes(),
     }
 }

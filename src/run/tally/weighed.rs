@@ -1,13 +1,13 @@
 //! Counting on grids whose cells differ in size: every count of cells goes with their area.
 
-use super::{
-    BlockMap, BlockZones, CodeKey, Counted, MOST_CODE_COUNTS, MOST_HISTOGRAMS, PairKey, ReadOff, Tally,
-    bytes_of,
-};
+use super::{BlockMap, BlockZones, CodeKey, Counted, MOST_HISTOGRAMS, PairKey, ReadOff, Tally, bytes_of};
 use crate::kernel::ClassValue;
 use crate::kernel::histogram::PairAreas;
 use crate::kernel::tabulate::ZoneIndex;
 use crate::kernel::weigh::BlockAreas;
+
+/// Histograms of one map's codes that are held at a time: 8 KiB each up to 16 codes, 32 KiB up to 32.
+const MOST_CODE_AREAS: usize = 256;
 
 /// Bytes of histograms that a block may begin with, a bound on memory: those of a map of 256 codes take 2 MiB each.
 const MOST_BYTES: usize = 8 << 20;
@@ -68,7 +68,7 @@ impl Tally<'_> {
         for stretch in row_stretches(zones, cells.len(), sizes.rows()) {
             let key = CodeKey { epoch, zone: stretch.zone, bytes };
             if !self.code_areas.contains_key(&key) {
-                if self.code_areas.len() >= MOST_CODE_COUNTS {
+                if self.code_areas.len() >= MOST_CODE_AREAS {
                     self.empty_code_areas();
                 }
                 self.code_areas.insert(key, (PairAreas::new(), self.meaning(map)));
