@@ -26,6 +26,7 @@ use nalcms::kernel::pyramid::{BLOCK_LEVELS, Pyramid, Tie, block_pyramid};
 use nalcms::kernel::reclass::{UnknownValues, reclass};
 use nalcms::kernel::runs::constant;
 use nalcms::kernel::tabulate::{JointCounts, tabulate};
+use nalcms::kernel::weigh::Alike;
 use nalcms::model::rule::{Outcome, RuleTable};
 use nalcms::model::window::BLOCK;
 use ndarray::Array2;
@@ -62,7 +63,7 @@ fn stages(criterion: &mut Criterion) {
     group.bench_function("mosaic", |b| {
         b.iter(|| {
             let mut mosaic = Mosaic::<u8>::new(BLOCK, BLOCK, 0);
-            mosaic.lay_under(black_box(rules.view()), (0, 0), &outcomes, 0, &mut BTreeMap::new());
+            mosaic.lay_under(black_box(rules.view()), (0, 0), &outcomes, 0, Alike, &mut BTreeMap::new());
             mosaic
         });
     });
@@ -74,7 +75,7 @@ fn stages(criterion: &mut Criterion) {
         );
         b.iter(|| {
             let mut counts = JointCounts::new();
-            tabulate(black_box(from), black_box(to), zones.view(), 0, &mut counts);
+            tabulate(black_box(from), black_box(to), zones.view(), Alike, 0, &mut counts);
             counts
         });
     });

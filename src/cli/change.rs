@@ -128,9 +128,9 @@ fn change(args: &ChangeArgs) -> Result<Answer> {
     let finished = execute(&plan, &progress, args.options.overwrite, &args.options.talk)?;
     let joints = finished.merged.totals.pairs.iter().flatten();
     let (mut valid, mut changed) = (0u64, 0u64);
-    for (joint, pixels) in joints.filter(|(joint, _)| joint.from.is_some() && joint.to.is_some()) {
-        valid += pixels;
-        changed += if joint.from == joint.to { 0 } else { *pixels };
+    for (joint, amount) in joints.filter(|(joint, _)| joint.from.is_some() && joint.to.is_some()) {
+        valid += amount.pixels;
+        changed += if joint.from == joint.to { 0 } else { amount.pixels };
     }
     let share = if valid == 0 { 0.0 } else { changed as f64 * 100.0 / valid as f64 };
     let text = format!(

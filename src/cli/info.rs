@@ -487,8 +487,10 @@ fn as_text(report: &Report, legend: &Legend, verbose: bool) -> String {
         Some(crs) => {
             let area = match (crs.equal_area, crs.geographic) {
                 (true, _) => "equal-area",
-                (false, true) => "geographic: the area of a cell varies by row",
-                (false, false) => "not equal-area: the area of a cell varies",
+                (false, true) => "geographic: the area of a cell is that of its row on the ellipsoid",
+                (false, false) => {
+                    "not equal-area: the area of a cell is the true one, by the projection's areal scale"
+                }
             };
             format!("{}; {area}", crs_words(crs))
         }

@@ -83,6 +83,9 @@ fn as_text(plan: &Plan, forecast: &Forecast) -> String {
         grid.bounds(),
         plan.area.method()
     );
+    if let Some(words) = &plan.ellipsoidal {
+        text += &format!("  ellipsoidal area: {words}\n");
+    }
     text += &inputs_text(plan);
     let pairs: Vec<String> = plan.pairs.iter().map(ToString::to_string).collect();
     text += &format!("change: {}\n", if pairs.is_empty() { "none".into() } else { pairs.join(", ") });
@@ -170,6 +173,7 @@ fn as_json(plan: &Plan, forecast: &Forecast) -> Value {
         "name": plan.job.name,
         "job": crate::report::manifest::job(plan),
         "grid": { "crs": plan.grid.crs, "affine": plan.grid.affine, "rows": plan.grid.rows, "cols": plan.grid.cols, "lattice": plan.grid.lattice },
+        "area_method": plan.area.method(), "ellipsoidal_area_method": plan.ellipsoidal,
         "inputs": scenes,
         "zones": (0..plan.job.zones.len()).map(|place| zone_layers::description(plan, place)).collect::<Vec<_>>(),
         "tasks": plan.tasks.iter().map(|t| json!({ "index": t.index, "window": t.window })).collect::<Vec<_>>(),

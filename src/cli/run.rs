@@ -10,6 +10,7 @@ use super::{Answer, Verb, talk};
 use crate::config::job::Job;
 use crate::error::Result;
 use crate::io::progress::Progress;
+use crate::model::area::Amount;
 use crate::plan::Plan;
 use crate::plan::fingerprint::InputHashes;
 use crate::report::manifest::{self, standing};
@@ -132,15 +133,16 @@ impl Finished {
         );
         for (position, epoch) in plan.epochs.iter().enumerate() {
             let standing = standing(&self.merged.totals, position);
-            if standing.proposed > 0 {
+            let pixels = |amount: Amount| amount.pixels as f64;
+            if standing.proposed.pixels > 0 {
                 text += &format!(
                     "  {}: {:.1} % of the mapped area rests on proposed crosswalk rows{}\n",
                     epoch.year,
-                    standing.proposed as f64 * 100.0 / standing.mapped.max(1) as f64,
-                    if standing.defaulted > 0 {
+                    pixels(standing.proposed) * 100.0 / pixels(standing.mapped).max(1.0),
+                    if standing.defaulted.pixels > 0 {
                         format!(
                             ", {:.1} % on defaults for a missing stratum",
-                            standing.defaulted as f64 * 100.0 / standing.mapped as f64
+                            pixels(standing.defaulted) * 100.0 / pixels(standing.mapped)
                         )
                     } else {
                         String::new()

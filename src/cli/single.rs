@@ -160,6 +160,7 @@ impl Stage {
             pairs: self.pair.into_iter().collect(),
             unchanged: self.unchanged,
             tie: Tie::Hash,
+            ellipsoidal: false,
             strata: self.strata,
             zones: self.zones,
             compute,

@@ -44,6 +44,9 @@ pub struct JobFile {
     /// Which changes to compute.
     #[serde(default)]
     pub change: ChangeFile,
+    /// Which areas to tell.
+    #[serde(default)]
+    pub areas: AreasFile,
     /// Layers of zones to tabulate by.
     #[serde(default)]
     pub zones: Vec<ZonesFile>,
@@ -327,6 +330,14 @@ pub struct ChangeFile {
     /// How unchanged cells are written.
     #[serde(default)]
     pub unchanged: Unchanged,
+}
+
+/// `[areas]`: which areas tables tell.
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AreasFile {
+    /// Beside the nominal areas of an equal-area grid on a sphere, those on the ellipsoid WGS 84.
+    pub ellipsoidal: bool,
 }
 
 /// Which pairs of epochs to compare.

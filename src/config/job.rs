@@ -45,6 +45,8 @@ pub struct Job {
     pub unchanged: Unchanged,
     /// Who wins a tie in overviews.
     pub tie: Tie,
+    /// Whether ellipsoidal areas are told beside those of a sphere.
+    pub ellipsoidal: bool,
     /// Ancillary layers, by name.
     pub strata: BTreeMap<String, Layer>,
     /// The layers of zones, in the order of the file.
@@ -215,6 +217,7 @@ impl Job {
             pairs,
             unchanged: file.change.unchanged,
             tie: file.tie,
+            ellipsoidal: file.areas.ellipsoidal,
             strata: file.strata.iter().map(stratum).collect(),
             zones,
             compute: file.compute.clone(),

@@ -15,9 +15,10 @@ use sha2::{Digest, Sha256};
 
 use super::atomic::{AtomicFile, io_error};
 use crate::error::{Error, Result};
+use crate::model::area::Amount;
 use crate::model::window::Window;
 
-const MAGIC: &[u8; 8] = b"NALCMSP3";
+const MAGIC: &[u8; 8] = b"NALCMSP4";
 const TRAILER: u64 = 8 + 32 + 8;
 
 /// What stands where in a part.
@@ -75,8 +76,9 @@ impl PartCells {
     }
 }
 
-/// A joint count: position among [`PartTables::zones`], source at `from`, source at `to`, code at `from`, code at `to`, cells.
-pub type JointRow = (u32, u8, u8, Option<i32>, Option<i32>, u64);
+/// A joint count: position among [`PartTables::zones`], source at `from`, source at `to`, code at `from`, code at `to`, cells
+/// with their area.
+pub type JointRow = (u32, u8, u8, Option<i32>, Option<i32>, Amount);
 
 /// Partial tables: integers only, so that no order of adding changes a digit.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -85,7 +87,7 @@ pub struct PartTables {
     pub areas: Vec<Vec<JointRow>>,
     /// Joint counts of each pair, in the plan's order.
     pub pairs: Vec<Vec<JointRow>>,
-    /// Overlaps of each epoch: winner, loser, winner's code, loser's code, cells.
+    /// Overlaps of each epoch: winner, loser, winner's code, loser's code, cells with their area.
     pub overlaps: Vec<Vec<OverlapRow>>,
     /// Cells decided by each rule, by epoch.
     pub rules: Vec<Vec<RuleCount>>,
@@ -110,12 +112,12 @@ pub struct RuleCount {
     pub proposed: bool,
     /// Whether a conditional row fell to its default.
     pub default_taken: bool,
-    /// Cells.
-    pub pixels: u64,
+    /// Cells with their area.
+    pub amount: Amount,
 }
 
-/// An overlap count: winner, loser, winner's code, loser's code, cells.
-pub type OverlapRow = (u8, u8, i32, i32, u64);
+/// An overlap count: winner, loser, winner's code, loser's code, cells with their area.
+pub type OverlapRow = (u8, u8, i32, i32, Amount);
 
 /// A part in the making.
 #[derive(Debug)]
@@ -262,7 +264,7 @@ mod tests {
             window: Window::whole(1, 2),
             products: vec![PartProduct { blocks: vec![vec![(0, 3)]], ..PartProduct::default() }],
             tables: PartTables {
-                pairs: vec![vec![(1, 0, 0, Some(3), None, u64::MAX)]],
+                pairs: vec![vec![(1, 0, 0, Some(3), None, Amount { pixels: u64::MAX, area_mm2: u128::MAX })]],
                 ..PartTables::default()
             },
         }

@@ -1,9 +1,10 @@
 //! The verbs: pure functions on blocks of cells. They open no file, know no path and no configuration.
 //!
 //! The verbs of the line are [`reclass`], [`align`], [`mosaic`], [`combine`] (layers of zones), [`tabulate`],
-//! [`change`] and [`pyramid`]. Most class maps are bytes, and what takes time on bytes stands alone: [`histogram`]
-//! counts codes and pairs of codes, [`lookup`] maps codes, [`runs`] tells whether cells are alike,
-//! [`change::change_bytes`] codes changes. Fast ways give the very results of the plain ones they are tested against.
+//! [`change`] and [`pyramid`]; [`weigh`] tells them how large cells are, on grids whose cells differ. Most class maps are
+//! bytes, and what takes time on bytes stands alone: [`histogram`] counts codes and pairs of codes, [`lookup`] maps codes,
+//! [`runs`] tells whether cells are alike, [`change::change_bytes`] codes changes. Fast ways give the very results of the
+//! plain ones they are tested against.
 
 pub mod align;
 pub mod change;
@@ -16,6 +17,7 @@ pub mod pyramid;
 pub mod reclass;
 pub mod runs;
 pub mod tabulate;
+pub mod weigh;
 
 /// A value that stands for a class in a block.
 pub trait ClassValue: Copy + Ord + Send + Sync + std::fmt::Debug + 'static {

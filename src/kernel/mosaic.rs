@@ -7,6 +7,8 @@ use ndarray::{Array2, ArrayView2, s};
 use super::ClassValue;
 use super::histogram::CodeCounts;
 use super::lookup::{look_up, map_bytes};
+use super::weigh::CellSizes;
+use crate::model::area::Amount;
 use crate::model::legend::{Absence, ClassCode};
 use crate::model::rule::{NOT_COVERED, Outcome, RuleIndex};
 use crate::model::source::{NO_SOURCE, SourceIndex};
@@ -50,7 +52,7 @@ pub struct ByteLookup<T> {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LayerCounts {
     /// Cells that the layer decided, by rule.
-    pub decided: Vec<u64>,
+    pub decided: Vec<Amount>,
     /// Cells that the layer covers, decided or not, by rule.
     pub covered: Vec<u64>,
 }
@@ -72,16 +74,18 @@ impl<T: ClassValue> Mosaic<T> {
     ///
     /// # Shape
     /// `layer` fits into the mosaic from the cell `at` (row, column) on; `outcomes` has an entry for every rule
-    /// index in it.
-    pub fn lay_under(
+    /// index in it; `sizes` are those of the mosaic's cells.
+    pub fn lay_under<S: CellSizes>(
         &mut self,
         layer: ArrayView2<RuleIndex>,
         at: (usize, usize),
         outcomes: &[Outcome],
         source: SourceIndex,
-        overlaps: &mut BTreeMap<Overlap, u64>,
+        sizes: S,
+        overlaps: &mut BTreeMap<Overlap, Amount>,
     ) -> LayerCounts {
-        let mut counts = LayerCounts { decided: vec![0; outcomes.len()], covered: vec![0; outcomes.len()] };
+        let mut covered = vec![0; outcomes.len()];
+        let mut decided = vec![S::Sum::default(); outcomes.len()];
         let codes: Vec<Option<T>> = outcomes
             .iter()
             .map(|outcome| match outcome {
@@ -95,61 +99,71 @@ impl<T: ClassValue> Mosaic<T> {
             rows: layer.nrows(),
             cols: layer.ncols(),
         });
-        let mut pending: Option<(Overlap, u64)> = None;
+        let mut pending: Option<(Overlap, S::Sum)> = None;
         let place = s![at.0..at.0 + layer.nrows(), at.1..at.1 + layer.ncols()];
         let (mut classes, mut winners) = (self.classes.slice_mut(place), self.winners.slice_mut(place));
-        for ((class, winner), &rule) in classes.iter_mut().zip(winners.iter_mut()).zip(layer) {
-            if rule == NOT_COVERED {
-                continue;
-            }
-            let rule = usize::from(rule);
-            counts.covered[rule] += 1;
-            if outcomes[rule] == Outcome::Absent(Absence::Outside) {
-                continue;
-            }
-            if *winner == NO_SOURCE {
-                *winner = source;
-                *class = codes[rule].unwrap_or(self.nodata);
-                counts.decided[rule] += 1;
-            } else if let (Some(loser_code), true) = (codes[rule], *class != self.nodata) {
-                let overlap = Overlap {
-                    winner: *winner,
-                    loser: source,
-                    winner_code: class.code(),
-                    loser_code: loser_code.code(),
-                };
-                match &mut pending {
-                    Some((run, n)) if *run == overlap => *n += 1,
-                    _ => {
-                        if let Some((run, n)) = pending.replace((overlap, 1)) {
-                            *overlaps.entry(run).or_default() += n;
+        let rows = classes.outer_iter_mut().zip(winners.outer_iter_mut()).zip(layer.outer_iter());
+        for (row, ((mut classes, mut winners), rules)) in rows.enumerate() {
+            let cells = classes.iter_mut().zip(winners.iter_mut()).zip(rules);
+            for (col, ((class, winner), &rule)) in cells.enumerate() {
+                if rule == NOT_COVERED {
+                    continue;
+                }
+                let rule = usize::from(rule);
+                covered[rule] += 1;
+                if outcomes[rule] == Outcome::Absent(Absence::Outside) {
+                    continue;
+                }
+                let size = || sizes.cell(at.0 + row, at.1 + col);
+                if *winner == NO_SOURCE {
+                    *winner = source;
+                    *class = codes[rule].unwrap_or(self.nodata);
+                    decided[rule] += size();
+                } else if let (Some(loser_code), true) = (codes[rule], *class != self.nodata) {
+                    let overlap = Overlap {
+                        winner: *winner,
+                        loser: source,
+                        winner_code: class.code(),
+                        loser_code: loser_code.code(),
+                    };
+                    match &mut pending {
+                        Some((run, n)) if *run == overlap => *n += size(),
+                        _ => {
+                            if let Some((run, n)) = pending.replace((overlap, size())) {
+                                *overlaps.entry(run).or_default() += n.into();
+                            }
                         }
                     }
                 }
             }
         }
         if let Some((run, n)) = pending {
-            *overlaps.entry(run).or_default() += n;
+            *overlaps.entry(run).or_default() += n.into();
         }
-        counts
+        LayerCounts { decided: decided.into_iter().map(Into::into).collect(), covered }
     }
 
     /// Does what [`Mosaic::lay_under`] does with a layer of bytes, and counts its cells by their value.
     ///
     /// # Shape
-    /// `layer` fits into the mosaic from the cell `at` (row, column) on; its rows are contiguous.
+    /// `layer` fits into the mosaic from the cell `at` (row, column) on; its rows are contiguous. `sizes` are those of
+    /// the mosaic's cells.
     /// # Cost
     /// A lookup where no other layer was laid before; a look at every cell where one was.
-    pub fn lay_bytes_under(
+    pub fn lay_bytes_under<S: CellSizes>(
         &mut self,
         layer: ArrayView2<u8>,
         at: (usize, usize),
         lookup: &ByteLookup<T>,
         source: SourceIndex,
-        overlaps: &mut BTreeMap<Overlap, u64>,
+        sizes: S,
+        overlaps: &mut BTreeMap<Overlap, Amount>,
         counts: &mut ByteCounts,
     ) {
         let mut spans = Vec::new();
+        if S::DIFFER {
+            counts.areas_mm2.resize(256, 0);
+        }
         for (row, values) in layer.outer_iter().enumerate() {
             let Some(values) = values.to_slice() else { continue };
             let at_row = at.0 + row;
@@ -166,9 +180,15 @@ impl<T: ClassValue> Mosaic<T> {
                     counts.alone.add(values);
                     look_up(values, &lookup.classes, classes);
                     map_bytes(values, &lookup.winners, winners);
+                    if S::DIFFER {
+                        for (col, &value) in (from..to).zip(values) {
+                            counts.areas_mm2[usize::from(value)] += u128::from(sizes.area_mm2(at_row, col));
+                        }
+                    }
                     continue;
                 }
-                for ((class, winner), &value) in classes.iter_mut().zip(winners).zip(values) {
+                let cells = classes.iter_mut().zip(winners).zip(values);
+                for (col, ((class, winner), &value)) in (from..to).zip(cells) {
                     let index = usize::from(value);
                     counts.covered.count(value, 1);
                     if lookup.winners[index] == NO_SOURCE {
@@ -177,10 +197,13 @@ impl<T: ClassValue> Mosaic<T> {
                     if *winner == NO_SOURCE {
                         (*class, *winner) = (lookup.classes[index], source);
                         counts.decided.count(value, 1);
+                        if S::DIFFER {
+                            counts.areas_mm2[index] += u128::from(sizes.area_mm2(at_row, col));
+                        }
                     } else if lookup.classes[index] != self.nodata && *class != self.nodata {
                         let (winner_code, loser_code) = (class.code(), lookup.classes[index].code());
                         let overlap = Overlap { winner: *winner, loser: source, winner_code, loser_code };
-                        *overlaps.entry(overlap).or_default() += 1;
+                        *overlaps.entry(overlap).or_default() += sizes.cell(at_row, col).into();
                     }
                 }
             }
@@ -222,6 +245,8 @@ pub struct ByteCounts {
     pub covered: CodeCounts,
     /// Those of them that none had decided.
     pub decided: CodeCounts,
+    /// Area of the cells in `alone` and `decided` by value, in mm²; empty where cells do not differ.
+    pub areas_mm2: Vec<u128>,
 }
 
 #[cfg(test)]
@@ -230,6 +255,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::kernel::weigh::{Alike, BlockAreas};
 
     #[test]
     fn outside_lets_through_and_no_observation_does_not() {
@@ -243,14 +269,17 @@ mod tests {
         let mut mosaic = Mosaic::<u8>::new(1, 6, 0);
         let mut overlaps = BTreeMap::new();
         let n = NOT_COVERED;
-        let first = mosaic.lay_under(array![[0, 1, 2, 2, n, n]].view(), (0, 0), &outcomes, 0, &mut overlaps);
-        let second = mosaic.lay_under(array![[3, 3, 3, 2, 3, 0]].view(), (0, 0), &outcomes, 1, &mut overlaps);
+        let first =
+            mosaic.lay_under(array![[0, 1, 2, 2, n, n]].view(), (0, 0), &outcomes, 0, Alike, &mut overlaps);
+        let second =
+            mosaic.lay_under(array![[3, 3, 3, 2, 3, 0]].view(), (0, 0), &outcomes, 1, Alike, &mut overlaps);
         assert_eq!(mosaic.classes, array![[9, 0, 7, 7, 9, 0]]);
         assert_eq!(mosaic.winners, array![[1, 0, 0, 0, 1, NO_SOURCE]]);
-        assert_eq!(first.decided, [0, 1, 2, 0]);
-        assert_eq!((second.decided, second.covered), (vec![0, 0, 0, 2], vec![1, 0, 1, 4]));
+        let cells = |counts: [u64; 4]| counts.map(Amount::from).to_vec();
+        assert_eq!(first.decided, cells([0, 1, 2, 0]));
+        assert_eq!((second.decided, second.covered), (cells([0, 0, 0, 2]), vec![1, 0, 1, 4]));
         let overlap = |winner_code, loser_code| Overlap { winner: 0, loser: 1, winner_code, loser_code };
-        assert_eq!(overlaps, BTreeMap::from([(overlap(7, 9), 1), (overlap(7, 7), 1)]));
+        assert_eq!(overlaps, BTreeMap::from([(overlap(7, 9), 1.into()), (overlap(7, 7), 1.into())]));
     }
 
     proptest! {
@@ -268,29 +297,34 @@ mod tests {
             let outcomes: Vec<Outcome> = (0..6).map(outcome).collect();
             let (mut plain, mut by_bytes) = (Mosaic::<u8>::new(12, 12, 0), Mosaic::<u8>::new(12, 12, 0));
             let (mut overlaps, mut byte_overlaps) = (BTreeMap::new(), BTreeMap::new());
+            // No two rows are alike.
+            let sizes = BlockAreas::Rows((0..12).map(|row| 1000 + row * row).collect());
             for (row, col, rows, cols, source, seed) in layers {
                 let (rows, cols) = (rows.min(12 - row), cols.min(12 - col));
                 let value = |(r, c): (usize, usize)| (seed >> ((r * 7 + c * 3) % 60)) as u16 % 6;
                 let layer = Array2::from_shape_fn((rows, cols), value);
                 let classes = std::array::from_fn(|v| match outcome(v) { Outcome::Class(code) => code as u8, _ => 0 });
                 let winners = std::array::from_fn(|v| if v == 0 { NO_SOURCE } else { source });
-                let expected = plain.lay_under(layer.view(), (row, col), &outcomes, source, &mut overlaps);
+                let expected = plain.lay_under(layer.view(), (row, col), &outcomes, source, &sizes, &mut overlaps);
                 let mut counts = ByteCounts::default();
                 by_bytes.lay_bytes_under(
                     layer.map(|&v| v as u8).view(),
                     (row, col),
                     &ByteLookup { classes, winners },
                     source,
+                    &sizes,
                     &mut byte_overlaps,
                     &mut counts,
                 );
                 for value in 0..6u8 {
-                    let of = |counts: &[u64]| counts[usize::from(value)];
+                    let index = usize::from(value);
                     let alone = counts.alone.get(value);
-                    prop_assert_eq!(alone + counts.covered.get(value), of(&expected.covered));
+                    prop_assert_eq!(alone + counts.covered.get(value), expected.covered[index]);
                     // Cells that a layer lets through are decided by nobody.
                     if value > 0 {
-                        prop_assert_eq!(alone + counts.decided.get(value), of(&expected.decided));
+                        let pixels = alone + counts.decided.get(value);
+                        let found = Amount { pixels, area_mm2: counts.areas_mm2[index] };
+                        prop_assert_eq!(found, expected.decided[index]);
                     }
                 }
             }

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use ndarray::ArrayView2;
 
 use super::ClassValue;
-
+use super::weigh::CellSizes;
+use crate::model::area::Amount;
 use crate::model::legend::ClassCode;
 use crate::model::source::SourceIndex;
 
@@ -30,7 +31,7 @@ pub struct Joint {
 }
 
 /// Joint counts; cells without a class in either map are left out only when they have none in both.
-pub type JointCounts = BTreeMap<Joint, u64>;
+pub type JointCounts = BTreeMap<Joint, Amount>;
 
 /// One map of a pair: classes and deciding sources, one shape.
 #[derive(Debug, Clone, Copy)]
@@ -44,57 +45,63 @@ pub struct Map<'a, T> {
 /// The largest dense table per zone; beyond it a block holds no class map and counts go through the tree.
 const DENSE_CLASSES: usize = 600;
 
-/// Counters that the dense tables of a block have together at most: a block may hold more zones than there is room.
-const DENSE_COUNTERS: usize = 1 << 22;
+/// Bytes that the dense tables of a block have together at most: a block may hold more zones than there is room.
+const DENSE_BYTES: usize = 32 << 20;
 
 /// Adds the joint counts of two maps.
 ///
 /// # Shape
-/// All planes share one shape `(rows, cols)`; `zones` too.
+/// All planes share one shape `(rows, cols)`; `zones` and `sizes` too.
 /// # Unit
-/// Cells, 64-bit.
+/// Cells, 64-bit; where these differ in size, their area too, in mm².
 /// # Nodata
 /// `nodata` becomes `None`; a cell with nodata on both sides is not counted.
 /// # Cost
 /// One pass over the cells; a table of `classes²` for each of the first combinations of zone and sources met in the
 /// block, up to 32 MiB; beyond, a look-up per cell.
-pub fn tabulate<T: ClassValue>(
+pub fn tabulate<T: ClassValue, S: CellSizes>(
     from: Map<T>,
     to: Map<T>,
     zones: ArrayView2<ZoneIndex>,
+    sizes: S,
     nodata: T,
     counts: &mut JointCounts,
 ) {
     let dictionary = Dictionary::of([from.classes, to.classes], nodata);
     let n = dictionary.codes.len();
-    let mut tables: BTreeMap<(ZoneIndex, SourceIndex, SourceIndex), Vec<u64>> = BTreeMap::new();
+    let most_sums = DENSE_BYTES / size_of::<S::Sum>();
+    let mut tables: BTreeMap<(ZoneIndex, SourceIndex, SourceIndex), Vec<S::Sum>> = BTreeMap::new();
     let rows = from.classes.outer_iter().zip(to.classes.outer_iter());
     let sides = from.winners.outer_iter().zip(to.winners.outer_iter()).zip(zones.outer_iter());
-    for ((from_classes, to_classes), ((from_winners, to_winners), zones)) in rows.zip(sides) {
+    for (row, ((from_classes, to_classes), ((from_winners, to_winners), zones))) in
+        rows.zip(sides).enumerate()
+    {
         let mut col = 0;
         while col < zones.len() {
             // A run of cells in one zone, decided by one pair of sources, shares a table.
             let key = (zones[col], from_winners[col], to_winners[col]);
             let same = |c: &usize| (zones[*c], from_winners[*c], to_winners[*c]) == key;
             let end = (col + 1..zones.len()).find(|c| !same(c)).unwrap_or(zones.len());
-            let has_room = n <= DENSE_CLASSES && (tables.len() + 1) * n * n <= DENSE_COUNTERS;
+            let has_room = n <= DENSE_CLASSES && (tables.len() + 1) * n * n <= most_sums;
             if has_room || tables.contains_key(&key) {
-                let table = tables.entry(key).or_insert_with(|| vec![0; n * n]);
+                let table = tables.entry(key).or_insert_with(|| vec![S::Sum::default(); n * n]);
                 for c in col..end {
-                    table[dictionary.index(from_classes[c]) * n + dictionary.index(to_classes[c])] += 1;
+                    let place = dictionary.index(from_classes[c]) * n + dictionary.index(to_classes[c]);
+                    table[place] += sizes.cell(row, c);
                 }
             } else {
                 for c in col..end {
                     let code = |value: T| (value != nodata).then(|| value.code());
-                    add(counts, key, code(from_classes[c]), code(to_classes[c]), 1);
+                    add(counts, key, code(from_classes[c]), code(to_classes[c]), sizes.cell(row, c).into());
                 }
             }
             col = end;
         }
     }
     for (key, table) in tables {
-        for (position, &pixels) in table.iter().enumerate().filter(|(_, pixels)| **pixels > 0) {
-            add(counts, key, dictionary.codes[position / n], dictionary.codes[position % n], pixels);
+        let amounts = table.into_iter().map(Into::<Amount>::into).enumerate();
+        for (position, amount) in amounts.filter(|(_, amount)| amount.pixels > 0) {
+            add(counts, key, dictionary.codes[position / n], dictionary.codes[position % n], amount);
         }
     }
 }
@@ -104,10 +111,10 @@ fn add(
     (zone, from_source, to_source): (ZoneIndex, SourceIndex, SourceIndex),
     from: Option<ClassCode>,
     to: Option<ClassCode>,
-    pixels: u64,
+    amount: Amount,
 ) {
     if from.is_some() || to.is_some() {
-        *counts.entry(Joint { zone, from_source, to_source, from, to }).or_default() += pixels;
+        *counts.entry(Joint { zone, from_source, to_source, from, to }).or_default() += amount;
     }
 }
 
@@ -163,6 +170,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::kernel::weigh::{Alike, BlockAreas};
 
     fn tally<T: ClassValue>(from: &Array2<T>, to: &Array2<T>, zones: &Array2<u32>, nodata: T) -> JointCounts {
         let winners = Array2::from_elem(from.dim(), 0u8);
@@ -173,7 +181,22 @@ mod tests {
             Map { classes: a.view(), winners: winners.view() },
             Map { classes: b.view(), winners: winners.view() },
             zones.view(),
+            Alike,
             nodata,
+            &mut counts,
+        );
+        counts
+    }
+
+    fn amounts(sizes: &BlockAreas, from: &Array2<i32>, to: &Array2<i32>, zones: &Array2<u32>) -> JointCounts {
+        let winners = Array2::from_elem(from.dim(), 0u8);
+        let mut counts = JointCounts::new();
+        tabulate(
+            Map { classes: from.view(), winners: winners.view() },
+            Map { classes: to.view(), winners: winners.view() },
+            zones.view(),
+            sizes,
+            0,
             &mut counts,
         );
         counts
@@ -187,9 +210,9 @@ mod tests {
         assert_eq!(
             counts,
             BTreeMap::from([
-                (joint(1, Some(1), Some(1)), 1),
-                (joint(0, Some(1), Some(2)), 1),
-                (joint(1, None, Some(2)), 1)
+                (joint(1, Some(1), Some(1)), 1.into()),
+                (joint(0, Some(1), Some(2)), 1.into()),
+                (joint(1, None, Some(2)), 1.into())
             ])
         );
     }
@@ -207,8 +230,8 @@ mod tests {
             let joint =
                 |from, to| Joint { zone: z, from_source: 0, to_source: 0, from: Some(from), to: Some(to) };
             assert_eq!(
-                (counts[&joint(5, 5)], counts[&joint(5, 6)], counts[&joint(599, 0)]),
-                (1, 1, 1),
+                [counts[&joint(5, 5)], counts[&joint(5, 6)], counts[&joint(599, 0)]],
+                [1.into(); 3],
                 "zone {z}"
             );
         }
@@ -226,15 +249,20 @@ mod tests {
             };
             let (from, to) = (plane(&|c| c.0.into()), plane(&|c| c.1.into()));
             let zones = Array2::from_shape_fn((1, n), |(_, c)| cells[c].2);
-            let mut expected = JointCounts::new();
-            for (f, t, zone) in &cells {
+            let area = |cell: usize| 1000 + cell as u64 * cell as u64;
+            let (mut counted, mut weighed) = (JointCounts::new(), JointCounts::new());
+            for (cell, (f, t, zone)) in cells.iter().enumerate() {
                 let code = |v: u8| (v != 0).then_some(i32::from(v) * spread);
                 if *f != 0 || *t != 0 {
                     let key = Joint { zone: *zone, from_source: 0, to_source: 0, from: code(*f), to: code(*t) };
-                    *expected.entry(key).or_default() += 1;
+                    *counted.entry(key).or_default() += 1.into();
+                    *weighed.entry(key).or_default() += Amount { pixels: 1, area_mm2: area(cell).into() };
                 }
             }
-            prop_assert_eq!(tally(&from, &to, &zones, 0), expected);
+            prop_assert_eq!(tally(&from, &to, &zones, 0), counted);
+            let sums = (0..=n).map(|cells| (0..cells).map(area).sum()).collect();
+            let sizes = BlockAreas::Cells(Array2::from_shape_vec((1, n + 1), sums).unwrap());
+            prop_assert_eq!(amounts(&sizes, &from, &to, &zones), weighed);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::ellipsoid::Ellipsoid;
 use super::window::Window;
 
 /// Two lattices count as one when their cells coincide within this part of a cell, over the whole raster.
@@ -32,6 +33,8 @@ pub struct Crs {
     pub equal_area: bool,
     /// The ellipsoid in words, such as "WGS 84" or "sphere, R = 6370997 m".
     pub ellipsoid: String,
+    /// Its size and shape.
+    pub figure: Ellipsoid,
     /// Metres per unit of the axes; degrees have 1.
     pub unit_m: f64,
 }

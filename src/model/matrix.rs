@@ -7,7 +7,7 @@ use super::legend::ClassCode;
 /// # Shape
 /// `n × n` over the classes given; always whole, zeros kept.
 /// # Unit
-/// Pixels (cells), 64-bit.
+/// Pixels (cells); in a matrix of areas mm², which are whole numbers too. 128-bit, as the earth has 5.1e20 mm².
 /// # Nodata
 /// Cells without a class in either map are not in the matrix; they are counted as excluded.
 /// # Source
@@ -18,7 +18,7 @@ use super::legend::ClassCode;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChangeMatrix {
     codes: Vec<ClassCode>,
-    pixels: Vec<u64>,
+    pixels: Vec<u128>,
 }
 
 impl ChangeMatrix {
@@ -49,33 +49,33 @@ impl ChangeMatrix {
     }
 
     /// Cells that went from class index `from` to class index `to`.
-    pub fn pixels(&self, from: usize, to: usize) -> u64 {
+    pub fn pixels(&self, from: usize, to: usize) -> u128 {
         self.pixels[from * self.len() + to]
     }
 
     /// Adds cells to one entry.
-    pub fn add(&mut self, from: usize, to: usize, pixels: u64) {
+    pub fn add(&mut self, from: usize, to: usize, pixels: u128) {
         let n = self.len();
         self.pixels[from * n + to] += pixels;
     }
 
     /// Row total: the class's cells at `from` (that are valid in both years).
-    pub fn from_total(&self, class: usize) -> u64 {
+    pub fn from_total(&self, class: usize) -> u128 {
         (0..self.len()).map(|to| self.pixels(class, to)).sum()
     }
 
     /// Column total: the class's cells at `to` (that are valid in both years).
-    pub fn to_total(&self, class: usize) -> u64 {
+    pub fn to_total(&self, class: usize) -> u128 {
         (0..self.len()).map(|from| self.pixels(from, class)).sum()
     }
 
     /// Cells that kept the class: the diagonal entry.
-    pub fn persistence(&self, class: usize) -> u64 {
+    pub fn persistence(&self, class: usize) -> u128 {
         self.pixels(class, class)
     }
 
     /// All cells valid in both years.
-    pub fn total(&self) -> u64 {
+    pub fn total(&self) -> u128 {
         self.pixels.iter().sum()
     }
 }

@@ -3,6 +3,7 @@
 pub mod area;
 pub mod byte_rules;
 pub mod crosswalk;
+pub mod ellipsoid;
 pub mod epoch;
 pub mod grid;
 pub mod legend;

@@ -8,6 +8,7 @@
 //! | legends, crosswalks, nodata | codes of the target; the compiled rules of each scene |
 //! | strata, zones | SHA-256 of their files; which polygons share a key; the PROJ text that takes them to the cells |
 //! | zone rasters | as scenes: SHA-256, header as understood, alignment with its PROJ text |
+//! | areas | where they are added up: the ellipsoid, the unit and the PROJ text by which cells are measured |
 //! | settings | pairs, unchanged, tie, compression, products |
 //!
 //! Threads, memory, paths, names, colours and crossed layers are not in it; names, colours and crossed layers are in the
@@ -138,6 +139,7 @@ fn common(plan: &Plan, hashes: &InputHashes) -> String {
         "unchanged": job.unchanged,
         "tie": job.tie,
         "compression": job.compute.compression,
+        "areas": plan.sizes.as_ref().map(super::area::Sizing::identity),
         "zones": zones,
     });
     sha256(facts.to_string())

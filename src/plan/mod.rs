@@ -3,6 +3,7 @@
 //! Headers are read once, here. A plan is printable and complete: whatever cannot work is refused now.
 
 pub mod alignment;
+pub mod area;
 pub mod extent;
 pub mod fingerprint;
 pub mod misfit;
@@ -27,6 +28,7 @@ use crate::model::nodata::TagVerdict;
 use crate::model::rule::{NAN_VALUE, StratumValues};
 use crate::model::window::BLOCK;
 use alignment::Alignment;
+use area::{Areas, Sizing};
 use operations::Operations;
 use scene::Surveyor;
 use sphere::SphereGrid;
@@ -45,8 +47,12 @@ pub struct Plan {
     pub job: Job,
     /// Where the product's cells lie.
     pub grid: Grid,
-    /// Area of a cell.
+    /// How the area of cells is told.
     pub area: CellArea,
+    /// How large each cell is, where areas have to be added up.
+    pub sizes: Option<Sizing>,
+    /// How the ellipsoidal areas beside those of a sphere are computed, where the job asks for them.
+    pub ellipsoidal: Option<String>,
     /// The maps of each epoch.
     pub epochs: Vec<EpochPlan>,
     /// Pairs to compare.
@@ -128,7 +134,7 @@ impl Plan {
         warnings.extend(operations.warnings);
         all_or_none(refused)?;
         let zones = zones::counted_layers(&job.zones, &grid, &mut warnings)?;
-        let area = cell_area(&grid);
+        let Areas { told: area, sizes, ellipsoidal } = Areas::of(&grid, job.ellipsoidal)?;
         if let CellArea::Unknown(reason) = &area {
             warnings.push(format!("areas stay empty: {reason}"));
         }
@@ -148,6 +154,8 @@ impl Plan {
             job,
             grid,
             area,
+            sizes,
+            ellipsoidal,
             epochs,
             pairs,
             tasks,
@@ -222,6 +230,7 @@ impl Plan {
         let overviews = cells / 3 * (cell * self.epochs.len() as u64 + 2 * self.pairs.len() as u64);
         // Cells as read, as classes, as states, and who decided them.
         let maps = block * (3 * cell + 1) * self.maps_at_once() as u64;
+        let sizes = self.sizes.as_ref().map_or(0, |_| block * 8);
         let files = self.tasks.iter().map(|task| self.open_bytes(task)).max().unwrap_or(0);
         let is_warped = |alignment: &Alignment| !matches!(alignment, Alignment::Copy { .. });
         let scenes = self.epochs.iter().flat_map(|epoch| &epoch.scenes);
@@ -234,7 +243,8 @@ impl Plan {
         // The zones of a block by layer and combined; three burns of the polygons of one.
         let zones = if self.zones.is_empty() { 0 } else { block * 4 * (self.zones.len() as u64 + 7) };
         let zone_files: u64 = rasters().map(|r| open_bytes(&r.header) as u64).sum();
-        overviews + maps + files + warping + zones + self.zone_rows_bytes(cells) + zone_files + WORKER_BYTES
+        let of_zones = zones + self.zone_rows_bytes(cells) + zone_files;
+        overviews + maps + sizes + files + warping + of_zones + WORKER_BYTES
     }
 
     /// Bytes of the rows that zones leave in a task of so many cells, if polygons are spread evenly. How many zones a
@@ -267,10 +277,10 @@ pub const WARP_CELLS: u64 = 1 << 22;
 const WORKER_BYTES: u64 = 24 << 20;
 
 /// Bytes of the rows of one zone in a task: some two hundred pairs of classes, twice while the part is written.
-const ZONE_BYTES: u64 = 16 << 10;
+const ZONE_BYTES: u64 = 32 << 10;
 
 /// Bytes of a row; a cell leaves one at most.
-const ROW_BYTES: u64 = 48;
+const ROW_BYTES: u64 = 96;
 
 /// A header, and whose it is.
 #[derive(Debug)]
@@ -415,18 +425,6 @@ fn storage(job: &Job, headers: &[InputHeader], warnings: &mut Vec<String>) -> Re
     let ours = (converted || headers.iter().any(beyond)).then_some(NAN_VALUE);
     let stored_nodata = given.or(tags.into_iter().next().flatten()).or(ours).map(i64::from);
     Ok(Storage { bytes: false, sample, nodata: NAN_VALUE, stored_nodata })
-}
-
-/// The area of a cell, where one honest number holds for all.
-fn cell_area(grid: &Grid) -> CellArea {
-    let Some(crs) = &grid.crs else { return CellArea::Unknown("the maps have no CRS".into()) };
-    let [_, a, b, _, d, e] = grid.affine.0;
-    if crs.equal_area {
-        return CellArea::Constant((a * e - b * d).abs() * crs.unit_m * crs.unit_m);
-    }
-    let why =
-        if crs.geographic { "its cells shrink towards the poles" } else { "it is no equal-area projection" };
-    CellArea::Unknown(format!("areas on {} are not computed yet, as {why}; pixel counts hold", crs.name))
 }
 
 impl GridChoice {

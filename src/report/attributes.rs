@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::totals::Totals;
 use crate::io::pam::{Rat, RatColumn, RatColumns, RatKind, RatRow};
 use crate::kernel::change::{CHANGE_NODATA, change_code};
+use crate::model::area::Amount;
 use crate::model::legend::Language;
 use crate::plan::{Plan, Product};
 
@@ -39,19 +40,19 @@ fn name_columns(plan: &Plan, base: &str) -> Vec<String> {
     std::iter::once(base.to_string()).chain(later).collect()
 }
 
-fn hectares(plan: &Plan, pixels: u64) -> String {
-    plan.area.of(pixels).map(|m2| super::table::number(m2 / 1e4)).unwrap_or_default()
+fn hectares(plan: &Plan, amount: Amount) -> String {
+    plan.area.of(amount).map(|m2| super::table::number(m2 / 1e4)).unwrap_or_default()
 }
 
-fn landcover(plan: &Plan, counts: &BTreeMap<i32, u64>) -> Rat {
+fn landcover(plan: &Plan, counts: &BTreeMap<i32, Amount>) -> Rat {
     let rows = plan.job.target.classes.iter().map(|class| {
-        let count = counts.get(&class.code).copied().unwrap_or(0);
+        let amount = counts.get(&class.code).copied().unwrap_or_default();
         RatRow {
             value: class.code.into(),
-            count,
+            count: amount.pixels,
             names: plan.job.languages.iter().map(|l| class.name.get(*l).to_string()).collect(),
             rgb: class.colour.map(|c| c.0),
-            extra: vec![hectares(plan, count)],
+            extra: vec![hectares(plan, amount)],
         }
     });
     let area = RatColumn { name: "Area_ha".into(), kind: RatKind::Real };
@@ -63,13 +64,13 @@ fn landcover(plan: &Plan, counts: &BTreeMap<i32, u64>) -> Rat {
 
 fn change(plan: &Plan, totals: &Totals, pair: usize) -> Rat {
     // Several pairs of classes may share a value: all unchanged cells are 0 by default.
-    let mut values: BTreeMap<u16, (u64, i32, i32)> = BTreeMap::new();
-    for (joint, pixels) in &totals.pairs[pair] {
+    let mut values: BTreeMap<u16, (Amount, i32, i32)> = BTreeMap::new();
+    for (joint, amount) in &totals.pairs[pair] {
         let (Some(from), Some(to)) = (joint.from, joint.to) else { continue };
         let value = change_code(from, to, plan.job.unchanged);
         if value != CHANGE_NODATA {
             let classes = if value == 0 { (0, 0) } else { (from, to) };
-            values.entry(value).or_insert((0, classes.0, classes.1)).0 += pixels;
+            values.entry(value).or_insert((Amount::default(), classes.0, classes.1)).0 += *amount;
         }
     }
     let legend = &plan.job.target;
@@ -78,12 +79,12 @@ fn change(plan: &Plan, totals: &Totals, pair: usize) -> Rat {
         (from, to) if from == to => format!("{} ({})", legend.name(from, language), unchanged_word(language)),
         (from, to) => format!("{} > {}", legend.name(from, language), legend.name(to, language)),
     };
-    let rows = values.into_iter().map(|(value, (count, from, to))| RatRow {
+    let rows = values.into_iter().map(|(value, (amount, from, to))| RatRow {
         value: value.into(),
-        count,
+        count: amount.pixels,
         names: plan.job.languages.iter().map(|l| name(from, to, *l)).collect(),
         rgb: None,
-        extra: vec![from.to_string(), to.to_string(), hectares(plan, count)],
+        extra: vec![from.to_string(), to.to_string(), hectares(plan, amount)],
     });
     let column = |name: &str, kind| RatColumn { name: name.into(), kind };
     let extra = vec![

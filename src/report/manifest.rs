@@ -10,6 +10,7 @@ use super::zone_layers;
 use crate::error::{Error, Result};
 use crate::io::atomic::write_bytes;
 use crate::io::digest::sha256;
+use crate::model::area::Amount;
 use crate::plan::Plan;
 use crate::plan::fingerprint::InputHashes;
 
@@ -17,20 +18,21 @@ use crate::plan::fingerprint::InputHashes;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Standing {
     /// Cells decided by proposed crosswalk rows.
-    pub proposed: u64,
+    pub proposed: Amount,
     /// Cells whose conditional row fell to its default.
-    pub defaulted: u64,
+    pub defaulted: Amount,
     /// Cells decided by any row that gives a class.
-    pub mapped: u64,
+    pub mapped: Amount,
 }
 
 /// What the mosaic of an epoch rests on.
 pub fn standing(totals: &Totals, epoch: usize) -> Standing {
     let mut standing = Standing::default();
-    for (rule, &pixels) in totals.rules[epoch].iter().filter(|(rule, _)| rule.to.is_some()) {
-        standing.mapped += pixels;
-        standing.proposed += if rule.proposed { pixels } else { 0 };
-        standing.defaulted += if rule.default_taken { pixels } else { 0 };
+    for (rule, &amount) in totals.rules[epoch].iter().filter(|(rule, _)| rule.to.is_some()) {
+        let where_it_holds = |holds: bool| if holds { amount } else { Amount::default() };
+        standing.mapped += amount;
+        standing.proposed += where_it_holds(rule.proposed);
+        standing.defaulted += where_it_holds(rule.default_taken);
     }
     standing
 }
@@ -104,6 +106,7 @@ fn content(plan: &Plan, hashes: &InputHashes, Facts { totals, files, .. }: Facts
             "lattice_offset": plan.grid.lattice,
         },
         "area_method": plan.area.method(),
+        "ellipsoidal_area_method": plan.ellipsoidal,
         "inputs": inputs(plan, hashes),
         "layers": zone_layers::facts(plan, totals, hashes).into_iter().chain(strata(plan, hashes)).collect::<Vec<_>>(),
         "rests_on": rests_on(plan, totals),
@@ -133,7 +136,7 @@ pub fn job(plan: &Plan) -> Value {
     json!({
         "name": job.name, "output": job.output, "language": job.languages, "legend": job.target.id,
         "source": job.sources.iter().map(source).collect::<Vec<_>>(),
-        "pairs": plan.pairs, "unchanged": job.unchanged, "tie": job.tie, "outside_grid": job.outside_grid,
+        "pairs": plan.pairs, "unchanged": job.unchanged, "tie": job.tie, "ellipsoidal": job.ellipsoidal, "outside_grid": job.outside_grid,
         "compute": job.compute,
     })
 }
@@ -171,9 +174,9 @@ fn rests_on(plan: &Plan, totals: &Totals) -> Vec<Value> {
     let epoch = |(position, epoch): (usize, &crate::plan::EpochPlan)| {
         let standing = standing(totals, position);
         json!({
-            "year": epoch.year, "mapped_pixels": standing.mapped,
-            "proposed_pixels": standing.proposed, "proposed_area_m2": plan.area.of(standing.proposed),
-            "default_pixels": standing.defaulted, "default_area_m2": plan.area.of(standing.defaulted),
+            "year": epoch.year, "mapped_pixels": standing.mapped.pixels,
+            "proposed_pixels": standing.proposed.pixels, "proposed_area_m2": plan.area.of(standing.proposed),
+            "default_pixels": standing.defaulted.pixels, "default_area_m2": plan.area.of(standing.defaulted),
         })
     };
     plan.epochs.iter().enumerate().map(epoch).collect()
@@ -185,11 +188,11 @@ fn rules(plan: &Plan, totals: &Totals) -> Vec<Value> {
         .iter()
         .zip(&plan.epochs)
         .flat_map(|(rules, epoch)| rules.iter().map(move |r| (epoch.year, r)));
-    rows.map(|(year, (rule, pixels))| {
+    rows.map(|(year, (rule, amount))| {
         json!({
             "year": year, "source": plan.job.sources[usize::from(rule.source)].id, "from": rule.from,
             "stratum": rule.stratum, "to": rule.to, "proposed": rule.proposed, "default": rule.default_taken,
-            "pixels": pixels,
+            "pixels": amount.pixels,
         })
     })
     .collect()

@@ -7,6 +7,7 @@ use crate::io::part::{PartTables, RuleCount};
 use crate::kernel::combine::Combinations;
 use crate::kernel::mosaic::Overlap;
 use crate::kernel::tabulate::{Joint, JointCounts, ZoneIndex};
+use crate::model::area::Amount;
 
 /// Sums over all tasks; integers, so that no order of adding changes a digit.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -16,9 +17,9 @@ pub struct Totals {
     /// Joint counts of each pair.
     pub pairs: Vec<JointCounts>,
     /// Overlaps of each epoch.
-    pub overlaps: Vec<BTreeMap<Overlap, u64>>,
+    pub overlaps: Vec<BTreeMap<Overlap, Amount>>,
     /// Cells decided by each rule, by epoch.
-    pub rules: Vec<BTreeMap<RuleCount, u64>>,
+    pub rules: Vec<BTreeMap<RuleCount, Amount>>,
     /// Combinations of zones that cells of the grid lie in; joint counts go by their numbers.
     pub zones: Combinations,
     /// For each zone layer the cells whose centre lies in more than one of its zones.
@@ -48,21 +49,22 @@ impl Totals {
         for (totals, rows) in
             self.areas.iter_mut().zip(&part.areas).chain(self.pairs.iter_mut().zip(&part.pairs))
         {
-            for &(zone, from_source, to_source, from, to, pixels) in rows {
+            for &(zone, from_source, to_source, from, to, amount) in rows {
                 let zone = *numbers
                     .get(zone as usize)
                     .ok_or_else(|| Error::bug("a part counts cells of zones that it does not list"))?;
-                *totals.entry(Joint { zone, from_source, to_source, from, to }).or_default() += pixels;
+                *totals.entry(Joint { zone, from_source, to_source, from, to }).or_default() += amount;
             }
         }
         for (totals, rows) in self.overlaps.iter_mut().zip(&part.overlaps) {
-            for &(winner, loser, winner_code, loser_code, pixels) in rows {
-                *totals.entry(Overlap { winner, loser, winner_code, loser_code }).or_default() += pixels;
+            for &(winner, loser, winner_code, loser_code, amount) in rows {
+                *totals.entry(Overlap { winner, loser, winner_code, loser_code }).or_default() += amount;
             }
         }
         for (totals, rows) in self.rules.iter_mut().zip(&part.rules) {
             for row in rows {
-                *totals.entry(RuleCount { pixels: 0, ..row.clone() }).or_default() += row.pixels;
+                *totals.entry(RuleCount { amount: Amount::default(), ..row.clone() }).or_default() +=
+                    row.amount;
             }
         }
         for (total, cells) in self.zone_overlaps.iter_mut().zip(&part.zone_overlaps) {
@@ -72,11 +74,11 @@ impl Totals {
     }
 
     /// Cells of each class in an epoch.
-    pub fn class_counts(&self, epoch: usize) -> BTreeMap<i32, u64> {
-        let mut counts = BTreeMap::new();
-        for (joint, pixels) in &self.areas[epoch] {
+    pub fn class_counts(&self, epoch: usize) -> BTreeMap<i32, Amount> {
+        let mut counts: BTreeMap<i32, Amount> = BTreeMap::new();
+        for (joint, amount) in &self.areas[epoch] {
             if let Some(code) = joint.from {
-                *counts.entry(code).or_default() += pixels;
+                *counts.entry(code).or_default() += *amount;
             }
         }
         counts

@@ -7,6 +7,7 @@ use crate::config::job::Source;
 use crate::config::zones::Member;
 use crate::kernel::combine::{NO_ZONE, ZoneNumber};
 use crate::kernel::tabulate::{Joint, JointCounts};
+use crate::model::area::Amount;
 use crate::model::epoch::Epoch;
 use crate::model::source::{NO_SOURCE, SourceIndex};
 use crate::plan::zones::CountedLayer;
@@ -31,8 +32,8 @@ impl Zone {
     }
 }
 
-/// Joint counts of one zone: (class at `from`, class at `to`) to cells.
-pub type ZoneCounts = BTreeMap<(Option<i32>, Option<i32>), u64>;
+/// Joint counts of one zone: (class at `from`, class at `to`) to cells with their area.
+pub type ZoneCounts = BTreeMap<(Option<i32>, Option<i32>), Amount>;
 
 /// What a zone holds.
 #[derive(Debug, Clone, Default)]
@@ -51,8 +52,8 @@ impl ZoneTotals {
         (dates(plan, &self.from_sources, from), dates(plan, &self.to_sources, to))
     }
 
-    fn add(&mut self, joint: &Joint, pixels: u64) {
-        *self.counts.entry((joint.from, joint.to)).or_default() += pixels;
+    fn add(&mut self, joint: &Joint, amount: Amount) {
+        *self.counts.entry((joint.from, joint.to)).or_default() += amount;
         self.from_sources.extend((joint.from_source != NO_SOURCE).then_some(joint.from_source));
         self.to_sources.extend((joint.to_source != NO_SOURCE).then_some(joint.to_source));
     }
@@ -79,7 +80,7 @@ pub fn by_zone<'a>(
     joints: &'a JointCounts,
 ) -> impl Iterator<Item = (Zone, ZoneTotals)> + 'a {
     let mut whole = ZoneTotals::default();
-    joints.iter().for_each(|(joint, pixels)| whole.add(joint, *pixels));
+    joints.iter().for_each(|(joint, amount)| whole.add(joint, *amount));
     let all = Zone { layer: "all".into(), id: "all".into(), name: String::new(), is_all: true };
     let zones_of = |layer: Layer<'a>| {
         let zones = layer.zones(totals, joints);
@@ -137,14 +138,14 @@ impl<'a> Layer<'a> {
 
     fn zones(&self, totals: &Totals, joints: &JointCounts) -> BTreeMap<Vec<Place>, ZoneTotals> {
         let mut zones: BTreeMap<Vec<Place>, ZoneTotals> = BTreeMap::new();
-        for (joint, &pixels) in joints {
+        for (joint, &amount) in joints {
             let combination = totals.zones.get(joint.zone);
             let mut places: Vec<Place> = self.members.iter().map(|m| m.place(joint, combination)).collect();
             // What one of the layers does not cover lies outside what they cover together.
             if places.contains(&Place::Nowhere) {
                 places = vec![Place::Nowhere];
             }
-            zones.entry(places).or_default().add(joint, pixels);
+            zones.entry(places).or_default().add(joint, amount);
         }
         zones
     }

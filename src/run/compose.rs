@@ -21,6 +21,7 @@ use crate::kernel::ClassValue;
 use crate::kernel::align::Votes;
 use crate::kernel::lookup::look_up;
 use crate::kernel::mosaic::{ByteCounts, Mosaic};
+use crate::kernel::weigh::{Alike, BlockAreas, CellSizes};
 use crate::model::rule::Outcome;
 use crate::model::source::{NO_SOURCE, SourceIndex};
 use crate::model::window::Window;
@@ -215,7 +216,8 @@ impl<'a, T: ClassValue> Composer<'a, T> {
             || (self.spare.is_some() && sources.all(|source| source == first))
     }
 
-    /// Composes the map of an epoch over the block; `earlier` are maps of the same block.
+    /// Composes the map of an epoch over the block; `earlier` are maps of the same block, `sizes` says how large its
+    /// cells are where they differ.
     ///
     /// # Errors
     /// Unreadable, Input: cells that cannot be read, or hold what is no class code.
@@ -223,6 +225,7 @@ impl<'a, T: ClassValue> Composer<'a, T> {
         &mut self,
         epoch: usize,
         earlier: impl Iterator<Item = &'m BlockMap<T>>,
+        sizes: Option<&BlockAreas>,
         tally: &mut Tally,
     ) -> Result<BlockMap<T>>
     where
@@ -232,7 +235,11 @@ impl<'a, T: ClassValue> Composer<'a, T> {
             return Ok(BlockMap::new(Counted::Nothing(self.block.rows, self.block.cols, self.nodata)));
         }
         let Some((near, table)) = alone(&self.near[epoch], &self.block) else {
-            return self.mosaic(epoch, tally).map(BlockMap::new);
+            let mosaic = match sizes {
+                Some(sizes) => self.mosaic(epoch, sizes, tally),
+                None => self.mosaic(epoch, Alike, tally),
+            };
+            return mosaic.map(BlockMap::new);
         };
         let table = table.clone();
         let cells = self.scenes[epoch][near.position].bytes(&mut self.files, &near.cells, &table)?;
@@ -249,7 +256,7 @@ impl<'a, T: ClassValue> Composer<'a, T> {
     }
 
     /// Several scenes, or one that does not cover the block or needs more than a lookup.
-    fn mosaic(&mut self, epoch: usize, tally: &mut Tally) -> Result<Counted<T>> {
+    fn mosaic(&mut self, epoch: usize, sizes: impl CellSizes, tally: &mut Tally) -> Result<Counted<T>> {
         let block = self.block;
         let mut map = Mosaic::new(block.rows, block.cols, self.nodata);
         let mut only_source = None;
@@ -265,8 +272,9 @@ impl<'a, T: ClassValue> Composer<'a, T> {
                 rest = &rest[1..];
                 let layer = self.scenes[epoch][near.position].bytes(&mut self.files, &near.cells, table)?;
                 let mut counts = ByteCounts::default();
+                let (cells, source) = (layer.view(), scene.source);
                 let (at, overlaps) = (at(&near.window), tally.overlaps(epoch));
-                map.lay_bytes_under(layer.view(), at, &table.lookup, scene.source, overlaps, &mut counts);
+                map.lay_bytes_under(cells, at, &table.lookup, source, sizes, overlaps, &mut counts);
                 tally.add_byte_layer(epoch, scene, &table.rules, counts);
                 continue;
             }
@@ -289,8 +297,8 @@ impl<'a, T: ClassValue> Composer<'a, T> {
                 rules = open.all_rules();
             }
             let outcomes: Vec<Outcome> = rules.iter().map(|rule| rule.outcome).collect();
-            let overlaps = tally.overlaps(epoch);
-            let counts = map.lay_under(layer.view(), at(&window), &outcomes, scene.source, overlaps);
+            let (source, overlaps) = (scene.source, tally.overlaps(epoch));
+            let counts = map.lay_under(layer.view(), at(&window), &outcomes, source, sizes, overlaps);
             tally.add_layer(epoch, scene, &rules, &counts);
         }
         Ok(match (only_source.filter(|_| !several), self.spare) {

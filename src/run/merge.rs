@@ -194,6 +194,7 @@ fn identity(plan: &Plan, ledger: &Ledger) -> String {
             keys,
             job.outside_grid,
             plan.area,
+            plan.ellipsoidal,
             stamp,
             &*job.target
         ])

@@ -2,7 +2,10 @@
 //!
 //! Maps of bytes are counted by their bytes: one histogram per combination of pair, zone and map, asked for its classes
 //! and rules when the task ends. The areas of a map are then read off the histogram of a pair it belongs to. All other
-//! maps are counted by class and source, cell by cell. Both ways end in the same rows.
+//! maps are counted by class and source, cell by cell. Both ways end in the same rows. On grids whose cells differ in size
+//! their areas are added up in the same way, by other histograms (`tally/weighed.rs`).
+
+mod weighed;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,9 +15,11 @@ use super::compose::{BlockMap, Counted};
 use crate::io::part::{JointRow, PartTables, RuleCount};
 use crate::kernel::ClassValue;
 use crate::kernel::combine::BlockZones;
-use crate::kernel::histogram::{CodeCounts, PairCounts};
+use crate::kernel::histogram::{CodeCounts, PairAreas, PairCounts};
 use crate::kernel::mosaic::{ByteCounts, LayerCounts, Overlap};
 use crate::kernel::tabulate::{Joint, JointCounts, Map, ZoneIndex, tabulate};
+use crate::kernel::weigh::{Alike, BlockAreas, CellSizes};
+use crate::model::area::Amount;
 use crate::model::byte_rules::ByteRules;
 use crate::model::legend::{Absence, ClassCode};
 use crate::model::rule::{Outcome, Rule};
@@ -109,6 +114,10 @@ pub struct Tally<'a> {
     codes: BTreeMap<CodeKey, (CodeCounts, Meaning)>,
     /// Histograms that wait to be used again.
     idle: Vec<PairCounts>,
+    /// In place of `pairs`, where cells differ.
+    pair_areas: BTreeMap<PairKey, (PairAreas, Meaning, Meaning)>,
+    /// In place of `codes`, where cells differ: each map against itself.
+    code_areas: BTreeMap<CodeKey, (PairAreas, Meaning)>,
 }
 
 impl<'a> Tally<'a> {
@@ -122,11 +131,20 @@ impl<'a> Tally<'a> {
             rules: vec![BTreeMap::new(); epochs],
             unexplained: BTreeMap::new(),
         };
-        Self { plan, spare, tables, pairs: BTreeMap::new(), codes: BTreeMap::new(), idle: Vec::new() }
+        Self {
+            plan,
+            spare,
+            tables,
+            pairs: BTreeMap::new(),
+            codes: BTreeMap::new(),
+            idle: Vec::new(),
+            pair_areas: BTreeMap::new(),
+            code_areas: BTreeMap::new(),
+        }
     }
 
     /// The overlaps of an epoch.
-    pub fn overlaps(&mut self, epoch: usize) -> &mut BTreeMap<Overlap, u64> {
+    pub fn overlaps(&mut self, epoch: usize) -> &mut BTreeMap<Overlap, Amount> {
         &mut self.tables.overlaps[epoch]
     }
 
@@ -136,10 +154,13 @@ impl<'a> Tally<'a> {
         let (tables, file, source) = (&mut self.tables, &scene.header.path, scene.source);
         counts.alone.drain(|value, n| {
             tables.note_unexplained(file, rules.rule(value), n);
-            tables.note_decided(epoch, source, rules.rule(value), n, raw);
+            tables.note_decided(epoch, source, rules.rule(value), n.into(), raw);
         });
         counts.covered.drain(|value, n| tables.note_unexplained(file, rules.rule(value), n));
-        counts.decided.drain(|value, n| tables.note_decided(epoch, source, rules.rule(value), n, raw));
+        counts.decided.drain(|value, n| tables.note_decided(epoch, source, rules.rule(value), n.into(), raw));
+        for (value, area_mm2) in (0..=u8::MAX).zip(counts.areas_mm2).filter(|(_, area)| *area > 0) {
+            tables.note_decided(epoch, source, rules.rule(value), Amount { pixels: 0, area_mm2 }, raw);
+        }
     }
 
     /// Counts the rules of a layer that was reclassified cell by cell.
@@ -148,8 +169,8 @@ impl<'a> Tally<'a> {
         for (rule, &n) in rules.iter().zip(&counts.covered).filter(|(_, n)| **n > 0) {
             self.tables.note_unexplained(&scene.header.path, rule, n);
         }
-        for (rule, &n) in rules.iter().zip(&counts.decided).filter(|(_, n)| **n > 0) {
-            self.tables.note_decided(epoch, scene.source, rule, n, raw);
+        for (rule, &amount) in rules.iter().zip(&counts.decided).filter(|(_, amount)| amount.pixels > 0) {
+            self.tables.note_decided(epoch, scene.source, rule, amount, raw);
         }
     }
 
@@ -158,15 +179,20 @@ impl<'a> Tally<'a> {
         self.tables.note_unexplained(&scene.header.path, rule, cells);
     }
 
-    /// Counts a pair of maps of one block; `areas` says whose areas are read off where both are maps of bytes.
+    /// Counts a pair of maps of one block; `areas` says whose areas are read off where both are maps of bytes, `sizes`
+    /// how large the cells are where they differ.
     pub fn add_pair<T: ClassValue>(
         &mut self,
         pair: usize,
         from: &BlockMap<T>,
         to: &BlockMap<T>,
         zones: &BlockZones,
+        sizes: Option<&BlockAreas>,
         areas: ReadOff,
     ) {
+        if let Some(sizes) = sizes {
+            return self.weigh_pair(pair, from, to, zones, sizes, areas);
+        }
         if let (Some((from_bytes, from_cells)), Some((to_bytes, to_cells))) = (bytes_of(from), bytes_of(to)) {
             for (zone, first, end) in zones.stretches(from_cells.len()) {
                 let key = PairKey { pair, zone, from: from_bytes, to: to_bytes, areas };
@@ -187,11 +213,20 @@ impl<'a> Tally<'a> {
         if let (Counted::Nothing(..), Counted::Nothing(..)) = (&from.counted, &to.counted) {
             return;
         }
-        self.add_cells(from, to, zones, |tables| &mut tables.pairs[pair]);
+        self.add_cells(from, to, zones, Alike, |tables| &mut tables.pairs[pair]);
     }
 
-    /// Counts the areas of a map of one block.
-    pub fn add_areas<T: ClassValue>(&mut self, epoch: usize, map: &BlockMap<T>, zones: &BlockZones) {
+    /// Counts the areas of a map of one block; `sizes` says how large the cells are where they differ.
+    pub fn add_areas<T: ClassValue>(
+        &mut self,
+        epoch: usize,
+        map: &BlockMap<T>,
+        zones: &BlockZones,
+        sizes: Option<&BlockAreas>,
+    ) {
+        if let Some(sizes) = sizes {
+            return self.weigh_areas(epoch, map, zones, sizes);
+        }
         if let Some((bytes, cells)) = bytes_of(map) {
             for (zone, first, end) in zones.stretches(cells.len()) {
                 let meaning = self.meaning(map);
@@ -203,15 +238,16 @@ impl<'a> Tally<'a> {
             }
         } else if !matches!(map.counted, Counted::Nothing(..)) {
             // The areas of one map are the diagonal of the map against itself.
-            self.add_cells(map, map, zones, |tables| &mut tables.areas[epoch]);
+            self.add_cells(map, map, zones, Alike, |tables| &mut tables.areas[epoch]);
         }
     }
 
-    fn add_cells<T: ClassValue>(
+    fn add_cells<T: ClassValue, S: CellSizes>(
         &mut self,
         from: &BlockMap<T>,
         to: &BlockMap<T>,
         zones: &BlockZones,
+        sizes: S,
         counts: impl FnOnce(&mut Tables) -> &mut JointCounts,
     ) {
         let Some(nodata) = T::from_code(self.plan.storage.nodata) else { return };
@@ -220,6 +256,7 @@ impl<'a> Tally<'a> {
             Map { classes: from.classes().view(), winners: from_winners.view() },
             Map { classes: to.classes().view(), winners: to_winners.view() },
             zones.plane(from.classes().dim()).view(),
+            sizes,
             nodata,
             counts(&mut self.tables),
         );
@@ -238,25 +275,10 @@ impl<'a> Tally<'a> {
 
     /// Turns the histograms of pairs into rows.
     fn empty_pairs(&mut self) {
-        let raw = self.plan.job.target.is_raw();
         let Self { plan, tables, pairs, idle, .. } = self;
-        let place = |year: i32| plan.epoch(year).unwrap_or_default();
         for (key, (mut counts, from_meaning, to_meaning)) in std::mem::take(pairs) {
-            let interval = plan.pairs[key.pair];
-            let (from_epoch, to_epoch) = (place(interval.from), place(interval.to));
-            counts.drain(|from, to, n| {
-                if key.areas.from {
-                    tables.note_byte(from_epoch, key.zone, &from_meaning, from, n, raw);
-                }
-                if key.areas.to {
-                    tables.note_byte(to_epoch, key.zone, &to_meaning, to, n, raw);
-                }
-                let ((from, from_source), (to, to_source)) = (from_meaning.of(from), to_meaning.of(to));
-                if from.is_some() || to.is_some() {
-                    let joint = Joint { zone: key.zone, from_source, to_source, from, to };
-                    *tables.pairs[key.pair].entry(joint).or_default() += n;
-                }
-            });
+            let meanings = (&from_meaning, &to_meaning);
+            counts.drain(|from, to, n| tables.note_pair(plan, &key, meanings, (from, to), n.into()));
             idle.push(counts);
         }
     }
@@ -265,6 +287,7 @@ impl<'a> Tally<'a> {
     pub fn finish(mut self) -> Result<PartTables, Vec<Unexplained>> {
         self.empty_pairs();
         self.empty_codes();
+        self.empty_weighed();
         self.tables.into_part()
     }
 
@@ -272,7 +295,8 @@ impl<'a> Tally<'a> {
     fn empty_codes(&mut self) {
         let raw = self.plan.job.target.is_raw();
         for (key, (mut counts, meaning)) in std::mem::take(&mut self.codes) {
-            counts.drain(|value, n| self.tables.note_byte(key.epoch, key.zone, &meaning, value, n, raw));
+            counts
+                .drain(|value, n| self.tables.note_byte(key.epoch, key.zone, &meaning, value, n.into(), raw));
         }
     }
 }
@@ -291,21 +315,53 @@ fn bytes_of<T>(map: &BlockMap<T>) -> Option<(Bytes, &[u8])> {
 struct Tables {
     areas: Vec<JointCounts>,
     pairs: Vec<JointCounts>,
-    overlaps: Vec<BTreeMap<Overlap, u64>>,
-    rules: Vec<BTreeMap<RuleCount, u64>>,
+    overlaps: Vec<BTreeMap<Overlap, Amount>>,
+    rules: Vec<BTreeMap<RuleCount, Amount>>,
     unexplained: BTreeMap<(PathBuf, bool, ClassCode), u64>,
 }
 
 impl Tables {
+    /// Notes a pair of bytes, and the areas that are read off it.
+    fn note_pair(
+        &mut self,
+        plan: &Plan,
+        key: &PairKey,
+        (from_meaning, to_meaning): (&Meaning, &Meaning),
+        (from, to): (u8, u8),
+        n: Amount,
+    ) {
+        let (raw, interval) = (plan.job.target.is_raw(), plan.pairs[key.pair]);
+        let place = |year: i32| plan.epoch(year).unwrap_or_default();
+        if key.areas.from {
+            self.note_byte(place(interval.from), key.zone, from_meaning, from, n, raw);
+        }
+        if key.areas.to {
+            self.note_byte(place(interval.to), key.zone, to_meaning, to, n, raw);
+        }
+        let ((from, from_source), (to, to_source)) = (from_meaning.of(from), to_meaning.of(to));
+        if from.is_some() || to.is_some() {
+            let joint = Joint { zone: key.zone, from_source, to_source, from, to };
+            *self.pairs[key.pair].entry(joint).or_default() += n;
+        }
+    }
+
     /// Notes the area of a byte, and its rule where the bytes are a scene's own.
-    fn note_byte(&mut self, epoch: usize, zone: ZoneIndex, meaning: &Meaning, value: u8, n: u64, raw: bool) {
+    fn note_byte(
+        &mut self,
+        epoch: usize,
+        zone: ZoneIndex,
+        meaning: &Meaning,
+        value: u8,
+        n: Amount,
+        raw: bool,
+    ) {
         let (class, source) = meaning.of(value);
         if class.is_some() {
             let joint = Joint { zone, from_source: source, to_source: source, from: class, to: class };
             *self.areas[epoch].entry(joint).or_default() += n;
         }
         if let Meaning::Scene(rules, file) = meaning {
-            self.note_unexplained(file, rules.rule(value), n);
+            self.note_unexplained(file, rules.rule(value), n.pixels);
             self.note_decided(epoch, rules.source(), rules.rule(value), n, raw);
         }
     }
@@ -318,7 +374,7 @@ impl Tables {
     }
 
     /// Cells outside a source are decided by nobody; rasters without a legend have no rules worth telling.
-    fn note_decided(&mut self, epoch: usize, source: SourceIndex, rule: &Rule, n: u64, raw: bool) {
+    fn note_decided(&mut self, epoch: usize, source: SourceIndex, rule: &Rule, n: Amount, raw: bool) {
         if raw || rule.outcome == Outcome::Absent(Absence::Outside) {
             return;
         }
@@ -333,7 +389,7 @@ impl Tables {
             to,
             proposed: rule.proposed,
             default_taken: rule.default_taken,
-            pixels: 0,
+            amount: Amount::default(),
         };
         *self.rules[epoch].entry(key).or_default() += n;
     }
@@ -348,11 +404,11 @@ impl Tables {
         let rows = |counts: JointCounts| -> Vec<JointRow> {
             counts.into_iter().map(|(j, n)| (j.zone, j.from_source, j.to_source, j.from, j.to, n)).collect()
         };
-        let overlaps = |counts: BTreeMap<Overlap, u64>| {
+        let overlaps = |counts: BTreeMap<Overlap, Amount>| {
             counts.into_iter().map(|(o, n)| (o.winner, o.loser, o.winner_code, o.loser_code, n)).collect()
         };
-        let rules = |counts: BTreeMap<RuleCount, u64>| {
-            counts.into_iter().map(|(rule, pixels)| RuleCount { pixels, ..rule }).collect()
+        let rules = |counts: BTreeMap<RuleCount, Amount>| {
+            counts.into_iter().map(|(rule, amount)| RuleCount { amount, ..rule }).collect()
         };
         Ok(PartTables {
             areas: self.areas.into_iter().map(rows).collect(),

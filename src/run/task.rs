@@ -19,6 +19,7 @@ use crate::io::part::{PartFooter, PartTables, PartWriter};
 use crate::io::stop;
 use crate::kernel::ClassValue;
 use crate::kernel::combine::BlockZones;
+use crate::kernel::weigh::BlockAreas;
 use crate::model::epoch::Epoch;
 use crate::model::window::BLOCK;
 use crate::plan::Plan;
@@ -47,12 +48,15 @@ pub fn process<T: ClassValue>(
         stop::check()?;
         composer.next_block(&block)?;
         let zones = zone_reader.block(&block, composer.is_near())?;
+        // Where no scene comes near there is nothing to measure.
+        let sizes = plan.sizes.as_ref().filter(|_| composer.is_near());
+        let sizes = sizes.map(|sizes| sizes.of_block(&plan.grid, &block)).transpose()?;
         let areas = AreaSource::of(plan, |epoch| composer.counts_bytes(epoch));
         let mut maps: BTreeMap<Epoch, BlockMap<T>> = BTreeMap::new();
         for (position, epoch) in plan.epochs.iter().enumerate() {
-            let map = composer.compose(position, maps.values(), &mut tally)?;
+            let map = composer.compose(position, maps.values(), sizes.as_ref(), &mut tally)?;
             maps.insert(epoch.year, map);
-            account(plan, position, &maps, &areas, &zones, &mut tally);
+            account(plan, position, &maps, &areas, (&zones, sizes.as_ref()), &mut tally);
             rasters.add(position, &maps, &block, &mut part)?;
             maps.retain(|year, _| is_still_needed(plan, *year, position));
         }
@@ -75,15 +79,16 @@ fn account<T: ClassValue>(
     epoch: usize,
     maps: &BTreeMap<Epoch, BlockMap<T>>,
     areas: &AreaSource,
-    zones: &BlockZones,
+    (zones, sizes): (&BlockZones, Option<&BlockAreas>),
     tally: &mut Tally,
 ) {
     let year = plan.epochs[epoch].year;
     for (position, pair) in plan.pairs.iter().enumerate().filter(|(_, pair)| pair.from.max(pair.to) == year) {
-        tally.add_pair(position, &maps[&pair.from], &maps[&pair.to], zones, areas.read_off(plan, position));
+        let (from, to) = (&maps[&pair.from], &maps[&pair.to]);
+        tally.add_pair(position, from, to, zones, sizes, areas.read_off(plan, position));
     }
     if areas.pair_of_epoch[epoch].is_none() {
-        tally.add_areas(epoch, &maps[&year], zones);
+        tally.add_areas(epoch, &maps[&year], zones, sizes);
     }
 }
 

@@ -34,9 +34,9 @@ fn compute(matrix: &ChangeMatrix, subject: Subject, _interval_years: f64) -> Opt
 }
 
 /// Exchange component of one class, for the figures built on it.
-pub(super) fn of_class(matrix: &ChangeMatrix, class: usize) -> u64 {
+pub(super) fn of_class(matrix: &ChangeMatrix, class: usize) -> u128 {
     let others = (0..matrix.len()).filter(|&other| other != class);
-    2 * others.map(|other| matrix.pixels(class, other).min(matrix.pixels(other, class))).sum::<u64>()
+    2 * others.map(|other| matrix.pixels(class, other).min(matrix.pixels(other, class))).sum::<u128>()
 }
 
 #[cfg(test)]

@@ -29,7 +29,7 @@ fn compute(matrix: &ChangeMatrix, subject: Subject, _interval_years: f64) -> Opt
 }
 
 /// Gain of one class, for the figures built on it.
-pub(super) fn of_class(matrix: &ChangeMatrix, class: usize) -> u64 {
+pub(super) fn of_class(matrix: &ChangeMatrix, class: usize) -> u128 {
     matrix.to_total(class) - matrix.persistence(class)
 }
 

@@ -31,7 +31,7 @@ fn compute(matrix: &ChangeMatrix, subject: Subject, _interval_years: f64) -> Opt
 }
 
 /// Gross change of one class, for the figures built on it.
-pub(super) fn of_class(matrix: &ChangeMatrix, class: usize) -> u64 {
+pub(super) fn of_class(matrix: &ChangeMatrix, class: usize) -> u128 {
     gain::of_class(matrix, class) + loss::of_class(matrix, class)
 }
 

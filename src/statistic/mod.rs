@@ -8,6 +8,7 @@
 //!
 //! In the formulas `c_ij` is the number of cells that went from class `i` to class `j` and `k` is the class asked for.
 //! Cells that have no class in either map are not in the matrix, so every figure is about cells valid in both years.
+//! Where cells differ in size, the same formulas hold of a matrix of areas, `c_ij` then being the area that changed so.
 
 use crate::model::matrix::ChangeMatrix;
 
@@ -72,8 +73,8 @@ pub enum Subject {
 /// A computed figure, not rounded.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Value {
-    /// Cells; negative only for a signed change.
-    Pixels(i64),
+    /// Cells (mm² of a matrix of areas); negative only for a signed change.
+    Pixels(i128),
     /// Per cent per year.
     PercentPerYear(f64),
 }
@@ -101,19 +102,19 @@ impl Unit {
 fn pixels(
     matrix: &ChangeMatrix,
     subject: Subject,
-    of_class: impl Fn(usize) -> u64,
-    of_all: impl FnOnce() -> u64,
+    of_class: impl Fn(usize) -> u128,
+    of_all: impl FnOnce() -> u128,
 ) -> Option<Value> {
     let count = match subject {
         Subject::Class(class) if class < matrix.len() => of_class(class),
         Subject::Class(_) => return None,
         Subject::Total => of_all(),
     };
-    i64::try_from(count).ok().map(Value::Pixels)
+    i128::try_from(count).ok().map(Value::Pixels)
 }
 
 /// Sum of a count over all classes.
-fn sum(matrix: &ChangeMatrix, of_class: impl Fn(usize) -> u64) -> u64 {
+fn sum(matrix: &ChangeMatrix, of_class: impl Fn(usize) -> u128) -> u128 {
     (0..matrix.len()).map(of_class).sum()
 }
 
@@ -125,14 +126,14 @@ mod fixture {
         let mut matrix = ChangeMatrix::new((1..).take(N).collect());
         for (from, row) in rows.iter().enumerate() {
             for (to, &pixels) in row.iter().enumerate() {
-                matrix.add(from, to, pixels);
+                matrix.add(from, to, pixels.into());
             }
         }
         matrix
     }
 
     /// The figure for each class in order, then for the total.
-    pub fn figures(statistic: &Statistic, matrix: &ChangeMatrix) -> Vec<i64> {
+    pub fn figures(statistic: &Statistic, matrix: &ChangeMatrix) -> Vec<i128> {
         let subjects = (0..matrix.len()).map(Subject::Class).chain([Subject::Total]);
         let value = |subject| match (statistic.compute)(matrix, subject, 5.0) {
             Some(Value::Pixels(pixels)) => pixels,
@@ -190,7 +191,7 @@ mod tests {
             let mut matrix = ChangeMatrix::new((1..).take(n).collect());
             for entry in 0..n * n {
                 let pixels = if draw() % 3 == 0 { 0 } else { draw() };
-                matrix.add(entry / n, entry % n, pixels);
+                matrix.add(entry / n, entry % n, pixels.into());
             }
             matrix
         };
@@ -234,7 +235,7 @@ mod tests {
             for i in 0..=matrix.len() {
                 assert_eq!(net[i], to[i] - from[i]);
             }
-            assert_eq!(net[..matrix.len()].iter().sum::<i64>(), 0);
+            assert_eq!(net[..matrix.len()].iter().sum::<i128>(), 0);
         }
     }
 

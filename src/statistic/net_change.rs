@@ -26,8 +26,8 @@ pub static NET_CHANGE: Statistic = Statistic {
 fn compute(matrix: &ChangeMatrix, subject: Subject, _interval_years: f64) -> Option<Value> {
     match subject {
         Subject::Class(class) if class < matrix.len() => {
-            let gain = i64::try_from(gain::of_class(matrix, class)).ok()?;
-            let loss = i64::try_from(loss::of_class(matrix, class)).ok()?;
+            let gain = i128::try_from(gain::of_class(matrix, class)).ok()?;
+            let loss = i128::try_from(loss::of_class(matrix, class)).ok()?;
             Some(Value::Pixels(gain - loss))
         }
         Subject::Class(_) => None,

@@ -34,7 +34,7 @@ fn compute(matrix: &ChangeMatrix, subject: Subject, _interval_years: f64) -> Opt
     pixels(matrix, subject, of_class, || sum(matrix, of_class) / 2)
 }
 
-fn of_class(matrix: &ChangeMatrix, class: usize) -> u64 {
+fn of_class(matrix: &ChangeMatrix, class: usize) -> u128 {
     // Not below 0: a sum of minima is at most the minimum of the sums, so exchange is at most 2 min(gain, loss).
     gross_change::of_class(matrix, class)
         - quantity::of_class(matrix, class)

@@ -6,11 +6,12 @@ use quick_xml::Reader;
 use quick_xml::escape::resolve_predefined_entity;
 use quick_xml::events::Event;
 
+use super::areas::Closeness;
 use super::findings::Findings;
 use super::manifest::Manifest;
 use super::rasters::{Kind, change_code};
 use super::survey::Counts;
-use super::tables::{Tables, same, told};
+use super::tables::{OWN, Tables, Zone, same, told};
 
 /// The largest attribute table that is read.
 pub const LARGEST: u64 = 16 << 20;
@@ -86,7 +87,7 @@ pub fn check(
     };
     let (area_at, label_at) = (table.column("Area_ha"), table.column("Class"));
     let transition_at = table.column("From").zip(table.column("To"));
-    let cell_area_m2 = manifest.cell_area_m2;
+    let added_up = manifest.adds_areas_up().then(|| areas_of_values(kind, tables, manifest));
     let mut told_counts = BTreeMap::new();
     for (number, row) in (0u64..).zip(&table.rows) {
         let text = |at: usize| row.get(at).map(String::as_str).unwrap_or_default();
@@ -99,12 +100,22 @@ pub fn check(
         if told_counts.insert(value, count).is_some() {
             findings.add(file, "rows", || format!("value {value} has several rows"));
         }
-        if let Some(at) = area_at.filter(|_| cell_area_m2.is_some()) {
-            let (found, expected) = (text(at).parse().ok(), cell_area_m2.map(|m2| count as f64 * m2 / 1e4));
-            findings.that(same(found, expected), file, "areas", || {
-                format!("value {value}: Area_ha is `{}`; expected {}", text(at), told(expected))
-            });
-        }
+        let found = area_at.and_then(|at| text(at).parse::<f64>().ok());
+        let (agrees, expected) = match (&added_up, manifest.cell_area_m2) {
+            (Some(areas), _) => {
+                let m2 = areas.get(&i64::from(value)).copied().unwrap_or(0.0);
+                (found.is_some_and(|ha| Closeness::AddedUp.holds(ha * 1e4, m2)), Some(m2 / 1e4))
+            }
+            (None, Some(m2)) => {
+                let expected = Some(count as f64 * m2 / 1e4);
+                (same(found, expected), expected)
+            }
+            (None, None) => (true, None),
+        };
+        findings.that(agrees || area_at.is_none(), file, "areas", || {
+            let found = area_at.map_or("", text);
+            format!("value {value}: Area_ha is `{found}`; expected {}", told(expected))
+        });
         match kind {
             Kind::Map(_) => {
                 let class = tables.classes.as_ref().and_then(|classes| classes.get(&value));
@@ -134,6 +145,24 @@ pub fn check(
     }
     findings.compare(file, "counts", &told_counts, &counts.values, |value| format!("count of value {value}"));
     table.rows.len() as u64
+}
+
+/// What the long tables say of the area of each value of a raster, in m².
+fn areas_of_values(kind: Kind, tables: &Tables, manifest: &Manifest) -> BTreeMap<i64, f64> {
+    let mut areas = BTreeMap::new();
+    match kind {
+        Kind::Map(year) => {
+            for (code, m2) in tables.class_areas(&Zone::all(), year, OWN) {
+                areas.insert(code.into(), m2);
+            }
+        }
+        Kind::Change(pair) => {
+            for ((from, to), m2) in tables.matrix_areas(&Zone::all(), pair, OWN) {
+                *areas.entry(change_code(Some(from), Some(to), manifest.job.unchanged)).or_default() += m2;
+            }
+        }
+    }
+    areas
 }
 
 #[cfg(test)]

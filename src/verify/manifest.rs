@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+use super::areas::CellAreas;
 use super::findings::Findings;
 use super::read_bounded;
 use crate::io::gdal::crs_from_wkt;
@@ -44,6 +45,9 @@ pub struct Manifest {
     /// Square metres of a cell where all have the same, worked out from the grid.
     #[serde(skip)]
     pub cell_area_m2: Option<f64>,
+    /// How large cells are, where they differ or are measured on the ellipsoid too.
+    #[serde(skip)]
+    pub cell_areas: Option<CellAreas>,
 }
 
 /// The job as it was understood.
@@ -62,6 +66,9 @@ pub struct JobRecord {
     pub unchanged: Unchanged,
     /// Who wins a tie in overviews.
     pub tie: Tie,
+    /// Whether ellipsoidal areas are told beside a sphere's own.
+    #[serde(default)]
+    pub ellipsoidal: bool,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -122,6 +129,7 @@ impl Manifest {
         match parsed {
             Ok(mut manifest) => {
                 manifest.cell_area_m2 = manifest.grid.cell_area_m2();
+                manifest.cell_areas = manifest.grid.cell_areas(manifest.job.ellipsoidal);
                 findings.that(
                     manifest.complete,
                     MANIFEST,
@@ -162,6 +170,11 @@ impl Manifest {
         self.job.source.iter().any(|source| source.id == id)
     }
 
+    /// Whether areas were added up cell by cell, because cells differ in size.
+    pub fn adds_areas_up(&self) -> bool {
+        self.cell_area_m2.is_none() && self.cell_areas.is_some()
+    }
+
     /// Whether classes have no names.
     pub fn is_raw(&self) -> bool {
         self.job.legend == RAW
@@ -174,5 +187,13 @@ impl GridRecord {
         let crs = crs_from_wkt(self.crs.as_ref()?).ok()?;
         let [_, a, b, _, d, e] = self.affine.0;
         crs.equal_area.then(|| (a * e - b * d).abs() * crs.unit_m * crs.unit_m)
+    }
+
+    /// How large cells are, where they differ, or on the ellipsoid beside those of a sphere.
+    fn cell_areas(&self, ellipsoidal: bool) -> Option<CellAreas> {
+        let crs = crs_from_wkt(self.crs.as_ref()?).ok()?;
+        (ellipsoidal || !crs.equal_area)
+            .then(|| CellAreas::of(&crs, self.affine, (self.rows, self.cols), ellipsoidal))
+            .flatten()
     }
 }

@@ -2,12 +2,14 @@
 //!
 //! Neither the job file nor the parts are looked at; `run.json` says by which rules the output was made, the rest must
 //! follow from the rasters and from the long tables. Counting, coding, adding up and the statistics are written down
-//! anew here. Shared with the engine are only readers (GDAL, the layout check), plain types, and the hash that breaks
+//! anew here. Shared with the engine are only readers (GDAL, PROJ, the layout check), plain types, and the hash that breaks
 //! ties, which is part of the format.
 //!
 //! One file is one group of checks; each gives a line on what was compared, and all the differences it found. Files of
 //! the folder are untrusted: any bytes give an answer, none a panic.
 
+mod area_sums;
+mod areas;
 mod attributes;
 mod checksums;
 mod findings;
@@ -152,7 +154,8 @@ pub fn verify_showing(output: &Path, progress: &Progress) -> Result<Report> {
 
     group("tables", tables.compared(), table_findings);
     let mut found = Findings::default();
-    let compared = sums::check(&tables, &manifest, &mut found);
+    let mut compared = sums::check(&tables, &manifest, &mut found);
+    compared += &area_sums::check(&tables, &manifest, &mut found);
     group("sums", compared, found);
     let mut found = Findings::default();
     let compared = wide::check(output, &tables, &manifest, &mut found);

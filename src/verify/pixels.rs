@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use super::areas::{self, Closeness};
 use super::attributes::{self, AttributeTable};
 use super::findings::Findings;
 use super::manifest::Manifest;
 use super::rasters::{Kind, Raster, change_code};
 use super::read_bounded;
 use super::survey::{Counts, Facts};
-use super::tables::{CHANGE_MATRIX, CLASS_AREA, EXCLUDED, Side, Tables, Zone};
+use super::tables::{CHANGE_MATRIX, CLASS_AREA, ELLIPSOIDAL, EXCLUDED, OWN, Side, Tables, Zone};
 use crate::kernel::change::CHANGE_NODATA;
 use crate::model::epoch::Interval;
 
@@ -80,14 +81,55 @@ pub fn check(
             });
         }
     }
+    let measured = match check_areas(facts, tables, manifest, findings) {
+        0 => String::new(),
+        n => format!("{n} areas measured anew, "),
+    };
     format!(
-        "{} cells of {} rasters counted, {} pairs of maps cross-tabulated, {} change codes worked out anew, \
+        "{} cells of {} rasters counted, {} pairs of maps cross-tabulated, {} change codes worked out anew, {measured}\
          {attribute_rows} rows of attribute tables compared",
         facts.cells,
         rasters.len(),
         facts.joints.len(),
         facts.recomputed
     )
+}
+
+/// Areas that were added up cell by cell are those of the cells that the maps hold; gives the number of comparisons.
+fn check_areas(facts: &Facts, tables: &Tables, manifest: &Manifest, findings: &mut Findings) -> u64 {
+    // A sphere's own areas follow from the number of cells; added up are those on the ellipsoid.
+    let of = if manifest.job.ellipsoidal { ELLIPSOIDAL } else { OWN };
+    let (all, anew, mut compared) = (Zone::all(), Closeness::WorkedOut, 0);
+    for (&year, measured) in facts.map_areas.iter().filter(|_| tables.has(CLASS_AREA)) {
+        let stated = tables.class_areas(&all, year, of);
+        compared += areas::compare(findings, CLASS_AREA, anew, &stated, measured, |code| {
+            format!("class {code} in {year}, against the map")
+        });
+    }
+    for (&pair, measured) in &facts.joint_areas {
+        let (mut matrix, mut excluded) = (BTreeMap::new(), BTreeMap::new());
+        for (joint, &m2) in measured {
+            match *joint {
+                (Some(from), Some(to)) => drop(matrix.insert((from, to), m2)),
+                (Some(from), None) => drop(excluded.insert((from, Side::From), m2)),
+                (None, Some(to)) => drop(excluded.insert((to, Side::To), m2)),
+                (None, None) => {}
+            }
+        }
+        if tables.has(CHANGE_MATRIX) {
+            let stated = tables.matrix_areas(&all, pair, of);
+            compared += areas::compare(findings, CHANGE_MATRIX, anew, &stated, &matrix, |(from, to)| {
+                format!("{from} to {to} in {pair}, against the maps")
+            });
+        }
+        if tables.has(EXCLUDED) && !manifest.job.ellipsoidal {
+            let stated = tables.excluded_areas(&all, pair);
+            compared += areas::compare(findings, EXCLUDED, anew, &stated, &excluded, |(code, side)| {
+                format!("class {code}, side {side:?}, {pair}, against the maps")
+            });
+        }
+    }
+    compared
 }
 
 /// The counts of a change raster follow from the matrix: this holds where there are no maps, too.

@@ -11,8 +11,8 @@ use csv::StringRecord;
 use super::findings::Findings;
 use super::manifest::Manifest;
 use super::tables::{
-    CHANGE_MATRIX, CLASS_AREA, CLASSES, Cells, Class, EXCLUDED, Figure, NET_CHANGE, Side, Tables, Zone,
-    percent, same, told,
+    Areas, CHANGE_MATRIX, CLASS_AREA, CLASSES, Cells, Class, EXCLUDED, Figure, NET_CHANGE, Side, Tables,
+    Zone, percent, same, told,
 };
 use crate::model::epoch::{Epoch, Interval};
 use crate::model::legend::{ClassCode, Language};
@@ -24,6 +24,7 @@ const OVERLAPS: &str = "tables/overlap_disagreement.csv";
 
 const ZONE: [&str; 2] = ["zone_layer", "zone_id"];
 const AREAS: [&str; 3] = ["area_m2", "area_ha", "area_km2"];
+const ELLIPSOIDAL_KM2: &str = "ellipsoidal_area_km2";
 
 /// Reads the tables; each row must be well-formed, stand once, and state areas and names that follow from the rest.
 pub fn read(output: &Path, manifest: &Manifest, findings: &mut Findings) -> Tables {
@@ -172,18 +173,19 @@ impl Reader<'_> {
     fn class_area(&mut self) {
         let years = self.manifest.epochs();
         let columns = ["year", "code", "name", "pixels", "pct"];
-        self.rows(CLASS_AREA, &[&ZONE[..], &columns, &AREAS].concat(), |reader, row| {
+        self.rows(CLASS_AREA, &[&ZONE[..], &columns, &AREAS, self.ellipsoidal()].concat(), |reader, row| {
             let Some(year) = row.whole::<Epoch>("year", reader.findings) else { return };
             if !years.contains(&year) {
                 row.told(reader.findings, "years", || format!("{year} is no year of the job"));
             }
-            let (Some(code), Some(pixels)) = (reader.class(row, "code", "name"), reader.pixels(row)) else {
+            let (Some(code), Some((pixels, areas))) = (reader.class(row, "code", "name"), reader.pixels(row))
+            else {
                 return;
             };
             let zone = reader.zone(row);
             let percent = [row.real("pct", reader.findings)];
             let classes = reader.tables.areas.entry((zone, year)).or_default();
-            if classes.insert(code, Cells { pixels, percent }).is_some() {
+            if classes.insert(code, Cells { pixels, areas, percent }).is_some() {
                 reader.twice(row, &format!("{}, {year}, class {code}", row.zone()));
             }
         });
@@ -193,11 +195,14 @@ impl Reader<'_> {
         let columns =
             ["year_from", "year_to", "date_from", "date_to", "from_code", "from_name", "to_code", "to_name"];
         let shares = ["pixels", "pct_of_from", "pct_of_to", "pct_of_total", "comparable"];
-        self.rows(CHANGE_MATRIX, &[&ZONE[..], &columns, &shares, &AREAS].concat(), |reader, row| {
+        let areas = [&AREAS[..], self.ellipsoidal()].concat();
+        self.rows(CHANGE_MATRIX, &[&ZONE[..], &columns, &shares, &areas].concat(), |reader, row| {
             let Some(pair) = reader.pair(row) else { return };
             let from = reader.class(row, "from_code", "from_name");
             let to = reader.class(row, "to_code", "to_name");
-            let (Some(from), Some(to), Some(pixels)) = (from, to, reader.pixels(row)) else { return };
+            let (Some(from), Some(to), Some((pixels, areas))) = (from, to, reader.pixels(row)) else {
+                return;
+            };
             let percent =
                 ["pct_of_from", "pct_of_to", "pct_of_total"].map(|column| row.real(column, reader.findings));
             let comparable = row.text("comparable");
@@ -216,7 +221,7 @@ impl Reader<'_> {
                     format!("dates are {dates:?}; the zone's first row has {:?}", matrix.dates)
                 });
             }
-            if matrix.cells.insert((from, to), Cells { pixels, percent }).is_some() {
+            if matrix.cells.insert((from, to), Cells { pixels, areas, percent }).is_some() {
                 reader.twice(row, &format!("{}, {pair}, {from} to {to}", row.zone()));
             }
         });
@@ -239,7 +244,7 @@ impl Reader<'_> {
                 }
             };
             let code = row.whole::<ClassCode>("code", reader.findings);
-            let (Some(code), Some(pixels)) = (code, reader.pixels(row)) else { return };
+            let (Some(code), Some((pixels, areas))) = (code, reader.pixels(row)) else { return };
             reader.known(row, code);
             let zone = reader.zone(row);
             if !met.insert((zone.clone(), pair, code, side, reason.to_string())) {
@@ -248,6 +253,8 @@ impl Reader<'_> {
             let cells =
                 reader.tables.excluded.entry((zone, pair)).or_default().entry((code, side)).or_default();
             *cells = cells.saturating_add(pixels);
+            let m2 = reader.tables.excluded_m2.entry((row.zone(), pair)).or_default();
+            *m2.entry((code, side)).or_default() += areas.m2.unwrap_or(0.0);
         });
     }
 
@@ -310,7 +317,7 @@ impl Reader<'_> {
                 reader.twice(row, &format!("{sources:?}, {winner:?} over {loser:?}"));
             }
             let whole = row.whole::<u64>("overlap_pixels", reader.findings);
-            let (Some(pixels), Some(whole)) = (reader.pixels(row), whole) else { return };
+            let (Some((pixels, _)), Some(whole)) = (reader.pixels(row), whole) else { return };
             let share = row.real("pct_of_overlap", reader.findings);
             let expected = percent(pixels, whole);
             if !same(share, expected) {
@@ -375,11 +382,20 @@ impl Reader<'_> {
         known
     }
 
-    /// The cells of a row, once its areas have been compared with them.
-    fn pixels(&mut self, row: &Row) -> Option<u64> {
+    /// The column of ellipsoidal areas, where there must be one.
+    fn ellipsoidal(&self) -> &'static [&'static str] {
+        if self.manifest.job.ellipsoidal { &[ELLIPSOIDAL_KM2] } else { &[] }
+    }
+
+    /// The cells of a row and its areas, once these have been compared with them and with each other.
+    fn pixels(&mut self, row: &Row) -> Option<(u64, Areas)> {
         let pixels: u64 = row.whole("pixels", self.findings)?;
         let [m2, ha, km2] = AREAS.map(|column| row.real(column, self.findings));
-        // Where cells differ in size, the square metres are taken as they are.
+        let ellipsoidal_m2 = row.real(ELLIPSOIDAL_KM2, self.findings).map(|km2| km2 * 1e6);
+        if self.manifest.adds_areas_up() && m2.is_none_or(|m2| m2 < 0.0 || (m2 > 0.0) != (pixels > 0)) {
+            row.told(self.findings, "areas", || format!("area_m2 is {} for {pixels} cells", told(m2)));
+        }
+        // Where cells differ in size, the square metres are taken as they are; sums and rasters will tell.
         let expected = self.manifest.cell_area_m2.map(|area| pixels as f64 * area).or(m2);
         let expected = [expected, expected.map(|m2| m2 / 1e4), expected.map(|m2| m2 / 1e6)];
         for ((column, found), expected) in AREAS.iter().zip([m2, ha, km2]).zip(expected) {
@@ -390,6 +406,6 @@ impl Reader<'_> {
             }
         }
         self.tables.areas_checked += u64::from(m2.is_some());
-        Some(pixels)
+        Some((pixels, Areas { m2, ellipsoidal_m2 }))
     }
 }

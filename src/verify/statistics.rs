@@ -5,9 +5,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::areas::Closeness;
 use super::findings::Findings;
 use super::manifest::Manifest;
-use super::tables::{CHANGE_MATRIX, EXCLUDED, Figure, Figures, NET_CHANGE, Tables, Zone, same, told};
+use super::tables::{
+    CHANGE_MATRIX, EXCLUDED, Figure, Figures, NET_CHANGE, OWN, Tables, Zone, in_mm2, same, told,
+};
 use crate::model::epoch::Interval;
 use crate::model::legend::ClassCode;
 
@@ -38,7 +41,10 @@ pub fn check(tables: &Tables, manifest: &Manifest, findings: &mut Findings) -> S
     let empty = Figures::default();
     for key in &keys {
         let figures = tables.figures.get(key).unwrap_or(&empty);
-        let transitions = Transitions::of(&tables.matrix(&key.0, key.1));
+        let transitions = Transitions::of(&whole_numbers(tables.matrix(&key.0, key.1), i128::from));
+        let areas = manifest
+            .adds_areas_up()
+            .then(|| Transitions::of(&whole_numbers(tables.matrix_areas(&key.0, key.1, OWN), in_mm2)));
         let codes = if key.0.is_all() { tables.codes() } else { transitions.classes() };
         if let Some(matrix) = tables.matrices.get(key).filter(|_| !figures.rows.is_empty()) {
             check.findings.that(matrix.dates == figures.dates, NET_CHANGE, "dates", || {
@@ -48,7 +54,7 @@ pub fn check(tables: &Tables, manifest: &Manifest, findings: &mut Findings) -> S
                 )
             });
         }
-        check.zone(&key.0, key.1, figures, &transitions, codes);
+        check.zone(&key.0, key.1, figures, (&transitions, areas.as_ref()), codes);
     }
     let unknown = match check.unknown.len() {
         0 => String::new(),
@@ -70,7 +76,7 @@ impl Check<'_> {
         zone: &Zone,
         pair: Interval,
         figures: &Figures,
-        transitions: &Transitions,
+        (transitions, areas): (&Transitions, Option<&Transitions>),
         codes: BTreeSet<ClassCode>,
     ) {
         for subject in codes.into_iter().map(Some).chain([None]) {
@@ -92,8 +98,29 @@ impl Check<'_> {
                 "annual_rate" => (None, transitions.annual_rate(*subject, years)),
                 _ => (transitions.pixels(*subject, statistic), None),
             };
-            self.figure(&place(zone, pair, *subject, statistic), figure, pixels, rate);
+            let place = place(zone, pair, *subject, statistic);
+            self.figure(&place, figure, pixels, rate);
+            if let Some(areas) = areas {
+                self.area(&place, figure, areas.pixels(*subject, statistic), areas.total);
+            }
         }
+    }
+
+    /// An area that follows from a matrix of areas; a difference of sums has the last digits of the sums.
+    fn area(&mut self, place: &str, figure: &Figure, mm2: Option<i128>, total_mm2: i128) {
+        let in_m2 = |mm2: i128| mm2 as f64 / 1e6;
+        let agrees = match (figure.area_ha, mm2) {
+            (Some(found), Some(mm2)) => {
+                // As far from a total as the one is from the other.
+                let total = in_m2(total_mm2);
+                Closeness::AddedUp.holds(total + (found * 1e4 - in_m2(mm2)), total)
+            }
+            (found, mm2) => found.is_none() && mm2.is_none(),
+        };
+        self.findings.that(agrees, NET_CHANGE, "areas", || {
+            let expected = mm2.map(|mm2| in_m2(mm2) / 1e4);
+            format!("{place}: area_ha is {}; expected {}", told(figure.area_ha), told(expected))
+        });
     }
 
     fn figure(&mut self, place: &str, figure: &Figure, pixels: Option<i128>, rate: Option<f64>) {
@@ -104,16 +131,22 @@ impl Check<'_> {
         self.findings.that(same(figure.rate, rate), NET_CHANGE, "rates", || {
             format!("{place}: pct_per_year is {}; expected {}", told(figure.rate), told(rate))
         });
-        let area = match self.manifest.cell_area_m2 {
-            Some(m2) => pixels.map(|n| n as f64 * m2 / 1e4),
-            // Where cells differ in size, or there are no areas, the number of cells does not tell.
-            None if self.manifest.grid.crs.is_some() && pixels.is_some() => figure.area_ha,
-            None => None,
-        };
+        if self.manifest.adds_areas_up() {
+            return;
+        }
+        let area = self.manifest.cell_area_m2.and_then(|m2| pixels.map(|n| n as f64 * m2 / 1e4));
         self.findings.that(same(figure.area_ha, area), NET_CHANGE, "areas", || {
             format!("{place}: area_ha is {}; expected {}", told(figure.area_ha), told(area))
         });
     }
+}
+
+/// A matrix in whole numbers.
+fn whole_numbers<N>(
+    cells: BTreeMap<(ClassCode, ClassCode), N>,
+    whole: impl Fn(N) -> i128,
+) -> BTreeMap<(ClassCode, ClassCode), i128> {
+    cells.into_iter().map(|(codes, n)| (codes, whole(n))).collect()
 }
 
 fn place(zone: &Zone, pair: Interval, subject: Option<ClassCode>, statistic: &str) -> String {
@@ -148,17 +181,16 @@ struct ClassSums {
 }
 
 impl Transitions {
-    fn of(cells: &BTreeMap<(ClassCode, ClassCode), u64>) -> Self {
+    fn of(cells: &BTreeMap<(ClassCode, ClassCode), i128>) -> Self {
         let mut sums = Self::default();
         for (&(from, to), &n) in cells.iter().filter(|(_, n)| **n > 0) {
-            let n = i128::from(n);
             sums.total += n;
             if from == to {
                 sums.persistence += n;
                 sums.by_class.entry(from).or_default().persistence += n;
                 continue;
             }
-            let back = cells.get(&(to, from)).copied().map_or(0, i128::from);
+            let back = cells.get(&(to, from)).copied().unwrap_or(0);
             let loser = sums.by_class.entry(from).or_default();
             loser.loss += n;
             loser.traded += n.min(back);

@@ -31,8 +31,11 @@ pub struct Counts {
     pub nodata: u64,
 }
 
-/// Cells by class in the first and in the second map of a pair; `None` is nodata.
-pub type JointCounts = BTreeMap<(Option<ClassCode>, Option<ClassCode>), u64>;
+/// The class of a cell in the first and in the second map of a pair; `None` is nodata.
+pub type Joint = (Option<ClassCode>, Option<ClassCode>);
+
+/// Cells by class in the first and in the second map of a pair.
+pub type JointCounts = BTreeMap<Joint, u64>;
 
 /// What the rasters hold. A raster that could not be read throughout is not in it.
 #[derive(Debug, Default)]
@@ -43,6 +46,10 @@ pub struct Facts {
     pub changes: BTreeMap<Interval, Counts>,
     /// Joint counts of each pair of maps.
     pub joints: BTreeMap<Interval, JointCounts>,
+    /// Areas of the classes of each map in m², where areas are added up cell by cell.
+    pub map_areas: BTreeMap<Epoch, BTreeMap<ClassCode, f64>>,
+    /// Areas of the joint counts in m², where areas are added up cell by cell.
+    pub joint_areas: BTreeMap<Interval, BTreeMap<Joint, f64>>,
     /// Cells read.
     pub cells: u64,
     /// Cells of change rasters worked out anew.
@@ -118,18 +125,28 @@ impl<'a> Survey<'a> {
 
     fn square(&mut self, square: &Window) {
         let open = std::mem::take(&mut self.open);
+        let areas = self.manifest.cell_areas.as_ref().map(|areas| areas.of_window(square));
         let mut maps: BTreeMap<Epoch, (&Raster, Array2<i32>)> = BTreeMap::new();
         let mut compared: BTreeSet<Interval> = BTreeSet::new();
         let pairs = &self.manifest.job.pairs;
         for (raster, file) in &open {
             let Kind::Map(year) = raster.kind else { continue };
             let Some(cells) = self.read(raster, file.as_ref(), square) else { continue };
+            if let Some(areas) = &areas {
+                let classes = cells.iter().map(|&cell| raster.class(cell));
+                add_areas(self.facts.map_areas.entry(year).or_default(), classes, areas);
+            }
             maps.insert(year, (raster, cells));
             // A pair is compared when its later map has come; a map that no later one is compared with may go.
             for pair in pairs.iter().filter(|pair| pair.from.max(pair.to) == year) {
                 let (Some(from), Some(to)) = (maps.get(&pair.from), maps.get(&pair.to)) else { continue };
                 compared.insert(*pair);
                 self.count_joints(*pair, from, to);
+                if let Some(areas) = &areas {
+                    let joints =
+                        from.1.iter().zip(&to.1).map(|(&a, &b)| Some((from.0.class(a), to.0.class(b))));
+                    add_areas(self.facts.joint_areas.entry(*pair).or_default(), joints, areas);
+                }
                 if let Some((raster, file)) = open.iter().find(|(r, _)| r.kind == Kind::Change(*pair))
                     && let Some(cells) = self.read(raster, file.as_ref(), square)
                 {
@@ -246,6 +263,28 @@ impl Counts {
     }
 }
 
+/// Adds the areas of cells up by what they show; cells that show nothing are left out.
+fn add_areas<K: Ord + Copy>(
+    sums: &mut BTreeMap<K, f64>,
+    shown: impl Iterator<Item = Option<K>>,
+    areas: &Array2<f64>,
+) {
+    let mut run: Option<(K, f64)> = None;
+    for (key, area) in shown.zip(areas) {
+        match (&mut run, key) {
+            (Some((last, sum)), Some(key)) if *last == key => *sum += area,
+            (held, key) => {
+                if let Some((key, sum)) = std::mem::replace(held, key.map(|key| (key, *area))) {
+                    *sums.entry(key).or_default() += sum;
+                }
+            }
+        }
+    }
+    if let Some((key, sum)) = run {
+        *sums.entry(key).or_default() += sum;
+    }
+}
+
 fn add_all<K: Ord>(sums: &mut BTreeMap<K, u64>, counts: BTreeMap<K, u64>) {
     for (key, cells) in counts {
         *sums.entry(key).or_default() += cells;
@@ -263,6 +302,14 @@ impl Facts {
         for (pair, joints) in other.joints {
             add_all(self.joints.entry(pair).or_default(), joints);
         }
+        for (year, areas) in other.map_areas {
+            let sums = self.map_areas.entry(year).or_default();
+            areas.into_iter().for_each(|(class, m2)| *sums.entry(class).or_default() += m2);
+        }
+        for (pair, areas) in other.joint_areas {
+            let sums = self.joint_areas.entry(pair).or_default();
+            areas.into_iter().for_each(|(joint, m2)| *sums.entry(joint).or_default() += m2);
+        }
         self.cells += other.cells;
         self.recomputed += other.recomputed;
         self.overview_cells += other.overview_cells;
@@ -275,7 +322,9 @@ impl Facts {
             match kind {
                 Kind::Map(year) => {
                     self.maps.remove(year);
+                    self.map_areas.remove(year);
                     self.joints.retain(|pair, _| pair.from != *year && pair.to != *year);
+                    self.joint_areas.retain(|pair, _| pair.from != *year && pair.to != *year);
                 }
                 Kind::Change(pair) => {
                     self.changes.remove(pair);

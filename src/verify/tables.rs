@@ -45,11 +45,22 @@ impl fmt::Display for Zone {
     }
 }
 
+/// The areas that a row tells; `None` is an empty cell.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Areas {
+    /// In m².
+    pub m2: Option<f64>,
+    /// On the ellipsoid, where that is told beside a sphere's own; in m².
+    pub ellipsoidal_m2: Option<f64>,
+}
+
 /// A number of cells and the shares that a row states of it.
 #[derive(Debug, Clone)]
 pub struct Cells<const N: usize> {
     /// Cells.
     pub pixels: u64,
+    /// Their areas, as the row tells them.
+    pub areas: Areas,
     /// Shares in per cent; `None` is an empty cell.
     pub percent: [Option<f64>; N],
 }
@@ -119,6 +130,8 @@ pub struct Tables {
     pub matrices: BTreeMap<(Zone, Interval), Matrix>,
     /// Excluded cells by zone and pair, class and side, whatever the reason.
     pub excluded: BTreeMap<(Zone, Interval), BTreeMap<(ClassCode, Side), u64>>,
+    /// Their areas in m².
+    pub excluded_m2: BTreeMap<(Zone, Interval), BTreeMap<(ClassCode, Side), f64>>,
     /// Statistics by zone and pair.
     pub figures: BTreeMap<(Zone, Interval), Figures>,
     /// Tables that could not be read throughout.
@@ -172,12 +185,48 @@ impl Tables {
         self.excluded.get(&(zone.clone(), pair)).cloned().unwrap_or_default()
     }
 
+    /// Areas of the classes of a zone and year, in m²; `of` says which of those that a row tells.
+    pub fn class_areas(&self, zone: &Zone, year: Epoch, of: OfAreas) -> BTreeMap<ClassCode, f64> {
+        let classes = self.areas.get(&(zone.clone(), year)).into_iter().flatten();
+        classes.map(|(code, cells)| (*code, of(&cells.areas).unwrap_or(0.0))).collect()
+    }
+
+    /// Areas from class to class of a zone and pair, in m².
+    pub fn matrix_areas(
+        &self,
+        zone: &Zone,
+        pair: Interval,
+        of: OfAreas,
+    ) -> BTreeMap<(ClassCode, ClassCode), f64> {
+        let cells = self.matrices.get(&(zone.clone(), pair)).into_iter().flat_map(|matrix| &matrix.cells);
+        cells.map(|(codes, cells)| (*codes, of(&cells.areas).unwrap_or(0.0))).collect()
+    }
+
+    /// Areas of the excluded cells of a zone and pair, in m².
+    pub fn excluded_areas(&self, zone: &Zone, pair: Interval) -> BTreeMap<(ClassCode, Side), f64> {
+        self.excluded_m2.get(&(zone.clone(), pair)).cloned().unwrap_or_default()
+    }
+
     /// All zones that any table names.
     pub fn zones(&self) -> BTreeSet<&Zone> {
         let by_year = self.areas.keys().map(|(zone, _)| zone);
         let by_pair = self.matrices.keys().chain(self.excluded.keys()).chain(self.figures.keys());
         by_year.chain(by_pair.map(|(zone, _)| zone)).collect()
     }
+}
+
+/// Which of the areas that a row tells.
+pub type OfAreas = fn(&Areas) -> Option<f64>;
+
+/// Those of the grid.
+pub const OWN: OfAreas = |areas| areas.m2;
+
+/// Those on the ellipsoid, beside a sphere's own.
+pub const ELLIPSOIDAL: OfAreas = |areas| areas.ellipsoidal_m2;
+
+/// An area in m² as whole mm², as they were added up.
+pub fn in_mm2(m2: f64) -> i128 {
+    (m2 * 1e6).round() as i128
 }
 
 /// A share in per cent; none where the whole is nothing.

@@ -5,11 +5,11 @@ use std::path::Path;
 
 use csv::StringRecord;
 
+use super::areas::Closeness;
 use super::findings::Findings;
 use super::manifest::Manifest;
 use super::rows::open_csv;
-use super::tables::{CHANGE_MATRIX, Tables, Zone, same, told};
-use crate::model::epoch::Interval;
+use super::tables::{CHANGE_MATRIX, OWN, Tables, Zone, in_mm2, same, told};
 use crate::model::legend::ClassCode;
 
 /// The columns before and after those of the classes, and the rows after those of the classes.
@@ -21,10 +21,17 @@ const FOOT: [&str; 3] = ["total", "persistence", "gain"];
 pub fn check(output: &Path, tables: &Tables, manifest: &Manifest, findings: &mut Findings) -> String {
     let (mut matrices, mut compared) = (0u64, 0u64);
     for &pair in manifest.job.pairs.iter().filter(|_| tables.has(CHANGE_MATRIX)) {
-        let expected = Square::of(tables, pair);
+        let cells = tables.matrix(&Zone::all(), pair);
+        let cells = Square::of(tables, cells.into_iter().map(|(codes, n)| (codes, n.into())).collect());
+        let areas = manifest.adds_areas_up().then(|| {
+            let areas = tables.matrix_areas(&Zone::all(), pair, OWN);
+            let mm2 = |m2| u128::try_from(in_mm2(m2)).unwrap_or(0);
+            Square::of(tables, areas.into_iter().map(|(codes, m2)| (codes, mm2(m2))).collect())
+        });
         for unit in ["px", "ha"] {
             let name = format!("tables/change_matrix_{}_{}_{unit}.csv", pair.from, pair.to);
-            let wide = Wide { name: &name, expected: &expected, hectares: unit == "ha", manifest };
+            let expected = areas.as_ref().filter(|_| unit == "ha").unwrap_or(&cells);
+            let wide = Wide { name: &name, expected, hectares: unit == "ha", manifest };
             match wide.check(output, tables, findings) {
                 Ok(cells) => {
                     matrices += 1;
@@ -37,21 +44,20 @@ pub fn check(output: &Path, tables: &Tables, manifest: &Manifest, findings: &mut
     format!("{compared} cells of {matrices} wide matrices compared with the long one")
 }
 
-/// The long matrix of the whole area with its totals.
+/// The long matrix of the whole area with its totals: of cells, or of mm² where areas were added up.
 struct Square {
     codes: BTreeSet<ClassCode>,
-    cells: BTreeMap<(ClassCode, ClassCode), u64>,
-    rows: BTreeMap<ClassCode, u64>,
-    columns: BTreeMap<ClassCode, u64>,
-    total: u64,
-    persistence: u64,
+    cells: BTreeMap<(ClassCode, ClassCode), u128>,
+    rows: BTreeMap<ClassCode, u128>,
+    columns: BTreeMap<ClassCode, u128>,
+    total: u128,
+    persistence: u128,
 }
 
 impl Square {
-    fn of(tables: &Tables, pair: Interval) -> Self {
-        let cells = tables.matrix(&Zone::all(), pair);
-        let (mut rows, mut columns): (BTreeMap<_, u64>, BTreeMap<_, u64>) = Default::default();
-        let (mut total, mut persistence) = (0u64, 0u64);
+    fn of(tables: &Tables, cells: BTreeMap<(ClassCode, ClassCode), u128>) -> Self {
+        let (mut rows, mut columns): (BTreeMap<_, u128>, BTreeMap<_, u128>) = Default::default();
+        let (mut total, mut persistence) = (0u128, 0u128);
         for (&(from, to), &n) in &cells {
             for sum in [rows.entry(from).or_default(), columns.entry(to).or_default(), &mut total] {
                 *sum = sum.saturating_add(n);
@@ -61,12 +67,12 @@ impl Square {
         Self { codes: tables.codes(), cells, rows, columns, total, persistence }
     }
 
-    fn cell(&self, from: ClassCode, to: ClassCode) -> u64 {
+    fn cell(&self, from: ClassCode, to: ClassCode) -> u128 {
         self.cells.get(&(from, to)).copied().unwrap_or(0)
     }
 
     /// The cells of a class's row after its name.
-    fn row(&self, from: ClassCode, columns: &[ClassCode]) -> Vec<Option<u64>> {
+    fn row(&self, from: ClassCode, columns: &[ClassCode]) -> Vec<Option<u128>> {
         let total = self.rows.get(&from).copied().unwrap_or(0);
         let kept = self.cell(from, from);
         let tail = [total, kept, total.saturating_sub(kept)];
@@ -74,7 +80,7 @@ impl Square {
     }
 
     /// The cells of a row of totals after its name.
-    fn foot(&self, label: &str, columns: &[ClassCode]) -> Vec<Option<u64>> {
+    fn foot(&self, label: &str, columns: &[ClassCode]) -> Vec<Option<u128>> {
         let total = |code: &ClassCode| self.columns.get(code).copied().unwrap_or(0);
         let kept = |code: &ClassCode| self.cell(*code, *code);
         let of = |code: &ClassCode| match label {
@@ -146,7 +152,23 @@ impl Wide<'_> {
         Ok(compared)
     }
 
-    fn cell(&self, row: &str, column: &str, found: &str, pixels: Option<u64>, findings: &mut Findings) {
+    fn cell(&self, row: &str, column: &str, found: &str, entry: Option<u128>, findings: &mut Findings) {
+        if self.hectares && self.manifest.adds_areas_up() {
+            let m2 = found.parse::<f64>().ok().map(|ha| ha * 1e4);
+            let expected = entry.map(|mm2| mm2 as f64 / 1e6);
+            let agrees = match (m2, expected) {
+                (Some(found), Some(expected)) => Closeness::AddedUp.holds(found, expected),
+                (m2, expected) => m2.is_none() && expected.is_none() && found.is_empty(),
+            };
+            findings.that(agrees, self.name, "cells", || {
+                format!(
+                    "row {row}, column {column} is `{found}`; expected {}",
+                    told(expected.map(|m2| m2 / 1e4))
+                )
+            });
+            return;
+        }
+        let pixels = entry;
         let expected = match (self.hectares, self.manifest.cell_area_m2) {
             (false, _) => {
                 let expected = pixels.map(|n| n.to_string()).unwrap_or_default();

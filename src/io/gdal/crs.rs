@@ -5,6 +5,7 @@ use std::ffi::CStr;
 use gdal::spatial_ref::{AxisMappingStrategy, SpatialRef};
 
 use crate::error::{Error, Result};
+use crate::model::ellipsoid::Ellipsoid;
 use crate::model::grid::Crs;
 
 /// Projections on which every cell of a regular grid has one area (names of OGC WKT 1).
@@ -54,6 +55,22 @@ pub fn same_crs(a: &Crs, b: &Crs) -> Result<bool> {
     Ok(unsafe { gdal_sys::OSRIsSameEx(a.to_c_hsrs(), b.to_c_hsrs(), options.as_ptr()) } != 0)
 }
 
+/// The CRS of longitudes and latitudes under a CRS: on its own datum, so that no datum is shifted between the two.
+///
+/// # Errors
+/// Input: GDAL does not understand it, it has none, or its angles are no degrees.
+pub fn geographic_base(crs: &Crs) -> Result<Crs> {
+    let none = |_| Error::input("a CRS has no longitudes and latitudes under it").found(&crs.name);
+    let mut base = spatial_ref(&crs.wkt)?.geog_cs().map_err(none)?;
+    base.set_axis_mapping_strategy(AxisMappingStrategy::TraditionalGisOrder);
+    let unit = base.angular_units();
+    if (unit.to_degrees() - 1.0).abs() > 1e-9 {
+        return Err(Error::input("a CRS counts its angles in another unit than degrees")
+            .found(format!("{}: {unit} radians", crs.name)));
+    }
+    describe(&base)
+}
+
 pub(super) fn spatial_ref(definition: &str) -> Result<SpatialRef> {
     let mut reference = SpatialRef::from_definition(definition).map_err(|e| {
         Error::input("a CRS definition is not understood")
@@ -80,6 +97,7 @@ pub(super) fn describe(reference: &SpatialRef) -> Result<Crs> {
         geographic,
         equal_area: projection.is_some_and(|p| EQUAL_AREA.iter().any(|known| p.eq_ignore_ascii_case(known))),
         ellipsoid,
+        figure: Ellipsoid::of_axes(major, minor),
         unit_m: if geographic { 1.0 } else { reference.linear_units() },
     })
 }

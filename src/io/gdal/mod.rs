@@ -12,7 +12,7 @@ mod write;
 
 pub use blocks::open_bytes;
 pub use burn::{BurnedZones, CellKeys};
-pub use crs::{crs_from_wkt, same_crs};
+pub use crs::{crs_from_wkt, geographic_base, same_crs};
 pub use raster::{Pixels, RasterFile, RasterHeader, SampleKind, open_raster, reopen_raster};
 pub use template::{ProductTags, template_tags};
 pub use vector::{Feature, FeatureLayer, field_names, open_features};

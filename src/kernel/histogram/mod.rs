@@ -4,10 +4,12 @@
 //! stored. Here no counter is touched twice in a row. A few rows of a map hold few codes, so the cells of each code
 //! are counted by comparing, a vector of cells at a time, with sums that never leave the processor (`compare.rs`).
 //! Of a pair of maps, the first is counted so; then only the cells that differ are looked at, and what did not change is
-//! the rest.
+//! the rest. Where the cells of a grid differ in size, their areas are added up with them (`areas.rs`).
 
+mod areas;
 mod compare;
 
+pub use areas::PairAreas;
 use compare::{STEP, count_of, differing};
 
 /// Cells that share a list of codes: few enough for the fastest cache, many enough to forget what a list costs.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::{Context, area_columns, percent, zone_columns};
 use crate::error::Result;
 use crate::io::table::{Column, RowSink, Table};
+use crate::model::area::Amount;
 use crate::report::zones::ZoneCounts;
 
 /// A row per zone, pair, class at `from` and class at `to`; cells valid in both years.
@@ -15,7 +16,8 @@ fn rows(context: &Context, sink: &mut RowSink) -> Result<()> {
             let (date_from, date_to) = totals.dates(context.plan, pair.from, pair.to);
             for &from in &context.codes {
                 for &to in &context.codes {
-                    let pixels = totals.counts.get(&(Some(from), Some(to))).copied().unwrap_or(0);
+                    let amount = totals.counts.get(&(Some(from), Some(to))).copied().unwrap_or_default();
+                    let pixels = amount.pixels;
                     if pixels == 0 && (!zone.is_all() || context.plan.job.target.is_raw()) {
                         continue;
                     }
@@ -33,7 +35,8 @@ fn rows(context: &Context, sink: &mut RowSink) -> Result<()> {
                         context.name(to),
                         pixels.to_string(),
                     ];
-                    row.extend(context.areas(pixels));
+                    row.extend(context.areas(amount));
+                    row.extend(context.ellipsoidal(amount));
                     row.extend([
                         percent(pixels, matrix.row_total(from)),
                         percent(pixels, matrix.column_total(to)),
@@ -63,6 +66,7 @@ pub fn table<'a>(context: &'a Context) -> Table<'a> {
         Column::with_unit("pixels", "cells", "cells that went from the one class to the other"),
     ]);
     columns.extend(area_columns());
+    columns.extend(context.ellipsoidal_column());
     columns.extend([
         Column::with_unit(
             "pct_of_from",
@@ -84,10 +88,11 @@ pub fn table<'a>(context: &'a Context) -> Table<'a> {
                 .into(),
         columns,
         rows: Box::new(|sink| rows(context, sink)),
-        notes: vec![
-            context.area_note(),
-            ("estimate".into(), "mapped areas (pixel counts), not unbiased estimates of area".into()),
-        ],
+        notes: [
+            context.ellipsoidal_notes(),
+            vec![("estimate".into(), "mapped areas (pixel counts), not unbiased estimates of area".into())],
+        ]
+        .concat(),
     }
 }
 
@@ -102,7 +107,7 @@ struct Valid {
 impl Valid {
     fn of(counts: &ZoneCounts) -> Self {
         let mut valid = Self::default();
-        for (&(from, to), pixels) in counts {
+        for (&(from, to), Amount { pixels, .. }) in counts {
             if let (Some(from), Some(to)) = (from, to) {
                 *valid.rows.entry(from).or_default() += pixels;
                 *valid.columns.entry(to).or_default() += pixels;

@@ -8,16 +8,18 @@ use crate::io::table::{Column, RowSink, Table};
 fn rows(context: &Context, sink: &mut RowSink) -> Result<()> {
     for (epoch, joints) in context.plan.epochs.iter().zip(&context.totals.areas) {
         for (zone, totals) in context.by_zone(joints) {
-            let whole: u64 = totals.counts.values().sum();
+            let whole: u64 = totals.counts.values().map(|amount| amount.pixels).sum();
             for &code in &context.codes {
-                let pixels = totals.counts.get(&(Some(code), Some(code))).copied().unwrap_or(0);
+                let amount = totals.counts.get(&(Some(code), Some(code))).copied().unwrap_or_default();
+                let pixels = amount.pixels;
                 if pixels == 0 && !zone.is_all() {
                     continue;
                 }
                 let mut row =
                     vec![zone.layer.clone(), zone.id.clone(), zone.name.clone(), epoch.year.to_string()];
                 row.extend([code.to_string(), context.name(code), pixels.to_string()]);
-                row.extend(context.areas(pixels));
+                row.extend(context.areas(amount));
+                row.extend(context.ellipsoidal(amount));
                 row.push(percent(pixels, whole));
                 sink(row)?;
             }
@@ -36,15 +38,17 @@ pub fn table<'a>(context: &'a Context) -> Table<'a> {
         Column::with_unit("pixels", "cells", "cells of the class"),
     ]);
     columns.extend(area_columns());
+    columns.extend(context.ellipsoidal_column());
     columns.push(Column::with_unit("pct", "%", "share of all cells of the zone that have a class"));
     Table {
         name: "class_area".into(),
         description: "cells of each class, by zone and year".into(),
         columns,
         rows: Box::new(|sink| rows(context, sink)),
-        notes: vec![
-            context.area_note(),
-            ("estimate".into(), "mapped areas (pixel counts), not unbiased estimates of area".into()),
-        ],
+        notes: [
+            context.ellipsoidal_notes(),
+            vec![("estimate".into(), "mapped areas (pixel counts), not unbiased estimates of area".into())],
+        ]
+        .concat(),
     }
 }

@@ -8,7 +8,7 @@ use crate::io::table::{Column, RowSink, Table};
 fn rows(context: &Context, sink: &mut RowSink) -> Result<()> {
     for (pair, joints) in context.plan.pairs.iter().zip(&context.totals.pairs) {
         for (zone, totals) in context.by_zone(joints) {
-            for (&(from, to), &pixels) in &totals.counts {
+            for (&(from, to), &amount) in &totals.counts {
                 let (code, side, reason) = match (from, to) {
                     (Some(code), None) => (code, "from", "nodata_to"),
                     (None, Some(code)) => (code, "to", "nodata_from"),
@@ -16,8 +16,8 @@ fn rows(context: &Context, sink: &mut RowSink) -> Result<()> {
                 };
                 let mut row = vec![zone.layer.clone(), zone.id.clone(), zone.name.clone()];
                 row.extend([pair.from.to_string(), pair.to.to_string(), code.to_string()]);
-                row.extend([side.into(), reason.into(), pixels.to_string()]);
-                row.extend(context.areas(pixels));
+                row.extend([side.into(), reason.into(), amount.pixels.to_string()]);
+                row.extend(context.areas(amount));
                 sink(row)?;
             }
         }
@@ -44,6 +44,6 @@ pub fn table<'a>(context: &'a Context) -> Table<'a> {
             .into(),
         columns,
         rows: Box::new(|sink| rows(context, sink)),
-        notes: vec![context.area_note()],
+        notes: context.area_notes(),
     }
 }

@@ -8,11 +8,15 @@ mod net_change;
 mod overlap_disagreement;
 mod wide_matrix;
 
+use std::collections::BTreeMap;
+
 use super::totals::Totals;
-use super::zones::{Zone, ZoneTotals, by_zone};
+use super::zones::{Zone, ZoneCounts, ZoneTotals, by_zone};
 use crate::io::table::{Column, Table};
 use crate::kernel::tabulate::JointCounts;
+use crate::model::area::{Amount, in_m2};
 use crate::model::legend::{ClassCode, Language};
+use crate::model::matrix::ChangeMatrix;
 use crate::plan::Plan;
 
 /// Every table of a product.
@@ -66,16 +70,78 @@ impl<'a> Context<'a> {
     }
 
     /// Areas of a number of cells: m², hectares, km²; empty where no honest area is known.
-    fn areas(&self, pixels: u64) -> [String; 3] {
-        match self.plan.area.of(pixels) {
+    fn areas(&self, amount: Amount) -> [String; 3] {
+        match self.plan.area.of(amount) {
             Some(m2) => [number(m2), number(m2 / 1e4), number(m2 / 1e6)],
             None => [String::new(), String::new(), String::new()],
         }
     }
 
-    fn area_note(&self) -> (String, String) {
-        ("area".into(), self.plan.area.method())
+    /// The ellipsoidal area in km², where the job asks for it beside that of a sphere.
+    fn ellipsoidal(&self, amount: Amount) -> Option<String> {
+        self.plan.ellipsoidal.as_ref().map(|_| number(in_m2(amount.area_mm2) / 1e6))
     }
+
+    /// The matrix that areas follow from: of areas where they are added up with the cells, else of cells.
+    fn area_matrix(&self, counts: &ZoneCounts) -> ChangeMatrix {
+        if self.plan.area.is_summed() {
+            return matrix(&self.codes, counts, |amount| amount.area_mm2);
+        }
+        self.cell_matrix(counts)
+    }
+
+    /// The matrix of cells.
+    fn cell_matrix(&self, counts: &ZoneCounts) -> ChangeMatrix {
+        matrix(&self.codes, counts, |amount| amount.pixels.into())
+    }
+
+    /// What an entry of the matrix of [`Context::area_matrix`], or a sum of them, is in hectares.
+    fn hectares(&self, entry: i128) -> String {
+        let size = entry.unsigned_abs();
+        let amount = if self.plan.area.is_summed() {
+            Amount { pixels: 0, area_mm2: size }
+        } else {
+            u64::try_from(size).unwrap_or(u64::MAX).into()
+        };
+        let sign = if entry < 0 { -1.0 } else { 1.0 };
+        self.plan.area.of(amount).map(|m2| number(sign * m2 / 1e4)).unwrap_or_default()
+    }
+
+    /// How areas were computed; where cells differ, also what is counted all the same.
+    fn area_notes(&self) -> Vec<(String, String)> {
+        let mut notes = vec![("area".to_string(), self.plan.area.method())];
+        if self.plan.area.is_summed() {
+            notes.push(("shares".into(), "percentages and rates are of cells, not of their areas".into()));
+        }
+        notes
+    }
+
+    /// The same with the method of ellipsoidal areas, for tables that hold them.
+    fn ellipsoidal_notes(&self) -> Vec<(String, String)> {
+        let note = |words: &String| ("ellipsoidal_area".to_string(), words.clone());
+        self.area_notes().into_iter().chain(self.plan.ellipsoidal.as_ref().map(note)).collect()
+    }
+
+    /// The column of ellipsoidal areas, where the job asks for them.
+    fn ellipsoidal_column(&self) -> Option<Column> {
+        let column =
+            || Column::with_unit("ellipsoidal_area_km2", "km2", "area of the cells on the ellipsoid WGS 84");
+        self.plan.ellipsoidal.as_ref().map(|_| column())
+    }
+}
+
+/// The change matrix of a zone: what cells valid in both years amount to.
+fn matrix(codes: &[ClassCode], counts: &ZoneCounts, of: impl Fn(Amount) -> u128) -> ChangeMatrix {
+    let mut matrix = ChangeMatrix::new(codes.to_vec());
+    let places: BTreeMap<ClassCode, usize> =
+        codes.iter().enumerate().map(|(place, &code)| (code, place)).collect();
+    for (&(from, to), &amount) in counts {
+        let place = |code: Option<ClassCode>| code.and_then(|c| places.get(&c).copied());
+        if let (Some(from), Some(to)) = (place(from), place(to)) {
+            matrix.add(from, to, of(amount));
+        }
+    }
+    matrix
 }
 
 /// A number as the shortest decimal that reads back as the same number.

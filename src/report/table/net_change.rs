@@ -1,19 +1,17 @@
 //! `net_change.csv`: the statistics of every change matrix, a row each.
 
-use std::collections::BTreeMap;
-
 use super::{Context, number, zone_columns};
 use crate::error::Result;
 use crate::io::table::{Column, RowSink, Table};
 use crate::model::matrix::ChangeMatrix;
-use crate::report::zones::ZoneCounts;
 use crate::statistic::{ALL, Statistic, Subject, Value};
 
 /// A row per zone, pair, class (and `total`) and statistic.
 fn rows(context: &Context, sink: &mut RowSink) -> Result<()> {
     for (pair, joints) in context.plan.pairs.iter().zip(&context.totals.pairs) {
         for (zone, totals) in context.by_zone(joints) {
-            let matrix = matrix(&context.codes, &totals.counts);
+            let matrix = context.cell_matrix(&totals.counts);
+            let areas = context.area_matrix(&totals.counts);
             let (date_from, date_to) = totals.dates(context.plan, pair.from, pair.to);
             let years = interval_years(&date_from, &date_to).unwrap_or(f64::from(pair.to - pair.from));
             let classes = context.codes.iter().enumerate();
@@ -34,7 +32,7 @@ fn rows(context: &Context, sink: &mut RowSink) -> Result<()> {
                         date_to.clone(),
                     ]);
                     row.extend([code.clone(), name.clone(), statistic.name.to_string()]);
-                    row.extend(values(context, statistic, &matrix, subject, years));
+                    row.extend(values(context, statistic, (&matrix, &areas), subject, years));
                     sink(row)?;
                 }
             }
@@ -60,7 +58,7 @@ pub fn table<'a>(context: &'a Context) -> Table<'a> {
     ]);
     let formula = |s: &&Statistic| (s.name.to_string(), format!("{} — {}", s.formula, s.source));
     let mut notes: Vec<(String, String)> = ALL.iter().map(formula).collect();
-    notes.push(context.area_note());
+    notes.extend(context.area_notes());
     notes.push((
         "interval".into(),
         "length from the true dates where each year has a single one that is a year, else from the mapped years".into(),
@@ -80,32 +78,21 @@ pub fn table<'a>(context: &'a Context) -> Table<'a> {
 fn values(
     context: &Context,
     statistic: &Statistic,
-    matrix: &ChangeMatrix,
+    (cells, areas): (&ChangeMatrix, &ChangeMatrix),
     subject: Subject,
     years: f64,
 ) -> [String; 3] {
-    match (statistic.compute)(matrix, subject, years) {
+    match (statistic.compute)(cells, subject, years) {
         Some(Value::Pixels(pixels)) => {
-            let sign = if pixels < 0 { -1.0 } else { 1.0 };
-            let hectares = context.plan.area.of(pixels.unsigned_abs()).map(|m2| number(sign * m2 / 1e4));
-            [pixels.to_string(), hectares.unwrap_or_default(), String::new()]
+            let hectares = match (statistic.compute)(areas, subject, years) {
+                Some(Value::Pixels(entry)) => context.hectares(entry),
+                _ => String::new(),
+            };
+            [pixels.to_string(), hectares, String::new()]
         }
         Some(Value::PercentPerYear(rate)) => [String::new(), String::new(), number(rate)],
         None => [String::new(), String::new(), String::new()],
     }
-}
-
-/// The change matrix of a zone: cells valid in both years.
-pub fn matrix(codes: &[i32], counts: &ZoneCounts) -> ChangeMatrix {
-    let mut matrix = ChangeMatrix::new(codes.to_vec());
-    let places: BTreeMap<i32, usize> = codes.iter().enumerate().map(|(place, &code)| (code, place)).collect();
-    for (&(from, to), &pixels) in counts {
-        let place = |code: Option<i32>| code.and_then(|c| places.get(&c).copied());
-        if let (Some(from), Some(to)) = (place(from), place(to)) {
-            matrix.add(from, to, pixels);
-        }
-    }
-    matrix
 }
 
 /// Years between two dates that both are plain years.

@@ -13,20 +13,20 @@ pub fn table<'a>(context: &'a Context) -> Table<'a> {
     };
     for (epoch, overlaps) in context.plan.epochs.iter().zip(&context.totals.overlaps) {
         let mut shared: BTreeMap<(u8, u8), u64> = BTreeMap::new();
-        for (overlap, pixels) in overlaps {
-            *shared.entry((overlap.winner, overlap.loser)).or_default() += pixels;
+        for (overlap, amount) in overlaps {
+            *shared.entry((overlap.winner, overlap.loser)).or_default() += amount.pixels;
         }
-        for (overlap, &pixels) in overlaps.iter().filter(|(o, _)| o.winner_code != o.loser_code) {
+        for (overlap, &amount) in overlaps.iter().filter(|(o, _)| o.winner_code != o.loser_code) {
             let whole = shared[&(overlap.winner, overlap.loser)];
             let mut row = vec![epoch.year.to_string(), id(overlap.winner), id(overlap.loser)];
             row.extend([overlap.winner_code.to_string(), context.name(overlap.winner_code)]);
             row.extend([
                 overlap.loser_code.to_string(),
                 context.name(overlap.loser_code),
-                pixels.to_string(),
+                amount.pixels.to_string(),
             ]);
-            row.extend(context.areas(pixels));
-            row.extend([whole.to_string(), percent(pixels, whole)]);
+            row.extend(context.areas(amount));
+            row.extend([whole.to_string(), percent(amount.pixels, whole)]);
             rows.push(row);
         }
     }
@@ -53,6 +53,6 @@ pub fn table<'a>(context: &'a Context) -> Table<'a> {
         description: "disagreement between sources where they overlap, class by class".into(),
         columns,
         rows: listed(rows),
-        notes: vec![context.area_note()],
+        notes: context.area_notes(),
     }
 }

@@ -1,10 +1,10 @@
 //! `change_matrix_<from>_<to>_{px,ha}.csv`: the matrix of the whole area as people draw it.
 
-use super::net_change::matrix;
-use super::{Context, number};
+use super::Context;
 use crate::io::table::{Column, Table, listed};
 use crate::model::epoch::Interval;
 use crate::model::matrix::ChangeMatrix;
+use crate::report::zones::ZoneCounts;
 
 /// Two tables per pair: pixels and hectares, always whole.
 pub fn tables<'a>(context: &'a Context) -> Vec<Table<'a>> {
@@ -13,8 +13,9 @@ pub fn tables<'a>(context: &'a Context) -> Vec<Table<'a>> {
         .flat_map(|(pair, joints)| {
             let counts =
                 context.by_zone(joints).find(|(zone, _)| zone.is_all()).map(|(_, totals)| totals.counts);
-            let matrix = matrix(&context.codes, &counts.unwrap_or_default());
-            [Measure::Pixels, Measure::Hectares].map(|measure| table(context, *pair, &matrix, measure))
+            let counts = counts.unwrap_or_default();
+            [Measure::Pixels, Measure::Hectares]
+                .map(|measure| table(context, *pair, &measure.matrix(context, &counts), measure))
         })
         .collect()
 }
@@ -41,17 +42,26 @@ impl Measure {
         }
     }
 
-    fn text(self, context: &Context, pixels: u64) -> String {
+    /// The matrix whose entries are told.
+    fn matrix(self, context: &Context, counts: &ZoneCounts) -> ChangeMatrix {
         match self {
-            Self::Pixels => pixels.to_string(),
-            Self::Hectares => context.plan.area.of(pixels).map(|m2| number(m2 / 1e4)).unwrap_or_default(),
+            Self::Pixels => context.cell_matrix(counts),
+            Self::Hectares => context.area_matrix(counts),
+        }
+    }
+
+    /// An entry of it, or a sum of them.
+    fn text(self, context: &Context, entry: u128) -> String {
+        match self {
+            Self::Pixels => entry.to_string(),
+            Self::Hectares => context.hectares(entry.try_into().unwrap_or(i128::MAX)),
         }
     }
 }
 
 fn table<'a>(context: &'a Context, pair: Interval, matrix: &ChangeMatrix, measure: Measure) -> Table<'a> {
     let n = matrix.len();
-    let text = |pixels: u64| measure.text(context, pixels);
+    let text = |entry: u128| measure.text(context, entry);
     let mut rows: Vec<Vec<String>> = Vec::with_capacity(n + 3);
     for from in 0..n {
         let mut row = vec![context.codes[from].to_string(), context.name(context.codes[from])];
@@ -60,12 +70,12 @@ fn table<'a>(context: &'a Context, pair: Interval, matrix: &ChangeMatrix, measur
         row.extend([text(total), text(kept), text(total - kept)]);
         rows.push(row);
     }
-    let foot = |label: &str, of_class: &dyn Fn(usize) -> u64| {
+    let foot = |label: &str, of_class: &dyn Fn(usize) -> u128| {
         let mut row = vec![label.to_string(), String::new()];
         row.extend((0..n).map(|to| text(of_class(to))));
         row
     };
-    let kept: u64 = (0..n).map(|class| matrix.persistence(class)).sum();
+    let kept: u128 = (0..n).map(|class| matrix.persistence(class)).sum();
     let mut total = foot("total", &|to| matrix.to_total(to));
     total.extend([text(matrix.total()), text(kept), text(matrix.total() - kept)]);
     rows.push(total);
@@ -84,7 +94,7 @@ fn table<'a>(context: &'a Context, pair: Interval, matrix: &ChangeMatrix, measur
         ),
         columns: columns(context, measure.unit()),
         rows: listed(rows),
-        notes: vec![context.area_note()],
+        notes: context.area_notes(),
     }
 }
 
