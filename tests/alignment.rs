@@ -260,3 +260,88 @@ fn a_datum_is_shifted_or_left_alone_as_the_job_says() {
     assert!(told.contains("gridshift") || told.contains("needs "), "{told}");
     assert!(!null_told.contains("needs "), "{null_told}");
 }
+
+#[test]
+fn votes_nearest_cells_crossed_zones_and_areas_of_a_utm_grid_go_together() {
+    let scratch = Scratch::new();
+    // Around 99 W 45 N: UTM 14N at its central meridian, the continent's LAEA 79 km east of its centre.
+    let fine =
+        |srs: &'static str, origin, cell| Drawing { srs: Some(srs), origin, cell, ..Drawing::default() };
+    for (year, seed) in [(2010, 3), (2015, 4)] {
+        let class = |row, col| support::patchy(row, col, seed, &[1, 5, 8, 14, 18, 0]);
+        fine(LAEA, (60_000.0, 30_000.0), 30.0).plot(
+            &scratch.path(&format!("vote_{year}.tif")),
+            1500,
+            900,
+            class,
+        );
+        fine("EPSG:4326", (-99.1, 45.3), 0.0007).plot(
+            &scratch.path(&format!("near_{year}.tif")),
+            900,
+            900,
+            class,
+        );
+    }
+    fine("EPSG:5070", (-260_000.0, 2_470_000.0), 2_000.0).plot(
+        &scratch.path("basins.tif"),
+        40,
+        60,
+        |r, c| (1 + r / 9 + c / 11 * 5) as u8,
+    );
+    let square = |key: &str, west: f64, east: f64| {
+        format!(
+            r#"{{"type": "Feature", "properties": {{"code": "{key}"}}, "geometry": {{"type": "Polygon", "coordinates":
+               [[[{west}, 44.8], [{east}, 44.8], [{east}, 45.15], [{west}, 45.15], [{west}, 44.8]]]}}}}"#
+        )
+    };
+    let features = [square("0402", -99.2, -98.9), square("09", -98.9, -98.6)].join(",");
+    scratch.write("parks.geojson", &format!(r#"{{"type": "FeatureCollection", "features": [{features}]}}"#));
+    let run = |name: &str, compute: &str| {
+        let source = |id: &str, resampling: &str| {
+            format!(
+                "[[source]]\nid = \"{id}\"\nlegend = \"nalcms\"\nresampling = \"{resampling}\"\n\
+                 epochs = {{ 2010 = \"{id}_2010.tif\", 2015 = \"{id}_2015.tif\" }}\n"
+            )
+        };
+        let text = format!(
+            "name = \"job\"\noutput = \"{name}\"\n[grid]\ncrs = \"EPSG:32614\"\norigin = [470000, 5020000]\n\
+             cell_size_m = 100\nshape = [900, 900]\nextent = \"full\"\noutside_grid = \"drop\"\n{}{}\
+             [[zones]]\nid = \"parks\"\npath = \"parks.geojson\"\nkey = \"code\"\n\
+             [[zones]]\nid = \"basins\"\npath = \"basins.tif\"\n\
+             [[zones]]\nid = \"both\"\nby = [\"parks\", \"basins\", \"section\"]\n[compute]\n{compute}\n",
+            source("vote", "mode"),
+            source("near", "nearest")
+        );
+        scratch.write(&format!("{name}.toml"), &text);
+        scratch.ok(&["run", &format!("{name}.toml"), "--quiet"]);
+        scratch.ok(&["verify", name, "--quiet"]);
+        std::fs::read_to_string(scratch.path(&format!("{name}/SHA256SUMS"))).unwrap()
+    };
+    let expected = run("one", "task_cells = 512\nthreads = 1");
+    assert_eq!(run("two", "task_cells = 1024\nthreads = 2"), expected);
+    let table = scratch.csv("one/tables/class_area.csv");
+    for year in ["2010", "2015"] {
+        for code in ["1", "5", "8", "14", "18"] {
+            let of = |layer: &str| {
+                let rows = table.select(&[("zone_layer", layer), ("year", year), ("code", code)]);
+                let area: f64 = rows.iter().map(|row| row["area_m2"].parse::<f64>().unwrap()).sum();
+                (
+                    table.sum("pixels", &[("zone_layer", layer), ("year", year), ("code", code)]),
+                    area,
+                    rows.len(),
+                )
+            };
+            let (pixels, area, _) = of("all");
+            // UTM makes cells near its central meridian larger by 0.08 %: 1 / 0.9996^2.
+            assert!(
+                pixels > 10_000 && (area / pixels as f64 / 10_000.0 - 1.0008).abs() < 2e-4,
+                "{pixels} {area}"
+            );
+            for layer in ["parks", "basins", "both"] {
+                let (in_zones, area_in_zones, rows) = of(layer);
+                assert!(in_zones == pixels && rows > 2, "{layer}");
+                assert!((area_in_zones / area - 1.0).abs() < 1e-12, "{layer}: {area_in_zones} {area}");
+            }
+        }
+    }
+}
