@@ -8,6 +8,7 @@ pub mod extent;
 pub mod fingerprint;
 pub mod misfit;
 pub mod operations;
+pub mod product;
 pub mod scene;
 pub mod sphere;
 pub mod task;
@@ -16,16 +17,13 @@ pub mod zones;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::job::{GridChoice, Job};
-use crate::error::{Error, Result};
-use crate::io::cog::{SampleType, overview_levels};
-use crate::io::gdal::{FeatureLayer, RasterHeader, SampleKind, open_bytes, open_features, open_raster};
-use crate::kernel::change::CHANGE_NODATA;
+use crate::error::{Error, ErrorKind, Result};
+use crate::io::cog::overview_levels;
+use crate::io::gdal::{FeatureLayer, RasterHeader, open_bytes, open_features, open_raster};
 use crate::model::area::CellArea;
 use crate::model::epoch::{Epoch, Interval};
 use crate::model::grid::Grid;
-use crate::model::legend::ClassCode;
-use crate::model::nodata::TagVerdict;
-use crate::model::rule::{NAN_VALUE, StratumValues};
+use crate::model::rule::StratumValues;
 use crate::model::window::BLOCK;
 use alignment::Alignment;
 use area::{Areas, Sizing};
@@ -34,6 +32,7 @@ use scene::Surveyor;
 use sphere::SphereGrid;
 use zones::CountedLayer;
 
+pub use product::{Product, Storage};
 pub use scene::Scene;
 pub use task::{Task, TaskShape};
 
@@ -82,28 +81,6 @@ pub struct EpochPlan {
     pub scenes: Vec<Scene>,
 }
 
-/// How classes are held and written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Storage {
-    /// Whether classes fit in a byte while they are worked on (every legend but `raw`).
-    pub bytes: bool,
-    /// Data type of the maps on disk.
-    pub sample: SampleType,
-    /// Nodata while classes are worked on.
-    pub nodata: ClassCode,
-    /// Nodata on disk; `None` where the maps have none to write.
-    pub stored_nodata: Option<i64>,
-}
-
-/// One raster of the product.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Product {
-    /// The mosaic of an epoch, by position.
-    Landcover(usize),
-    /// The changes of a pair, by position.
-    Change(usize),
-}
-
 impl Plan {
     /// Reads the headers of all inputs and lays out the work.
     ///
@@ -114,7 +91,7 @@ impl Plan {
         let headers = read_headers(&job, &mut warnings)?;
         let mut operations = Operations::default();
         let grid = extent::target_grid(&job, &headers, &mut operations)?;
-        let storage = storage(&job, &headers, &mut warnings)?;
+        let storage = Storage::of(&job, &headers, &mut warnings)?;
         let strata = stratum_values(&job)?;
         let mut surveyor = Surveyor::new(&job, &grid, &strata, &mut operations);
         let mut epochs = Vec::new();
@@ -139,18 +116,14 @@ impl Plan {
             warnings.push(format!("areas stay empty: {reason}"));
         }
         let pairs = job.pairs.clone();
-        let products = if job.products.landcover {
-            (0..epochs.len()).map(Product::Landcover).collect()
-        } else {
-            Vec::new()
-        };
-        let changes =
-            if job.products.change { (0..pairs.len()).map(Product::Change).collect() } else { Vec::new() };
+        if job.products.fractions {
+            refuse_without_votes(&job, &epochs)?;
+        }
         let task_shape = TaskShape::of(job.compute.task_cells, &grid, &epochs);
         let tasks = task::tasks(&grid, task_shape, &epochs);
         Ok(Self {
             levels: overview_levels(grid.rows as u64, grid.cols as u64),
-            products: [products, changes].concat(),
+            products: Product::all(&job, epochs.len(), pairs.len()),
             job,
             grid,
             area,
@@ -187,28 +160,6 @@ impl Plan {
         self.task_shape.levels().min(self.levels)
     }
 
-    /// Data type and nodata of a product on disk.
-    pub fn sample_of(&self, product: Product) -> (SampleType, Option<i64>) {
-        match product {
-            Product::Landcover(_) => (self.storage.sample, self.storage.stored_nodata),
-            Product::Change(_) => (SampleType::U16, Some(CHANGE_NODATA.into())),
-        }
-    }
-
-    /// Path of a product below the output folder.
-    pub fn path_of(&self, product: Product) -> String {
-        let (name, resolution) = (&self.job.name, self.grid.resolution_word());
-        match product {
-            Product::Landcover(epoch) => {
-                format!("landcover/{name}_landcover_{}_{resolution}.tif", self.epochs[epoch].year)
-            }
-            Product::Change(pair) => {
-                let Interval { from, to } = self.pairs[pair];
-                format!("change/{name}_change_{from}_{to}_{resolution}.tif")
-            }
-        }
-    }
-
     /// Maps of a block that are kept at the same time: those still to be compared with a later one.
     fn maps_at_once(&self) -> usize {
         let kept = |done: usize| {
@@ -227,7 +178,11 @@ impl Plan {
         let cells = self.tasks.iter().map(|task| task.window.cells()).max().unwrap_or(0);
         let block = (BLOCK * BLOCK) as u64;
         let cell: u64 = if self.storage.bytes { 1 } else { 4 };
-        let overviews = cells / 3 * (cell * self.epochs.len() as u64 + 2 * self.pairs.len() as u64);
+        let fractions = self.products.iter().filter(|p| matches!(p, Product::Fraction(..))).count() as u64;
+        let of_codes = 2 * (self.pairs.len() as u64 + fractions);
+        let overviews = cells / 3 * (cell * self.epochs.len() as u64 + of_codes);
+        // Those of one year at a time, and what their overviews are made from.
+        let shares = if fractions > 0 { block * (2 * fractions / self.epochs.len() as u64 + 24) } else { 0 };
         // Cells as read, as classes, as states, and who decided them.
         let maps = block * (3 * cell + 1) * self.maps_at_once() as u64;
         let sizes = self.sizes.as_ref().map_or(0, |_| block * 8);
@@ -244,7 +199,7 @@ impl Plan {
         let zones = if self.zones.is_empty() { 0 } else { block * 4 * (self.zones.len() as u64 + 7) };
         let zone_files: u64 = rasters().map(|r| open_bytes(&r.header) as u64).sum();
         let of_zones = zones + self.zone_rows_bytes(cells) + zone_files;
-        overviews + maps + sizes + files + warping + of_zones + WORKER_BYTES
+        overviews + shares + maps + sizes + files + warping + of_zones + WORKER_BYTES
     }
 
     /// Bytes of the rows that zones leave in a task of so many cells, if polygons are spread evenly. How many zones a
@@ -337,6 +292,22 @@ fn dedup(warnings: Vec<String>) -> Vec<String> {
     warnings.into_iter().filter(|w| seen.insert(w.clone())).collect()
 }
 
+/// Shares of classes are told by votes, or by a map on the lattice; one cell in the middle of another tells none.
+fn refuse_without_votes(job: &Job, epochs: &[EpochPlan]) -> Result<()> {
+    let scenes = epochs.iter().flat_map(|epoch| epoch.scenes.iter().map(move |scene| (epoch.year, scene)));
+    let without = scenes.filter(|(_, scene)| matches!(scene.alignment, Alignment::Nearest { .. }));
+    let named: BTreeSet<String> = without
+        .map(|(year, scene)| format!("source `{}`, {year}", job.sources[usize::from(scene.source)].id))
+        .collect();
+    if named.is_empty() {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Misaligned, "fractions cannot be told from cells taken by nearest neighbour")
+        .found_all(named)
+        .expected("smaller cells that vote, or the grid's own cells")
+        .help("declare resampling = \"mode\" for these, or leave `fractions` out"))
+}
+
 fn stratum_values(job: &Job) -> Result<BTreeMap<String, StratumValues>> {
     let mut strata = BTreeMap::new();
     for (name, layer) in &job.strata {
@@ -377,54 +348,6 @@ fn stratum_values(job: &Job) -> Result<BTreeMap<String, StratumValues>> {
         return Ok(strata);
     }
     Err(Error::input("a stratum layer holds values that no crosswalk row knows").found_all(unknown))
-}
-
-/// Data type and nodata of the maps: a byte for legends, that of the inputs for `raw`.
-fn storage(job: &Job, headers: &[InputHeader], warnings: &mut Vec<String>) -> Result<Storage> {
-    if !job.target.is_raw() {
-        let fill = job.target.fill;
-        return Ok(Storage {
-            bytes: true,
-            sample: SampleType::U8,
-            nodata: fill,
-            stored_nodata: Some(fill.into()),
-        });
-    }
-    let kinds: BTreeSet<&str> = headers.iter().map(|h| h.header.sample.word()).collect();
-    let Some(first) = headers.first() else { return Err(Error::usage("there is no input")) };
-    if kinds.len() > 1 {
-        return Err(Error::input("rasters without a legend must share a data type")
-            .found(kinds.into_iter().collect::<Vec<_>>().join(", "))
-            .help("convert them first, or name their legend with --legend"));
-    }
-    let sample = match first.header.sample {
-        SampleKind::U8 => SampleType::U8,
-        SampleKind::I8 => SampleType::I8,
-        SampleKind::U16 => SampleType::U16,
-        SampleKind::I16 => SampleType::I16,
-        SampleKind::I32 => SampleType::I32,
-        other => {
-            warnings.push(format!("{} is written as int32", other.word()));
-            SampleType::I32
-        }
-    };
-    let given = job.sources.iter().flat_map(|s| s.maps.values()).find_map(|m| m.nodata);
-    let range = first.header.sample.range();
-    let signed_byte = first.header.sample == SampleKind::I8;
-    let verdict = |h: &InputHeader| TagVerdict::judge(&job.target, h.header.nodata_tag, range, signed_byte);
-    let tags: BTreeSet<Option<ClassCode>> = headers.iter().map(|h| verdict(h).adds()).collect();
-    if given.is_none() && tags.len() > 1 {
-        let told = |tag: &Option<ClassCode>| tag.map_or("none".to_string(), |t| t.to_string());
-        return Err(Error::input("rasters without a legend must share a nodata value")
-            .found(tags.iter().map(told).collect::<Vec<_>>().join(", "))
-            .help("give the one that holds for all: --nodata VALUE"));
-    }
-    // What is not written in its own type, or has a nodata value that no class can be, is written with ours.
-    let beyond = |h: &InputHeader| matches!(verdict(h), TagVerdict::BeyondClasses { .. });
-    let converted = sample == SampleType::I32 && first.header.sample != SampleKind::I32;
-    let ours = (converted || headers.iter().any(beyond)).then_some(NAN_VALUE);
-    let stored_nodata = given.or(tags.into_iter().next().flatten()).or(ours).map(i64::from);
-    Ok(Storage { bytes: false, sample, nodata: NAN_VALUE, stored_nodata })
 }
 
 impl GridChoice {

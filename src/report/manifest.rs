@@ -136,7 +136,8 @@ pub fn job(plan: &Plan) -> Value {
     json!({
         "name": job.name, "output": job.output, "language": job.languages, "legend": job.target.id,
         "source": job.sources.iter().map(source).collect::<Vec<_>>(),
-        "pairs": plan.pairs, "unchanged": job.unchanged, "tie": job.tie, "ellipsoidal": job.ellipsoidal, "outside_grid": job.outside_grid,
+        "pairs": plan.pairs, "unchanged": job.unchanged, "tie": job.tie, "fractions": job.products.fractions,
+        "ellipsoidal": job.ellipsoidal, "outside_grid": job.outside_grid,
         "compute": job.compute,
     })
 }

@@ -136,6 +136,7 @@ pub fn check(
                     });
                 }
             }
+            Kind::Fraction(..) => {}
         }
     }
     if let (Kind::Map(_), Some(classes)) = (kind, &tables.classes) {
@@ -161,6 +162,7 @@ fn areas_of_values(kind: Kind, tables: &Tables, manifest: &Manifest) -> BTreeMap
                 *areas.entry(change_code(Some(from), Some(to), manifest.job.unchanged)).or_default() += m2;
             }
         }
+        Kind::Fraction(..) => {}
     }
     areas
 }

@@ -28,23 +28,23 @@ pub fn check(
         let counts = match raster.kind {
             Kind::Map(year) => facts.maps.get(&year),
             Kind::Change(pair) => facts.changes.get(&pair),
+            // Shares were compared with each other and with the map while they were read.
+            Kind::Fraction(..) => None,
         };
         let Some(counts) = counts else { continue };
-        match raster.kind {
-            Kind::Map(year) => {
-                check_palette(raster, tables, findings);
-                if tables.has(CLASS_AREA) {
-                    let stated = tables.class_counts(&Zone::all(), year);
-                    findings.compare(&raster.name, "class counts", &counts.values, &stated, |code| {
-                        format!("cells of class {code}, against {CLASS_AREA}")
-                    });
-                }
+        if let Kind::Map(year) = raster.kind {
+            check_palette(raster, tables, findings);
+            if tables.has(CLASS_AREA) {
+                let stated = tables.class_counts(&Zone::all(), year);
+                findings.compare(&raster.name, "class counts", &counts.values, &stated, |code| {
+                    format!("cells of class {code}, against {CLASS_AREA}")
+                });
             }
-            Kind::Change(pair) => {
-                if tables.has(CHANGE_MATRIX) {
-                    check_change(raster, pair, counts, tables, manifest, findings);
-                }
-            }
+        }
+        if let Kind::Change(pair) = raster.kind
+            && tables.has(CHANGE_MATRIX)
+        {
+            check_change(raster, pair, counts, tables, manifest, findings);
         }
         if !manifest.is_raw() {
             let file = format!("{}.aux.xml", raster.name);
@@ -85,9 +85,13 @@ pub fn check(
         0 => String::new(),
         n => format!("{n} areas measured anew, "),
     };
+    let shares = match facts.shared {
+        0 => String::new(),
+        n => format!("shares in {n} cells added up, "),
+    };
     format!(
         "{} cells of {} rasters counted, {} pairs of maps cross-tabulated, {} change codes worked out anew, {measured}\
-         {attribute_rows} rows of attribute tables compared",
+         {shares}{attribute_rows} rows of attribute tables compared",
         facts.cells,
         rasters.len(),
         facts.joints.len(),
