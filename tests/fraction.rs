@@ -142,8 +142,7 @@ fn the_same_bytes_for_every_task_size_and_thread_count_and_overviews_that_verify
     map.plot(&scratch.path("a.tif"), 2300, 3100, |row, col| {
         if (row / 300 + col / 200) % 7 == 0 { 0 } else { patchy(row, col, 3, &[1, 5, 8, 10, 14, 17]) }
     });
-    let grid =
-        format!("crs = \"{LAEA}\"\norigin = [230000, 960000]\ncell_size_m = 45\nshape = [2000, 2400]");
+    let grid = format!("crs = \"{LAEA}\"\norigin = [230000, 960000]\ncell_size_m = 45\nshape = [2000, 2400]");
     let write = |name: &str, compute: &str| {
         let sources = source("a", "resampling = \"mode\"\nepochs = { 2010 = \"a.tif\" }");
         let text = format!(
