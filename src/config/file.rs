@@ -30,6 +30,9 @@ pub struct JobFile {
     /// Legend of the product.
     #[serde(default = "nalcms")]
     pub legend: String,
+    /// Files with coarser legends to tabulate by, beside those of the legend itself.
+    #[serde(default)]
+    pub rollups: Vec<String>,
     /// Where the product's cells lie.
     pub grid: GridFile,
     /// The maps that go in.

@@ -154,7 +154,13 @@ impl Job {
     /// Usage: it contradicts itself. Input: a pattern matches no file.
     pub fn resolve(file: JobFile, folder: &Path) -> Result<Self> {
         let mut check = Check::default();
-        let target = Arc::new(shipped::legend(&file.legend, folder)?);
+        let mut target = shipped::legend(&file.legend, folder)?;
+        for name in &file.rollups {
+            target.rollups.push(shipped::rollup(name, folder)?);
+        }
+        // A shipped legend has been checked; what came to it has not.
+        target.violations().into_iter().for_each(|violation| check.found(violation));
+        let target = Arc::new(target);
         check.slug("name", &file.name);
         check.that(!file.language.to_vec().is_empty(), || "language is empty".into());
         check.task_cells(file.compute.task_cells);

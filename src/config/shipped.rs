@@ -10,7 +10,7 @@ use crate::error::{Error, Result, did_you_mean};
 use crate::io::gdal::crs_from_wkt;
 use crate::model::crosswalk::Crosswalk;
 use crate::model::grid::{Affine, Grid};
-use crate::model::legend::{Legend, RAW};
+use crate::model::legend::{Legend, RAW, RollUp};
 
 type Shipped = (&'static str, &'static str);
 
@@ -132,6 +132,15 @@ pub fn crosswalk(name: &str, folder: &Path) -> Result<Crosswalk> {
     Crosswalk::from_toml(&text, &place)
 }
 
+/// The roll-up in a file on disk; those that ship stand in the legends.
+///
+/// # Errors
+/// Usage: no such file, or one that cannot be read.
+pub fn rollup(name: &str, folder: &Path) -> Result<RollUp> {
+    let (text, place) = find("roll-up", name, &[], folder)?;
+    RollUp::from_toml(&text, &place)
+}
+
 /// The grid of an identifier or file.
 ///
 /// # Errors
@@ -159,8 +168,9 @@ fn find(kind: &str, name: &str, shipped: &[Shipped], folder: &Path) -> Result<(S
         return Ok(((*text).to_string(), format!("shipped {kind} {id}")));
     }
     let known: Vec<&str> = shipped.iter().map(|(id, _)| *id).collect();
-    let error = Error::usage(format!("there is no {kind} `{name}`"))
-        .expected(format!("one of {}, or a file such as ./{name}.toml", known.join(", ")));
+    let file = format!("a file such as ./{name}.toml");
+    let expected = if known.is_empty() { file } else { format!("one of {}, or {file}", known.join(", ")) };
+    let error = Error::usage(format!("there is no {kind} `{name}`")).expected(expected);
     Err(match did_you_mean(name, known) {
         Some(near) => error.help(format!("did you mean `{near}`?")),
         None => error,

@@ -303,30 +303,56 @@ impl Legend {
                 found.push(format!("nodata {} stands twice", row.value));
             }
         }
+        let mut ids = BTreeSet::new();
         for rollup in &self.rollups {
-            let mut parents: BTreeMap<ClassCode, usize> = BTreeMap::new();
-            for member in rollup.groups.iter().flat_map(|group| &group.members) {
-                *parents.entry(*member).or_default() += 1;
+            if !ids.insert(&rollup.id) {
+                found.push(format!("two roll-ups have the id {}", rollup.id));
             }
-            for group in &rollup.groups {
-                for member in group.proposed_members.iter().filter(|m| !group.members.contains(m)) {
-                    found.push(format!(
-                        "roll-up {}: {member} is proposed for {} but no member",
-                        rollup.id, group.id
-                    ));
-                }
+            found.extend(rollup.violations(&seen));
+        }
+        found
+    }
+}
+
+impl RollUp {
+    /// Reads a file that holds one roll-up; whether it fits a legend is told by [`Legend::violations`].
+    ///
+    /// # Errors
+    /// Usage: not TOML of this form.
+    pub fn from_toml(text: &str, place: &str) -> Result<Self> {
+        toml::from_str(text).map_err(|e| {
+            Error::usage("a roll-up file cannot be read").at(place).found(e.to_string().trim_end())
+        })
+    }
+
+    /// What is wrong with it as a roll-up of these classes: each belongs to one group.
+    fn violations(&self, classes: &BTreeSet<ClassCode>) -> Vec<String> {
+        let (mut found, mut parents) = (Vec::new(), BTreeMap::<ClassCode, usize>::new());
+        for member in self.groups.iter().flat_map(|group| &group.members) {
+            *parents.entry(*member).or_default() += 1;
+        }
+        let mut ids = BTreeSet::new();
+        for group in &self.groups {
+            if !ids.insert(&group.id) {
+                found.push(format!("roll-up {}: two groups have the id {}", self.id, group.id));
             }
-            for (member, count) in &parents {
-                if *count > 1 {
-                    found.push(format!("roll-up {}: code {member} has {count} parents", rollup.id));
-                }
-                if !seen.contains(member) {
-                    found.push(format!("roll-up {}: member {member} is no class", rollup.id));
-                }
+            for member in group.proposed_members.iter().filter(|m| !group.members.contains(m)) {
+                found.push(format!(
+                    "roll-up {}: {member} is proposed for {} but no member",
+                    self.id, group.id
+                ));
             }
-            for code in seen.iter().filter(|code| !parents.contains_key(code)) {
-                found.push(format!("roll-up {}: code {code} is in no group", rollup.id));
+        }
+        for (member, count) in &parents {
+            if *count > 1 {
+                found.push(format!("roll-up {}: code {member} has {count} parents", self.id));
             }
+            if !classes.contains(member) {
+                found.push(format!("roll-up {}: member {member} is no class", self.id));
+            }
+        }
+        for code in classes.iter().filter(|code| !parents.contains_key(code)) {
+            found.push(format!("roll-up {}: code {code} is in no group", self.id));
         }
         found
     }

@@ -133,8 +133,13 @@ pub fn job(plan: &Plan) -> Value {
             source.maps.iter().map(|(y, m)| (y.to_string(), map(m))).collect();
         json!({ "id": source.id, "section": source.section, "country": source.country, "epochs": epochs })
     };
+    let rollup = |rollup: &crate::model::legend::RollUp| {
+        let groups = rollup.groups.iter().map(|group| json!({ "id": group.id, "members": group.members }));
+        json!({ "id": rollup.id, "groups": groups.collect::<Vec<_>>() })
+    };
     json!({
         "name": job.name, "output": job.output, "language": job.languages, "legend": job.target.id,
+        "rollups": job.target.rollups.iter().map(rollup).collect::<Vec<_>>(),
         "source": job.sources.iter().map(source).collect::<Vec<_>>(),
         "pairs": plan.pairs, "unchanged": job.unchanged, "tie": job.tie, "fractions": job.products.fractions,
         "ellipsoidal": job.ellipsoidal, "outside_grid": job.outside_grid,

@@ -66,12 +66,33 @@ pub struct JobRecord {
     pub unchanged: Unchanged,
     /// Who wins a tie in overviews.
     pub tie: Tie,
+    /// Coarser legends that tables are told by.
+    #[serde(default)]
+    pub rollups: Vec<RollUpRecord>,
     /// Whether there are rasters of fractions.
     #[serde(default)]
     pub fractions: bool,
     /// Whether ellipsoidal areas are told beside a sphere's own.
     #[serde(default)]
     pub ellipsoidal: bool,
+}
+
+/// A coarser legend.
+#[derive(Debug, Clone, Deserialize)]
+pub struct RollUpRecord {
+    /// Identifier.
+    pub id: String,
+    /// Its groups.
+    pub groups: Vec<GroupRecord>,
+}
+
+/// A group of classes.
+#[derive(Debug, Clone, Deserialize)]
+pub struct GroupRecord {
+    /// Identifier.
+    pub id: String,
+    /// Its classes.
+    pub members: Vec<ClassCode>,
 }
 
 #[derive(Debug, Clone, Deserialize)]

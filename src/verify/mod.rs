@@ -19,6 +19,7 @@ mod manifest;
 mod overviews;
 mod pixels;
 mod rasters;
+mod rollups;
 mod rows;
 mod sidecars;
 mod statistics;
@@ -161,6 +162,9 @@ pub fn verify_showing(output: &Path, progress: &Progress) -> Result<Report> {
     let mut found = Findings::default();
     let compared = wide::check(output, &tables, &manifest, &mut found);
     group("wide", compared, found);
+    let mut found = Findings::default();
+    let compared = rollups::check(output, &tables, &manifest, &mut found);
+    group("roll-ups", compared, found);
     let mut found = Findings::default();
     let compared = statistics::check(&tables, &manifest, &mut found);
     group("statistics", compared, found);

@@ -1,27 +1,29 @@
-//! `change_matrix.csv`: the long change matrix, the source of truth.
+//! `change_matrix.csv`: the long change matrix, the source of truth; `rollup_matrix.csv`: the same by groups of classes.
 
 use std::collections::BTreeMap;
 
+use super::scheme::{Scheme, SchemeCounts};
 use super::{Context, area_columns, percent, zone_columns};
 use crate::error::Result;
 use crate::io::table::{Column, RowSink, Table};
 use crate::model::area::Amount;
-use crate::report::zones::ZoneCounts;
 
-/// A row per zone, pair, class at `from` and class at `to`; cells valid in both years.
-fn rows(context: &Context, sink: &mut RowSink) -> Result<()> {
+/// A row per zone, pair, class at `from` and class at `to` of a scheme; cells valid in both years.
+fn rows(context: &Context, scheme: &Scheme, sink: &mut RowSink) -> Result<()> {
     for (pair, joints) in context.plan.pairs.iter().zip(&context.totals.pairs) {
         for (zone, totals) in context.by_zone(joints) {
-            let matrix = Valid::of(&totals.counts);
+            let counts = scheme.counts(&totals.counts);
+            let matrix = Valid::of(&counts);
             let (date_from, date_to) = totals.dates(context.plan, pair.from, pair.to);
-            for &from in &context.codes {
-                for &to in &context.codes {
-                    let amount = totals.counts.get(&(Some(from), Some(to))).copied().unwrap_or_default();
+            for (from, (from_code, from_name)) in scheme.classes.iter().enumerate() {
+                for (to, (to_code, to_name)) in scheme.classes.iter().enumerate() {
+                    let amount = counts.get(&(Some(from), Some(to))).copied().unwrap_or_default();
                     let pixels = amount.pixels;
                     if pixels == 0 && (!zone.is_all() || context.plan.job.target.is_raw()) {
                         continue;
                     }
-                    let mut row = vec![
+                    let mut row: Vec<String> = scheme.cells().collect();
+                    row.extend([
                         zone.layer.clone(),
                         zone.id.clone(),
                         zone.name.clone(),
@@ -29,12 +31,12 @@ fn rows(context: &Context, sink: &mut RowSink) -> Result<()> {
                         pair.to.to_string(),
                         date_from.clone(),
                         date_to.clone(),
-                        from.to_string(),
-                        context.name(from),
-                        to.to_string(),
-                        context.name(to),
+                        from_code.clone(),
+                        from_name.clone(),
+                        to_code.clone(),
+                        to_name.clone(),
                         pixels.to_string(),
-                    ];
+                    ]);
                     row.extend(context.areas(amount));
                     row.extend(context.ellipsoidal(amount));
                     row.extend([
@@ -51,8 +53,37 @@ fn rows(context: &Context, sink: &mut RowSink) -> Result<()> {
     Ok(())
 }
 
-/// The table of [`rows`].
+/// The table by class.
 pub fn table<'a>(context: &'a Context) -> Table<'a> {
+    let scheme = Scheme::of_legend(context);
+    Table {
+        name: "change_matrix".into(),
+        description:
+            "cells valid in both years, by zone, pair of years, class at the first and class at the second; \
+             every combination of a legend's classes for the whole area, else those that occur"
+                .into(),
+        columns: columns(context),
+        rows: Box::new(move |sink| rows(context, &scheme, sink)),
+        notes: notes(context),
+    }
+}
+
+/// The table by the groups of every roll-up.
+pub fn of_rollups<'a>(context: &'a Context) -> Table<'a> {
+    let schemes = Scheme::of_rollups(context);
+    Table {
+        name: "rollup_matrix".into(),
+        description:
+            "cells valid in both years, by roll-up, zone, pair of years, group of classes at the first and at the \
+             second; every combination of groups for the whole area, else those that occur"
+                .into(),
+        columns: [Scheme::columns(), columns(context)].concat(),
+        rows: Box::new(move |sink| schemes.iter().try_for_each(|scheme| rows(context, scheme, sink))),
+        notes: notes(context),
+    }
+}
+
+fn columns(context: &Context) -> Vec<Column> {
     let mut columns = zone_columns();
     columns.extend([
         Column::new("year_from", "mapped year that change is measured from"),
@@ -80,32 +111,24 @@ pub fn table<'a>(context: &'a Context) -> Table<'a> {
             "whether the makers of the maps let them be compared: yes, official, partial, no, unknown",
         ),
     ]);
-    Table {
-        name: "change_matrix".into(),
-        description:
-            "cells valid in both years, by zone, pair of years, class at the first and class at the second; \
-                      every combination of a legend's classes for the whole area, else those that occur"
-                .into(),
-        columns,
-        rows: Box::new(|sink| rows(context, sink)),
-        notes: [
-            context.ellipsoidal_notes(),
-            vec![("estimate".into(), "mapped areas (pixel counts), not unbiased estimates of area".into())],
-        ]
-        .concat(),
-    }
+    columns
+}
+
+fn notes(context: &Context) -> Vec<(String, String)> {
+    let estimate = ("estimate".into(), "mapped areas (pixel counts), not unbiased estimates of area".into());
+    [context.ellipsoidal_notes(), vec![estimate]].concat()
 }
 
 /// Marginals over the cells valid in both years.
 #[derive(Default)]
 struct Valid {
-    rows: BTreeMap<i32, u64>,
-    columns: BTreeMap<i32, u64>,
+    rows: BTreeMap<usize, u64>,
+    columns: BTreeMap<usize, u64>,
     total: u64,
 }
 
 impl Valid {
-    fn of(counts: &ZoneCounts) -> Self {
+    fn of(counts: &SchemeCounts) -> Self {
         let mut valid = Self::default();
         for (&(from, to), Amount { pixels, .. }) in counts {
             if let (Some(from), Some(to)) = (from, to) {
@@ -117,11 +140,11 @@ impl Valid {
         valid
     }
 
-    fn row_total(&self, code: i32) -> u64 {
-        self.rows.get(&code).copied().unwrap_or(0)
+    fn row_total(&self, place: usize) -> u64 {
+        self.rows.get(&place).copied().unwrap_or(0)
     }
 
-    fn column_total(&self, code: i32) -> u64 {
-        self.columns.get(&code).copied().unwrap_or(0)
+    fn column_total(&self, place: usize) -> u64 {
+        self.columns.get(&place).copied().unwrap_or(0)
     }
 }

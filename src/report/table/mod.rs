@@ -6,6 +6,7 @@ mod classes;
 mod excluded;
 mod net_change;
 mod overlap_disagreement;
+mod scheme;
 mod wide_matrix;
 
 use std::collections::BTreeMap;
@@ -30,6 +31,9 @@ pub fn all<'a>(context: &'a Context) -> Vec<Table<'a>> {
     ];
     if !context.plan.job.target.is_raw() {
         tables.push(classes::table(context));
+    }
+    if !context.plan.job.target.rollups.is_empty() {
+        tables.extend([class_area::of_rollups(context), change_matrix::of_rollups(context)]);
     }
     tables.extend(wide_matrix::tables(context));
     tables
