@@ -7,7 +7,7 @@ mod support;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use support::{Drawing, Scratch, cells, patchy};
+use support::{Drawing, LAEA, Scratch, cells, patchy};
 
 /// A grid of 4 x 3 cells of 30 m and two sources, one over the other.
 const SMALL_JOB: &str = r#"
@@ -678,4 +678,42 @@ fn counts_beyond_32_bits_stay_exact() {
     assert_eq!((pixels("0", "0"), pixels("3", "4")), (unchanged.to_string(), "7000".into()));
     let area = matrix.value("area_m2", &[("zone_layer", "all"), ("from_code", "0"), ("to_code", "0")]);
     assert_eq!(area.parse::<f64>().unwrap(), unchanged as f64 * 900.0);
+}
+
+#[test]
+fn every_rule_of_a_crosswalk_is_told_with_the_cells_that_it_decided() {
+    let scratch = Scratch::new();
+    let map = Drawing { srs: Some(LAEA), origin: (0.0, 80.0), cell: 30.0, ..Drawing::default() };
+    // MAD-Mex: 1 and 3 become class 1, 2 class 5, 99 are clouds, 0 is outside. Under it lies a map of NALCMS.
+    map.draw::<u8>(&scratch.path("a.tif"), &[&[1, 3, 2, 99], &[1, 1, 0, 0]]);
+    map.draw::<u8>(&scratch.path("b.tif"), &[&[7, 7, 7, 7], &[7, 7, 7, 0]]);
+    scratch.write(
+        "job.toml",
+        "name = \"job\"\noutput = \"out\"\n[grid]\npreset = \"nalcms-30m\"\n\
+         [[source]]\nid = \"mx\"\nlegend = \"madmex\"\npriority = 1\nepochs = { 2010 = \"a.tif\" }\n\
+         [[source]]\nid = \"na\"\nlegend = \"nalcms\"\nepochs = { 2010 = \"b.tif\" }\n",
+    );
+    scratch.ok(&["run", "job.toml"]);
+    let rules = scratch.csv("out/tables/rule_coverage.csv");
+    let pixels = |source: &str, from: &str, to: &str| {
+        rules.value("pixels", &[("source", source), ("from_code", from), ("to_code", to)])
+    };
+    assert_eq!(["1", "3"].map(|from| pixels("mx", from, "1")), ["3", "1"]);
+    assert_eq!(pixels("mx", "2", "5"), "1");
+    // A cloud is nodata, and decided; what lies outside falls to the other source: one cell, of the eight that it maps.
+    assert_eq!([pixels("mx", "99", ""), pixels("mx", "98", ""), pixels("na", "7", "7")], ["1", "0", "1"]);
+    assert_eq!(rules.value("status", &[("source", "na"), ("from_code", "7")]), "kept");
+    assert_eq!(rules.value("area_m2", &[("source", "mx"), ("from_code", "1")]), "2700");
+    assert_eq!(rules.value("pct_of_source", &[("source", "mx"), ("from_code", "1")]), "50");
+    // 19 classes kept; of MAD-Mex every class and two values without an observation.
+    assert_eq!(rules.select(&[("source", "na")]).len(), 19);
+    let legend = scratch.ok(&["legend", "show", "madmex", "--json"]);
+    let legend: serde_json::Value = serde_json::from_str(&legend.stdout).unwrap();
+    let classes = legend["class"].as_array().or(legend["classes"].as_array()).unwrap().len();
+    assert_eq!(rules.select(&[("source", "mx")]).len(), classes + 2);
+    scratch.ok(&["verify", "out"]);
+    let path = scratch.path("out/tables/rule_coverage.csv");
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, text.replacen(",3,2700,", ",2,1800,", 1)).unwrap();
+    assert!(scratch.nalcms(&["verify", "out"]).stdout.contains("class 1 in 2010: cells by rule"));
 }

@@ -11,8 +11,8 @@ use csv::StringRecord;
 use super::findings::Findings;
 use super::manifest::Manifest;
 use super::tables::{
-    Areas, CHANGE_MATRIX, CLASS_AREA, CLASSES, Cells, Class, EXCLUDED, Figure, NET_CHANGE, Side, Tables,
-    Zone, percent, same, told,
+    Areas, CHANGE_MATRIX, CLASS_AREA, CLASSES, Cells, Class, EXCLUDED, Figure, NET_CHANGE, RULE_COVERAGE,
+    Side, Tables, Zone, percent, same, told,
 };
 use crate::model::epoch::{Epoch, Interval};
 use crate::model::legend::{ClassCode, Language};
@@ -37,6 +37,9 @@ pub fn read(output: &Path, manifest: &Manifest, findings: &mut Findings) -> Tabl
     reader.excluded();
     reader.net_change();
     reader.overlaps();
+    if !manifest.is_raw() {
+        reader.rule_coverage();
+    }
     reader.tables
 }
 
@@ -331,6 +334,36 @@ impl Reader<'_> {
                 row.told(reader.findings, "sums", || {
                     format!("overlap_pixels is {whole}; the first row has {first}, and {sum} cells disagree")
                 });
+            }
+        });
+    }
+
+    fn rule_coverage(&mut self) {
+        let mut met = BTreeSet::new();
+        let columns = ["year", "source", "crosswalk", "from_code", "stratum", "to_code", "to_name"];
+        let counts = ["status", "default_taken", "pixels", "pct_of_source"];
+        self.rows(RULE_COVERAGE, &[&columns[..], &counts, &AREAS].concat(), |reader, row| {
+            let Some(year) = row.whole::<Epoch>("year", reader.findings) else { return };
+            let words = ["source", "from_code", "stratum", "to_code", "status", "default_taken"];
+            let rule = words.map(|column| row.text(column).to_string());
+            if !reader.manifest.has_source(&rule[0]) {
+                row.told(reader.findings, "sources", || format!("`{}` is no source of the job", rule[0]));
+            }
+            if !["published", "proposed", "kept"].contains(&row.text("status")) {
+                row.told(reader.findings, "words", || format!("status is `{}`", row.text("status")));
+            }
+            let Some((pixels, _)) = reader.pixels(row) else { return };
+            let to = match row.text("to_code") {
+                "" => None,
+                _ => match reader.class(row, "to_code", "to_name") {
+                    Some(code) => Some(code),
+                    None => return,
+                },
+            };
+            let cells = reader.tables.by_rule.entry((year, to)).or_default();
+            *cells = cells.saturating_add(pixels);
+            if !met.insert((year, rule.clone())) {
+                reader.twice(row, &format!("{year}, {rule:?}"));
             }
         });
     }

@@ -15,6 +15,8 @@ pub const CLASS_AREA: &str = "tables/class_area.csv";
 pub const EXCLUDED: &str = "tables/excluded.csv";
 /// Statistics.
 pub const NET_CHANGE: &str = "tables/net_change.csv";
+/// Cells by crosswalk rule.
+pub const RULE_COVERAGE: &str = "tables/rule_coverage.csv";
 /// The legend.
 pub const CLASSES: &str = "tables/classes.csv";
 
@@ -134,6 +136,8 @@ pub struct Tables {
     pub excluded_m2: BTreeMap<(Zone, Interval), BTreeMap<(ClassCode, Side), f64>>,
     /// Statistics by zone and pair.
     pub figures: BTreeMap<(Zone, Interval), Figures>,
+    /// Cells that rules decided, by year and class; `None` is nodata.
+    pub by_rule: BTreeMap<(Epoch, Option<ClassCode>), u64>,
     /// Tables that could not be read throughout.
     pub unread: BTreeSet<&'static str>,
     /// Rows read.

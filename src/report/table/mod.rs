@@ -6,6 +6,7 @@ mod classes;
 mod excluded;
 mod net_change;
 mod overlap_disagreement;
+mod rule_coverage;
 mod scheme;
 mod wide_matrix;
 
@@ -30,7 +31,7 @@ pub fn all<'a>(context: &'a Context) -> Vec<Table<'a>> {
         overlap_disagreement::table(context),
     ];
     if !context.plan.job.target.is_raw() {
-        tables.push(classes::table(context));
+        tables.extend([classes::table(context), rule_coverage::table(context)]);
     }
     if !context.plan.job.target.rollups.is_empty() {
         tables.extend([class_area::of_rollups(context), change_matrix::of_rollups(context)]);
