@@ -1,4 +1,6 @@
-//! All the work of a job, before any cell is read: grid, scenes, tasks.
+//! All the work of a job, before any cell is read: grids, scenes, tasks.
+//!
+//! A job has one grid or several ([`JobPlan`]); whatever works on a task sees one ([`Plan`]).
 //!
 //! Headers are read once, here. A plan is printable and complete: whatever cannot work is refused now.
 
@@ -11,11 +13,15 @@ pub mod operations;
 pub mod scene;
 pub mod sphere;
 pub mod task;
+pub mod whole;
 pub mod zones;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use crate::config::job::{GridChoice, Job};
+use crate::config::file::OutsideGrid;
+use crate::config::grids::GridChoice;
+use crate::config::job::{Job, Source};
 use crate::error::{Error, Result};
 use crate::io::cog::{SampleType, overview_levels};
 use crate::io::gdal::{FeatureLayer, RasterHeader, SampleKind, open_bytes, open_features, open_raster};
@@ -36,15 +42,20 @@ use zones::CountedLayer;
 
 pub use scene::Scene;
 pub use task::{Task, TaskShape};
+pub use whole::JobPlan;
 
 /// The identifier of what no zone covers.
 pub const OUTSIDE: &str = "outside";
 
-/// Everything that a run will do.
+/// Everything that a run will do on one grid.
 #[derive(Debug)]
 pub struct Plan {
     /// The job.
-    pub job: Job,
+    pub job: Arc<Job>,
+    /// Identifier of the grid, where the job has several.
+    pub grid_id: Option<String>,
+    /// What to do with valid source cells outside the grid.
+    pub outside_grid: OutsideGrid,
     /// Where the product's cells lie.
     pub grid: Grid,
     /// How the area of cells is told.
@@ -57,7 +68,7 @@ pub struct Plan {
     pub epochs: Vec<EpochPlan>,
     /// Pairs to compare.
     pub pairs: Vec<Interval>,
-    /// Pieces of the grid, row by row.
+    /// Pieces of the grid, row by row; their positions are those among the tasks of all grids.
     pub tasks: Vec<Task>,
     /// Rows and columns of a task.
     pub task_shape: TaskShape,
@@ -69,8 +80,6 @@ pub struct Plan {
     pub levels: u32,
     /// Data type and nodata of the maps.
     pub storage: Storage,
-    /// What the user should know.
-    pub warnings: Vec<String>,
 }
 
 /// The maps of one epoch.
@@ -105,24 +114,21 @@ pub enum Product {
 }
 
 impl Plan {
-    /// Reads the headers of all inputs and lays out the work.
-    ///
-    /// # Errors
-    /// Input, Misaligned, Unsupported: every input that cannot be used, with the reason.
-    pub fn of(job: Job) -> Result<Self> {
-        let mut warnings = Vec::new();
-        let headers = read_headers(&job, &mut warnings)?;
-        let mut operations = Operations::default();
-        let grid = extent::target_grid(&job, &headers, &mut operations)?;
-        let storage = storage(&job, &headers, &mut warnings)?;
-        let strata = stratum_values(&job)?;
-        let mut surveyor = Surveyor::new(&job, &grid, &strata, &mut operations);
+    /// The maps of each epoch on a grid, which its own inputs alone are placed on; an epoch without any has none.
+    fn survey(
+        job: &Job,
+        (position, grid): (usize, &Grid),
+        headers: &[InputHeader],
+        strata: &BTreeMap<String, StratumValues>,
+        operations: &mut Operations,
+        (warnings, refused): (&mut Vec<String>, &mut Vec<Error>),
+    ) -> Vec<EpochPlan> {
+        let mut surveyor = Surveyor::new(job, (&job.grids[position].choice, grid), strata, operations);
         let mut epochs = Vec::new();
-        let mut refused = Vec::new();
         for &year in &job.epochs {
             let mut scenes = Vec::new();
             for header in headers.iter().filter(|h| h.year == year) {
-                match surveyor.survey(header, &mut warnings) {
+                match surveyor.survey(header, warnings) {
                     Ok(scene) => scenes.push(scene),
                     Err(error) => refused.push(error),
                 }
@@ -131,13 +137,20 @@ impl Plan {
             scenes.sort_by_key(|scene| std::cmp::Reverse(scene.priority));
             epochs.push(EpochPlan { year, scenes });
         }
-        warnings.extend(operations.warnings);
-        all_or_none(refused)?;
-        let zones = zones::counted_layers(&job.zones, &grid, &mut warnings)?;
+        epochs
+    }
+
+    /// Lays out the work on a grid; the first of its tasks has the given position among those of all grids.
+    fn lay_out(
+        job: &Arc<Job>,
+        (position, grid): (usize, Grid),
+        epochs: Vec<EpochPlan>,
+        storage: Storage,
+        first_task: usize,
+        warnings: &mut Vec<String>,
+    ) -> Result<Self> {
+        let zones = zones::counted_layers(&job.zones, &grid, warnings)?;
         let Areas { told: area, sizes, ellipsoidal } = Areas::of(&grid, job.ellipsoidal)?;
-        if let CellArea::Unknown(reason) = &area {
-            warnings.push(format!("areas stay empty: {reason}"));
-        }
         let pairs = job.pairs.clone();
         let products = if job.products.landcover {
             (0..epochs.len()).map(Product::Landcover).collect()
@@ -147,23 +160,35 @@ impl Plan {
         let changes =
             if job.products.change { (0..pairs.len()).map(Product::Change).collect() } else { Vec::new() };
         let task_shape = TaskShape::of(job.compute.task_cells, &grid, &epochs);
-        let tasks = task::tasks(&grid, task_shape, &epochs);
+        let chosen = &job.grids[position];
         Ok(Self {
+            job: job.clone(),
+            grid_id: chosen.id.clone().filter(|_| job.grids.len() > 1),
+            outside_grid: chosen.outside_grid,
             levels: overview_levels(grid.rows as u64, grid.cols as u64),
             products: [products, changes].concat(),
-            job,
+            tasks: task::tasks(&grid, task_shape, &epochs, first_task),
             grid,
             area,
             sizes,
             ellipsoidal,
             epochs,
             pairs,
-            tasks,
             task_shape,
             zones,
             storage,
-            warnings: dedup(warnings),
         })
+    }
+
+    /// The sources that lie on the grid.
+    pub fn sources(&self) -> impl Iterator<Item = &Source> {
+        let position = self.job.grids.iter().position(|grid| self.grid_id.is_some() && grid.id == self.grid_id);
+        self.job.sources.iter().filter(move |source| source.grid == position.unwrap_or(0))
+    }
+
+    /// The grid in words.
+    pub fn words(&self) -> String {
+        self.grid_id.as_ref().map_or("the grid".into(), |id| format!("grid `{id}`"))
     }
 
     /// Position of an epoch.
@@ -197,7 +222,11 @@ impl Plan {
 
     /// Path of a product below the output folder.
     pub fn path_of(&self, product: Product) -> String {
-        let (name, resolution) = (&self.job.name, self.grid.resolution_word());
+        let resolution = self.grid.resolution_word();
+        let name = match &self.grid_id {
+            Some(id) => format!("{}_{id}", self.job.name),
+            None => self.job.name.clone(),
+        };
         match product {
             Product::Landcover(epoch) => {
                 format!("landcover/{name}_landcover_{}_{resolution}.tif", self.epochs[epoch].year)
@@ -295,10 +324,11 @@ pub struct InputHeader {
 
 fn read_headers(job: &Job, warnings: &mut Vec<String>) -> Result<Vec<InputHeader>> {
     let sphere_grid = SphereGrid::load()?;
-    let target = match &job.grid {
-        GridChoice::Named { grid, .. } => grid.grid()?.crs,
-        GridChoice::OfInputs => None,
+    let target = |choice: &GridChoice| match choice {
+        GridChoice::Named { grid, .. } => Ok(grid.grid()?.crs),
+        GridChoice::OfInputs => Ok(None),
     };
+    let targets: Vec<_> = job.grids.iter().map(|grid| target(&grid.choice)).collect::<Result<_>>()?;
     let (mut headers, mut refused) = (Vec::new(), Vec::new());
     for (source, series) in job.sources.iter().enumerate() {
         for (&year, map) in &series.maps {
@@ -306,7 +336,7 @@ fn read_headers(job: &Job, warnings: &mut Vec<String>) -> Result<Vec<InputHeader
                 let header = open_raster(path, map.band).and_then(|file| {
                     let mut header = file.header;
                     let said = sphere_grid
-                        .take(&mut header.grid, target.as_ref(), map.resampling.is_some())
+                        .take(&mut header.grid, targets[series.grid].as_ref(), map.resampling.is_some())
                         .map_err(|e| e.at(path.display()))?;
                     warnings.extend(said.map(|words| format!("{}: {words}", path.display())));
                     Ok(header)
@@ -380,7 +410,7 @@ fn stratum_values(job: &Job) -> Result<BTreeMap<String, StratumValues>> {
 }
 
 /// Data type and nodata of the maps: a byte for legends, that of the inputs for `raw`.
-fn storage(job: &Job, headers: &[InputHeader], warnings: &mut Vec<String>) -> Result<Storage> {
+fn storage(job: &Job, headers: &[&InputHeader], warnings: &mut Vec<String>) -> Result<Storage> {
     if !job.target.is_raw() {
         let fill = job.target.fill;
         return Ok(Storage {
@@ -411,7 +441,7 @@ fn storage(job: &Job, headers: &[InputHeader], warnings: &mut Vec<String>) -> Re
     let given = job.sources.iter().flat_map(|s| s.maps.values()).find_map(|m| m.nodata);
     let range = first.header.sample.range();
     let signed_byte = first.header.sample == SampleKind::I8;
-    let verdict = |h: &InputHeader| TagVerdict::judge(&job.target, h.header.nodata_tag, range, signed_byte);
+    let verdict = |h: &&InputHeader| TagVerdict::judge(&job.target, h.header.nodata_tag, range, signed_byte);
     let tags: BTreeSet<Option<ClassCode>> = headers.iter().map(|h| verdict(h).adds()).collect();
     if given.is_none() && tags.len() > 1 {
         let told = |tag: &Option<ClassCode>| tag.map_or("none".to_string(), |t| t.to_string());
@@ -420,16 +450,9 @@ fn storage(job: &Job, headers: &[InputHeader], warnings: &mut Vec<String>) -> Re
             .help("give the one that holds for all: --nodata VALUE"));
     }
     // What is not written in its own type, or has a nodata value that no class can be, is written with ours.
-    let beyond = |h: &InputHeader| matches!(verdict(h), TagVerdict::BeyondClasses { .. });
+    let beyond = |h: &&InputHeader| matches!(verdict(h), TagVerdict::BeyondClasses { .. });
     let converted = sample == SampleType::I32 && first.header.sample != SampleKind::I32;
     let ours = (converted || headers.iter().any(beyond)).then_some(NAN_VALUE);
     let stored_nodata = given.or(tags.into_iter().next().flatten()).or(ours).map(i64::from);
     Ok(Storage { bytes: false, sample, nodata: NAN_VALUE, stored_nodata })
-}
-
-impl GridChoice {
-    /// Whether inputs of another CRS or lattice are taken onto the grid unasked.
-    pub fn takes_any_crs(&self) -> bool {
-        matches!(self, Self::Named { .. })
-    }
 }

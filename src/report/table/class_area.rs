@@ -6,7 +6,7 @@ use crate::io::table::{Column, RowSink, Table};
 
 /// A row per zone, year and class.
 fn rows(context: &Context, sink: &mut RowSink) -> Result<()> {
-    for (epoch, joints) in context.plan.epochs.iter().zip(&context.totals.areas) {
+    for (year, joints) in context.plan.job.epochs.iter().zip(&context.totals.areas) {
         for (zone, totals) in context.by_zone(joints) {
             let whole: u64 = totals.counts.values().map(|amount| amount.pixels).sum();
             for &code in &context.codes {
@@ -16,7 +16,7 @@ fn rows(context: &Context, sink: &mut RowSink) -> Result<()> {
                     continue;
                 }
                 let mut row =
-                    vec![zone.layer.clone(), zone.id.clone(), zone.name.clone(), epoch.year.to_string()];
+                    vec![zone.layer.clone(), zone.id.clone(), zone.name.clone(), year.to_string()];
                 row.extend([code.to_string(), context.name(code), pixels.to_string()]);
                 row.extend(context.areas(amount));
                 row.extend(context.ellipsoidal(amount));
