@@ -132,7 +132,8 @@ fn grid_text(plan: &Plan) -> String {
         text += &format!("  ellipsoidal area: {words}\n");
     }
     if plan.grid_id.is_some() {
-        text += &format!("  sources: {}\n", plan.sources().map(|s| s.id.as_str()).collect::<Vec<_>>().join(", "));
+        text +=
+            &format!("  sources: {}\n", plan.sources().map(|s| s.id.as_str()).collect::<Vec<_>>().join(", "));
     }
     text
 }
@@ -144,6 +145,9 @@ pub fn inputs_text(plan: &JobPlan) -> String {
 
 fn inputs_of_grid(plan: &Plan) -> String {
     let epoch = |epoch: &EpochPlan| {
+        if epoch.scenes.is_empty() {
+            return format!("{}\n  no map: nodata everywhere\n", epoch.year);
+        }
         let scenes = epoch.scenes.iter().map(|scene| scene_text(plan, epoch.year, scene));
         format!("{}\n{}", epoch.year, scenes.collect::<String>())
     };

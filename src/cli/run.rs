@@ -69,7 +69,12 @@ pub struct Finished {
 ///
 /// # Errors
 /// As [`run_tasks`] and [`merge`].
-pub fn execute(plan: &JobPlan, progress: &Progress, overwrite: bool, talking: &TalkOptions) -> Result<Finished> {
+pub fn execute(
+    plan: &JobPlan,
+    progress: &Progress,
+    overwrite: bool,
+    talking: &TalkOptions,
+) -> Result<Finished> {
     let folder = OutputFolder::take(&plan.job.output, &plan.job.name, overwrite)?;
     if talking.verbose > 0 {
         talk(&super::plan::inputs_text(plan));

@@ -1,7 +1,7 @@
 //! Which cells the product covers.
 
-use super::InputHeader;
 use super::alignment::middle;
+use super::inputs::InputHeader;
 use super::misfit::{misfit_words, no_crs, no_place};
 use super::operations::Operations;
 use super::scene::{covered_beyond, outline};

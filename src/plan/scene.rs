@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::InputHeader;
 use super::alignment::{Aligner, Alignment};
+use super::inputs::InputHeader;
 use super::misfit::no_crs;
 use super::operations::Operations;
 use crate::config::grids::GridChoice;

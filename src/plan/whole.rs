@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
+use super::inputs::{InputHeader, read_headers, storage, stratum_values};
 use super::operations::Operations;
 use super::zones::CountedLayer;
-use super::{
-    InputHeader, Plan, Task, all_or_none, dedup, extent, read_headers, storage, stratum_values,
-};
+use super::{Plan, Task, all_or_none, dedup, extent};
 use crate::config::job::Job;
 use crate::error::{Error, Result};
 use crate::model::area::CellArea;
@@ -75,14 +74,7 @@ impl JobPlan {
             CellArea::Summed(_) | CellArea::Constant(_) => {}
         }
         let ellipsoidal = ellipsoidal_of_all(&plans, &area)?;
-        Ok(Self {
-            pairs: job.pairs.clone(),
-            job,
-            grids: plans,
-            area,
-            ellipsoidal,
-            warnings: dedup(warnings),
-        })
+        Ok(Self { pairs: job.pairs.clone(), job, grids: plans, area, ellipsoidal, warnings: dedup(warnings) })
     }
 
     /// The first grid; of most jobs the only one.

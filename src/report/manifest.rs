@@ -12,8 +12,8 @@ use crate::io::atomic::write_bytes;
 use crate::io::digest::sha256;
 use crate::model::area::Amount;
 use crate::model::epoch::Epoch;
-use crate::plan::{JobPlan, Plan};
 use crate::plan::fingerprint::InputHashes;
+use crate::plan::{JobPlan, Plan};
 
 /// How much area rests on what, over the mosaics of all epochs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -58,8 +58,7 @@ impl Totals {
                 let zone = *numbers
                     .get(zone as usize)
                     .ok_or_else(|| Error::bug("a part counts cells of zones that it does not list"))?;
-                *totals.entry(Joint { zone, from_source, to_source, from, to }).or_default() +=
-                    sized(amount);
+                *totals.entry(Joint { zone, from_source, to_source, from, to }).or_default() += sized(amount);
             }
         }
         for (totals, rows) in self.overlaps.iter_mut().zip(&part.overlaps) {

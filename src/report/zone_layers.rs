@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use super::totals::Totals;
 use crate::config::zones::{ZoneLayer, ZoneOrigin};
 use crate::io::proj::Operation;
-use crate::plan::{JobPlan, Plan};
 use crate::plan::fingerprint::InputHashes;
 use crate::plan::zones::{CountedLayer, ZoneCells};
+use crate::plan::{JobPlan, Plan};
 
 /// Keys that a warning names.
 const NAMED_KEYS: usize = 5;

@@ -13,9 +13,10 @@ use serde::{Deserialize, Serialize};
 
 use super::encode::{CellStore, new_encoder};
 use super::ledger::{Ledger, TaskState};
+use super::parts::{GridParts, added_up};
 use super::{task_words, work_folder};
 use crate::config::zones::ZoneLayer;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::io::atomic::{AtomicFile, io_error, make_folder, publish, write_bytes};
 use crate::io::cog::{BlockDecoder, BlockEncoder, BlockStore, CogSpec, LevelShape, SampleType, assemble};
 use crate::io::digest::{CHECKSUMS, sha256, sha256_file};
@@ -156,41 +157,6 @@ fn refuse_gaps(plan: &JobPlan, ledger: &Ledger) -> Result<()> {
     Err(Error::input(format!("{} of {} tasks are not done", gaps.len(), plan.task_count()))
         .found_all(gaps)
         .help("run the job first; nothing was published"))
-}
-
-/// The parts of a grid, and what their tables add up to.
-struct GridParts<'a> {
-    plan: &'a Plan,
-    parts: Vec<Part>,
-    totals: Totals,
-}
-
-impl<'a> GridParts<'a> {
-    /// Opens all parts and adds up their tables; of a part only where its blocks stand is kept.
-    fn open(job: &JobPlan, plan: &'a Plan, ledger: &Ledger) -> Result<Self> {
-        let mut totals = Totals::new(plan.epochs.len(), plan.pairs.len(), plan.zones.len());
-        let cell_mm2 = job.cell_mm2(plan);
-        let mut open = |task| {
-            let path = ledger.part_path(task);
-            let mut part = Part::open(path, false).map_err(|_| {
-                Error::new(ErrorKind::Io, "a part vanished").at(path.display()).help("run the job again")
-            })?;
-            totals.add(&std::mem::take(&mut part.footer.tables), cell_mm2)?;
-            Ok(part)
-        };
-        let parts = plan.tasks.iter().map(&mut open).collect::<Result<_>>()?;
-        Ok(Self { plan, parts, totals })
-    }
-}
-
-/// The sums over all grids; those of a single grid are not copied, as they may be large.
-fn added_up(grids: Vec<GridParts>) -> Result<Totals> {
-    let mut grids = grids.into_iter().map(|grid| grid.totals);
-    let first = grids.next().ok_or_else(|| Error::bug("a plan without a grid"))?;
-    Ok(grids.fold(first, |mut totals, grid| {
-        totals.merge(grid);
-        totals
-    }))
 }
 
 /// Hash of everything that can change a byte of the outputs.

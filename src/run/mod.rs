@@ -9,6 +9,7 @@ pub mod ledger;
 mod locate;
 pub mod merge;
 pub mod outside;
+pub mod parts;
 mod scene;
 pub mod tally;
 pub mod task;

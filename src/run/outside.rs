@@ -15,9 +15,9 @@ use crate::kernel::align::{Frame, locate};
 use crate::model::legend::Absence;
 use crate::model::rule::{Outcome, RuleTable};
 use crate::model::window::{BLOCK, Window};
-use crate::plan::{JobPlan, Plan};
 use crate::plan::alignment::Alignment;
 use crate::plan::scene::{Scene, outline};
+use crate::plan::{JobPlan, Plan};
 
 /// Counts valid cells outside their grid in every scene that reaches beyond it.
 ///

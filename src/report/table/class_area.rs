@@ -15,8 +15,7 @@ fn rows(context: &Context, sink: &mut RowSink) -> Result<()> {
                 if pixels == 0 && !zone.is_all() {
                     continue;
                 }
-                let mut row =
-                    vec![zone.layer.clone(), zone.id.clone(), zone.name.clone(), year.to_string()];
+                let mut row = vec![zone.layer.clone(), zone.id.clone(), zone.name.clone(), year.to_string()];
                 row.extend([code.to_string(), context.name(code), pixels.to_string()]);
                 row.extend(context.areas(amount));
                 row.extend(context.ellipsoidal(amount));
