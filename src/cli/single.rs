@@ -113,7 +113,7 @@ impl Stage {
             missing_stratum: MissingStratum::Error,
             zones: Vec::new(),
             unchanged: Unchanged::Zero,
-            products: Products { landcover: true, change: false, tables: false },
+            products: Products { landcover: true, change: false, tables: false, fractions: false },
         }
     }
 

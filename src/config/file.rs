@@ -42,6 +42,9 @@ pub struct JobFile {
     /// Who wins a tie in overviews.
     #[serde(default)]
     pub tie: Tie,
+    /// Whether to write which share of each cell every class takes.
+    #[serde(default)]
+    pub fractions: bool,
     /// Which changes to compute.
     #[serde(default)]
     pub change: ChangeFile,

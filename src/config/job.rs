@@ -65,6 +65,8 @@ pub struct Products {
     pub change: bool,
     /// Tables.
     pub tables: bool,
+    /// The share of each class in every cell, per epoch.
+    pub fractions: bool,
 }
 
 /// A polygon layer that conditional rows name.
@@ -185,6 +187,9 @@ impl Job {
                 target.id
             )
         });
+        check.that(!(file.fractions && target.is_raw()), || {
+            "fractions = true: shares are told by class, and `raw` has none".into()
+        });
         check.that(file.change.unchanged != Unchanged::Class || target.class(0).is_none(), || {
             format!("change.unchanged = \"class\" is ambiguous: legend `{}` has a class 0", target.id)
         });
@@ -205,7 +210,7 @@ impl Job {
             strata: file.strata.iter().map(stratum).collect(),
             zones,
             compute: file.compute.clone(),
-            products: Products { landcover: true, change: true, tables: true },
+            products: Products { landcover: true, change: true, tables: true, fractions: file.fractions },
             name: file.name,
             target,
         })

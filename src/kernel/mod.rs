@@ -9,6 +9,7 @@
 pub mod align;
 pub mod change;
 pub mod combine;
+pub mod fraction;
 pub mod histogram;
 pub mod landscape;
 pub mod lookup;

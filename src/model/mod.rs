@@ -5,6 +5,7 @@ pub mod byte_rules;
 pub mod crosswalk;
 pub mod ellipsoid;
 pub mod epoch;
+pub mod fraction;
 pub mod grid;
 pub mod legend;
 pub mod matrix;

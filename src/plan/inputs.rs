@@ -1,19 +1,16 @@
-//! The headers of all inputs, read once, and what follows from all of them: how classes are held, which strata there are.
+//! The inputs of all grids: the headers of their rasters, read once, and the values of the layers that rows depend on.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::all_or_none;
 use super::sphere::SphereGrid;
-use super::{Storage, all_or_none};
 use crate::config::grids::GridChoice;
 use crate::config::job::Job;
 use crate::error::{Error, Result};
-use crate::io::cog::SampleType;
-use crate::io::gdal::{RasterHeader, SampleKind, crs_from_wkt, open_features, open_raster};
+use crate::io::gdal::{RasterHeader, crs_from_wkt, open_features, open_raster};
 use crate::model::crosswalk::Target;
 use crate::model::epoch::Epoch;
-use crate::model::legend::ClassCode;
-use crate::model::nodata::TagVerdict;
-use crate::model::rule::{NAN_VALUE, StratumValues};
+use crate::model::rule::StratumValues;
 
 /// A header, and whose it is.
 #[derive(Debug)]
@@ -103,55 +100,4 @@ pub fn stratum_values(job: &Job) -> Result<BTreeMap<String, StratumValues>> {
         return Ok(strata);
     }
     Err(Error::input("a stratum layer holds values that no crosswalk row knows").found_all(unknown))
-}
-
-/// Data type and nodata of the maps: a byte for legends, that of the inputs for `raw`.
-///
-/// # Errors
-/// Input: rasters without a legend that do not share a data type and a nodata value.
-pub fn storage(job: &Job, headers: &[&InputHeader], warnings: &mut Vec<String>) -> Result<Storage> {
-    if !job.target.is_raw() {
-        let fill = job.target.fill;
-        return Ok(Storage {
-            bytes: true,
-            sample: SampleType::U8,
-            nodata: fill,
-            stored_nodata: Some(fill.into()),
-        });
-    }
-    let kinds: BTreeSet<&str> = headers.iter().map(|h| h.header.sample.word()).collect();
-    let Some(first) = headers.first() else { return Err(Error::usage("there is no input")) };
-    if kinds.len() > 1 {
-        return Err(Error::input("rasters without a legend must share a data type")
-            .found(kinds.into_iter().collect::<Vec<_>>().join(", "))
-            .help("convert them first, or name their legend with --legend"));
-    }
-    let sample = match first.header.sample {
-        SampleKind::U8 => SampleType::U8,
-        SampleKind::I8 => SampleType::I8,
-        SampleKind::U16 => SampleType::U16,
-        SampleKind::I16 => SampleType::I16,
-        SampleKind::I32 => SampleType::I32,
-        other => {
-            warnings.push(format!("{} is written as int32", other.word()));
-            SampleType::I32
-        }
-    };
-    let given = job.sources.iter().flat_map(|s| s.maps.values()).find_map(|m| m.nodata);
-    let range = first.header.sample.range();
-    let signed_byte = first.header.sample == SampleKind::I8;
-    let verdict = |h: &&InputHeader| TagVerdict::judge(&job.target, h.header.nodata_tag, range, signed_byte);
-    let tags: BTreeSet<Option<ClassCode>> = headers.iter().map(|h| verdict(h).adds()).collect();
-    if given.is_none() && tags.len() > 1 {
-        let told = |tag: &Option<ClassCode>| tag.map_or("none".to_string(), |t| t.to_string());
-        return Err(Error::input("rasters without a legend must share a nodata value")
-            .found(tags.iter().map(told).collect::<Vec<_>>().join(", "))
-            .help("give the one that holds for all: --nodata VALUE"));
-    }
-    // What is not written in its own type, or has a nodata value that no class can be, is written with ours.
-    let beyond = |h: &&InputHeader| matches!(verdict(h), TagVerdict::BeyondClasses { .. });
-    let converted = sample == SampleType::I32 && first.header.sample != SampleKind::I32;
-    let ours = (converted || headers.iter().any(beyond)).then_some(NAN_VALUE);
-    let stored_nodata = given.or(tags.into_iter().next().flatten()).or(ours).map(i64::from);
-    Ok(Storage { bytes: false, sample, nodata: NAN_VALUE, stored_nodata })
 }

@@ -11,6 +11,7 @@ pub mod fingerprint;
 pub mod inputs;
 pub mod misfit;
 pub mod operations;
+pub mod product;
 pub mod scene;
 pub mod sphere;
 pub mod task;
@@ -22,14 +23,12 @@ use std::sync::Arc;
 
 use crate::config::file::OutsideGrid;
 use crate::config::job::{Job, Source};
-use crate::error::{Error, Result};
-use crate::io::cog::{SampleType, overview_levels};
+use crate::error::{Error, ErrorKind, Result};
+use crate::io::cog::overview_levels;
 use crate::io::gdal::{FeatureLayer, open_bytes};
-use crate::kernel::change::CHANGE_NODATA;
 use crate::model::area::CellArea;
 use crate::model::epoch::{Epoch, Interval};
 use crate::model::grid::Grid;
-use crate::model::legend::ClassCode;
 use crate::model::rule::StratumValues;
 use crate::model::window::BLOCK;
 use alignment::Alignment;
@@ -39,6 +38,7 @@ use operations::Operations;
 use scene::Surveyor;
 use zones::CountedLayer;
 
+pub use product::{Product, Storage};
 pub use scene::Scene;
 pub use task::{Task, TaskShape};
 pub use whole::JobPlan;
@@ -90,28 +90,6 @@ pub struct EpochPlan {
     pub scenes: Vec<Scene>,
 }
 
-/// How classes are held and written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Storage {
-    /// Whether classes fit in a byte while they are worked on (every legend but `raw`).
-    pub bytes: bool,
-    /// Data type of the maps on disk.
-    pub sample: SampleType,
-    /// Nodata while classes are worked on.
-    pub nodata: ClassCode,
-    /// Nodata on disk; `None` where the maps have none to write.
-    pub stored_nodata: Option<i64>,
-}
-
-/// One raster of the product.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Product {
-    /// The mosaic of an epoch, by position.
-    Landcover(usize),
-    /// The changes of a pair, by position.
-    Change(usize),
-}
-
 impl Plan {
     /// The maps of each epoch on a grid, which its own inputs alone are placed on; an epoch without any has none.
     fn survey(
@@ -151,13 +129,9 @@ impl Plan {
         let zones = zones::counted_layers(&job.zones, &grid, warnings)?;
         let Areas { told: area, sizes, ellipsoidal } = Areas::of(&grid, job.ellipsoidal)?;
         let pairs = job.pairs.clone();
-        let products = if job.products.landcover {
-            (0..epochs.len()).map(Product::Landcover).collect()
-        } else {
-            Vec::new()
-        };
-        let changes =
-            if job.products.change { (0..pairs.len()).map(Product::Change).collect() } else { Vec::new() };
+        if job.products.fractions {
+            refuse_without_votes(job, &epochs)?;
+        }
         let task_shape = TaskShape::of(job.compute.task_cells, &grid, &epochs);
         let chosen = &job.grids[position];
         Ok(Self {
@@ -165,7 +139,7 @@ impl Plan {
             grid_id: chosen.id.clone().filter(|_| job.grids.len() > 1),
             outside_grid: chosen.outside_grid,
             levels: overview_levels(grid.rows as u64, grid.cols as u64),
-            products: [products, changes].concat(),
+            products: Product::all(job, epochs.len(), pairs.len()),
             tasks: task::tasks(&grid, task_shape, &epochs, first_task),
             grid,
             area,
@@ -212,32 +186,6 @@ impl Plan {
         self.task_shape.levels().min(self.levels)
     }
 
-    /// Data type and nodata of a product on disk.
-    pub fn sample_of(&self, product: Product) -> (SampleType, Option<i64>) {
-        match product {
-            Product::Landcover(_) => (self.storage.sample, self.storage.stored_nodata),
-            Product::Change(_) => (SampleType::U16, Some(CHANGE_NODATA.into())),
-        }
-    }
-
-    /// Path of a product below the output folder.
-    pub fn path_of(&self, product: Product) -> String {
-        let resolution = self.grid.resolution_word();
-        let name = match &self.grid_id {
-            Some(id) => format!("{}_{id}", self.job.name),
-            None => self.job.name.clone(),
-        };
-        match product {
-            Product::Landcover(epoch) => {
-                format!("landcover/{name}_landcover_{}_{resolution}.tif", self.epochs[epoch].year)
-            }
-            Product::Change(pair) => {
-                let Interval { from, to } = self.pairs[pair];
-                format!("change/{name}_change_{from}_{to}_{resolution}.tif")
-            }
-        }
-    }
-
     /// Maps of a block that are kept at the same time: those still to be compared with a later one.
     fn maps_at_once(&self) -> usize {
         let kept = |done: usize| {
@@ -256,7 +204,11 @@ impl Plan {
         let cells = self.tasks.iter().map(|task| task.window.cells()).max().unwrap_or(0);
         let block = (BLOCK * BLOCK) as u64;
         let cell: u64 = if self.storage.bytes { 1 } else { 4 };
-        let overviews = cells / 3 * (cell * self.epochs.len() as u64 + 2 * self.pairs.len() as u64);
+        let fractions = self.products.iter().filter(|p| matches!(p, Product::Fraction(..))).count() as u64;
+        let of_codes = 2 * (self.pairs.len() as u64 + fractions);
+        let overviews = cells / 3 * (cell * self.epochs.len() as u64 + of_codes);
+        // Those of one year at a time, and what their overviews are made from.
+        let shares = if fractions > 0 { block * (2 * fractions / self.epochs.len() as u64 + 24) } else { 0 };
         // Cells as read, as classes, as states, and who decided them.
         let maps = block * (3 * cell + 1) * self.maps_at_once() as u64;
         let sizes = self.sizes.as_ref().map_or(0, |_| block * 8);
@@ -273,7 +225,7 @@ impl Plan {
         let zones = if self.zones.is_empty() { 0 } else { block * 4 * (self.zones.len() as u64 + 7) };
         let zone_files: u64 = rasters().map(|r| open_bytes(&r.header) as u64).sum();
         let of_zones = zones + self.zone_rows_bytes(cells) + zone_files;
-        overviews + maps + sizes + files + warping + of_zones + WORKER_BYTES
+        overviews + shares + maps + sizes + files + warping + of_zones + WORKER_BYTES
     }
 
     /// Bytes of the rows that zones leave in a task of so many cells, if polygons are spread evenly. How many zones a
@@ -324,4 +276,20 @@ fn all_or_none(mut errors: Vec<Error>) -> Result<()> {
 fn dedup(warnings: Vec<String>) -> Vec<String> {
     let mut seen = BTreeSet::new();
     warnings.into_iter().filter(|w| seen.insert(w.clone())).collect()
+}
+
+/// Shares of classes are told by votes, or by a map on the lattice; one cell in the middle of another tells none.
+fn refuse_without_votes(job: &Job, epochs: &[EpochPlan]) -> Result<()> {
+    let scenes = epochs.iter().flat_map(|epoch| epoch.scenes.iter().map(move |scene| (epoch.year, scene)));
+    let without = scenes.filter(|(_, scene)| matches!(scene.alignment, Alignment::Nearest { .. }));
+    let named: BTreeSet<String> = without
+        .map(|(year, scene)| format!("source `{}`, {year}", job.sources[usize::from(scene.source)].id))
+        .collect();
+    if named.is_empty() {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Misaligned, "fractions cannot be told from cells taken by nearest neighbour")
+        .found_all(named)
+        .expected("smaller cells that vote, or the grid's own cells")
+        .help("declare resampling = \"mode\" for these, or leave `fractions` out"))
 }

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::inputs::{InputHeader, read_headers, storage, stratum_values};
+use super::inputs::{InputHeader, read_headers, stratum_values};
 use super::operations::Operations;
 use super::zones::CountedLayer;
-use super::{Plan, Task, all_or_none, dedup, extent};
+use super::{Plan, Storage, Task, all_or_none, dedup, extent};
 use crate::config::job::Job;
 use crate::error::{Error, Result};
 use crate::model::area::CellArea;
@@ -43,7 +43,7 @@ impl JobPlan {
             Ok((grid.map_err(|e| on_grid(&job, position, e))?, operations))
         };
         let grids: Vec<_> = headers.iter().enumerate().map(grid_of).collect::<Result<_>>()?;
-        let storage = storage(&job, &headers.iter().flatten().collect::<Vec<_>>(), &mut warnings)?;
+        let storage = Storage::of(&job, &headers.iter().flatten().collect::<Vec<_>>(), &mut warnings)?;
         let strata = stratum_values(&job)?;
         let (mut surveyed, mut refused) = (Vec::new(), Vec::new());
         for (position, ((grid, mut operations), headers)) in grids.into_iter().zip(&headers).enumerate() {

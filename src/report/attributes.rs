@@ -17,13 +17,14 @@ pub fn attributes(plan: &Plan, totals: &Totals, product: Product) -> Option<Rat>
     Some(match product {
         Product::Landcover(epoch) => landcover(plan, &totals.class_counts(epoch)),
         Product::Change(pair) => change(plan, totals, pair),
+        Product::Fraction(..) => return None,
     })
 }
 
 /// RGB by code of the product's legend, for palettes; empty where the legend has no colours.
 pub fn palette(plan: &Plan, product: Product) -> Vec<[u8; 3]> {
     let legend = &plan.job.target;
-    if matches!(product, Product::Change(_)) || legend.classes.iter().all(|c| c.colour.is_none()) {
+    if !matches!(product, Product::Landcover(_)) || legend.classes.iter().all(|c| c.colour.is_none()) {
         return Vec::new();
     }
     let mut palette = vec![[0; 3]; 256];

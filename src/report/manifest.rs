@@ -159,7 +159,8 @@ pub fn job(plan: &JobPlan) -> Value {
     let mut facts = json!({
         "name": job.name, "output": job.output, "language": job.languages, "legend": job.target.id,
         "source": job.sources.iter().map(source).collect::<Vec<_>>(),
-        "pairs": plan.pairs, "unchanged": job.unchanged, "tie": job.tie, "ellipsoidal": job.ellipsoidal,
+        "pairs": plan.pairs, "unchanged": job.unchanged, "tie": job.tie, "fractions": job.products.fractions,
+        "ellipsoidal": job.ellipsoidal,
         "compute": job.compute,
     });
     if !plan.has_several_grids() {

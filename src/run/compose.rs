@@ -12,6 +12,7 @@ use std::rc::Rc;
 use ndarray::Array2;
 
 use super::files::OpenFiles;
+use super::fraction::Teller;
 use super::locate::Locator;
 use super::scene::{ByteTable, Cells, TaskScene};
 use super::tally::Tally;
@@ -19,6 +20,7 @@ use super::vote::Poll;
 use crate::error::Result;
 use crate::kernel::ClassValue;
 use crate::kernel::align::Votes;
+use crate::kernel::fraction::Fractions;
 use crate::kernel::lookup::look_up;
 use crate::kernel::mosaic::{ByteCounts, Mosaic};
 use crate::kernel::weigh::{Alike, BlockAreas, CellSizes};
@@ -125,6 +127,8 @@ pub struct Composer<'a, T> {
     files: OpenFiles,
     locator: Locator<'a>,
     votes: Votes,
+    /// Those of the block and epoch composed last, where the job wants them.
+    fractions: Option<Fractions>,
     block: Window,
     /// By epoch, in order of precedence.
     near: Vec<Vec<Near<T>>>,
@@ -164,6 +168,7 @@ impl<'a, T: ClassValue> Composer<'a, T> {
             files: OpenFiles::default(),
             locator: Locator::new(plan),
             votes: Votes::default(),
+            fractions: plan.job.products.fractions.then(|| Fractions::new(&plan.job.target.codes())),
             block: task.window,
             near: Vec::new(),
         }
@@ -231,6 +236,9 @@ impl<'a, T: ClassValue> Composer<'a, T> {
     where
         T: 'm,
     {
+        if let Some(fractions) = &mut self.fractions {
+            fractions.begin((self.block.rows, self.block.cols));
+        }
         if self.near[epoch].is_empty() {
             return Ok(BlockMap::new(Counted::Nothing(self.block.rows, self.block.cols, self.nodata)));
         }
@@ -253,6 +261,19 @@ impl<'a, T: ClassValue> Composer<'a, T> {
             }
         }
         Ok(map)
+    }
+
+    /// The fractions of the map composed last, which is handed in again, in the order of [`Fraction::all`]; `None` where the
+    /// job wants none.
+    ///
+    /// [`Fraction::all`]: crate::model::fraction::Fraction::all
+    pub fn fractions(&mut self, map: &BlockMap<T>) -> Option<Vec<Cow<'_, Array2<u16>>>> {
+        let fractions = self.fractions.as_mut()?;
+        if !matches!(map.counted, Counted::Nothing(..)) {
+            fractions.settle(map.classes(), &map.winners(), self.nodata);
+        }
+        let purity = fractions.purity(map.classes(), self.nodata);
+        Some(fractions.planes().iter().map(Cow::Borrowed).chain([Cow::Owned(purity)]).collect())
     }
 
     /// Several scenes, or one that does not cover the block or needs more than a lookup.
@@ -287,7 +308,13 @@ impl<'a, T: ClassValue> Composer<'a, T> {
                 let scenes = &mut self.scenes[epoch];
                 let mut poll =
                     Poll::new(scenes, &positions, &mut self.files, &mut self.votes, self.plan, self.nodata);
-                layer = poll.hold(&self.locator, lattice, &window)?;
+                let teller = self.fractions.as_mut().map(|fractions| Teller {
+                    fractions,
+                    decided: map.winners.view(),
+                    block,
+                    lattice: self.plan.grid.lattice,
+                });
+                layer = poll.hold(&self.locator, lattice, &window, teller)?;
                 rules = poll.close(|scene, rule, cells| tally.add_unexplained(scene, rule, cells));
             } else {
                 rest = &rest[1..];

@@ -14,9 +14,10 @@ use crate::io::cog::{BlockEncoder, Compression, SampleType};
 use crate::io::part::{PartCells, PartProduct, PartWriter};
 use crate::kernel::ClassValue;
 use crate::kernel::change::{CHANGE_NODATA, CodeBeyond99, LARGEST_CODE, Unchanged, change, change_bytes};
-use crate::kernel::pyramid::{BLOCK_LEVELS, Pyramid, Tie};
+use crate::kernel::pyramid::{BLOCK_LEVELS, Means, Overviews, Pyramid, Tie};
 use crate::kernel::runs::constant;
 use crate::model::epoch::Epoch;
+use crate::model::fraction::FRACTION_NODATA;
 use crate::model::window::{BLOCK, Window};
 use crate::plan::task::Task;
 use crate::plan::{Plan, Product};
@@ -145,12 +146,12 @@ impl<T: ClassValue> RasterPart<T> {
         [row, row + rows, col, col + cols]
     }
 
-    /// Adds the next block, row by row of blocks; `pyramid` makes its overviews.
+    /// Adds the next block, row by row of blocks; `overviews` makes those.
     fn add(
         &mut self,
         block: &Window,
         cells: ArrayView2<T>,
-        pyramid: &mut Pyramid<T>,
+        overviews: &mut impl Overviews<T>,
         sink: &mut BlockSink,
     ) -> Result<()> {
         self.product.blocks[0].push(self.store.write_block(cells, sink)?);
@@ -162,10 +163,9 @@ impl<T: ClassValue> RasterPart<T> {
         let mut levels: Vec<_> =
             views.map(|(plane, [r, r_end, c, c_end])| plane.slice_mut(s![r..r_end, c..c_end])).collect();
         let place = (self.lattice.0 + block.row, self.lattice.1 + block.col);
-        pyramid.make(cells, self.store.nodata, place, self.tie, &mut levels);
+        overviews.make(cells, self.store.nodata, place, self.tie, &mut levels);
         if self.levels > BLOCK_LEVELS {
-            let counts = pyramid.counts().iter().map(|&(class, n)| (class.code(), n)).collect();
-            self.product.block_counts.push(counts);
+            self.product.block_counts.push(overviews.counts(cells, self.store.nodata));
         }
         Ok(())
     }
@@ -221,6 +221,8 @@ pub struct Rasters<'a, T> {
     landcover: Vec<RasterPart<T>>,
     /// By pair; empty where the job writes none.
     change: Vec<RasterPart<u16>>,
+    /// By epoch, in the order of [`crate::model::fraction::Fraction::all`]; empty where the job writes none.
+    fractions: Vec<RasterPart<u16>>,
 }
 
 impl<'a, T: ClassValue> Rasters<'a, T> {
@@ -229,11 +231,14 @@ impl<'a, T: ClassValue> Rasters<'a, T> {
     /// # Errors
     /// Bug: a codec cannot be set up.
     pub fn new(task: &Task, plan: &'a Plan, nodata: T) -> Result<Self> {
-        let (mut landcover, mut change) = (Vec::new(), Vec::new());
+        let (mut landcover, mut change, mut fractions) = (Vec::new(), Vec::new(), Vec::new());
         for &product in &plan.products {
             match product {
                 Product::Landcover(_) => landcover.push(RasterPart::new(task, plan, product, nodata)),
                 Product::Change(_) => change.push(RasterPart::new(task, plan, product, CHANGE_NODATA)),
+                Product::Fraction(..) => {
+                    fractions.push(RasterPart::new(task, plan, product, FRACTION_NODATA));
+                }
             }
         }
         Ok(Self {
@@ -245,6 +250,7 @@ impl<'a, T: ClassValue> Rasters<'a, T> {
             change_pyramid: Pyramid::default(),
             landcover,
             change,
+            fractions,
         })
     }
 
@@ -286,6 +292,27 @@ impl<'a, T: ClassValue> Rasters<'a, T> {
         Ok(())
     }
 
+    /// Adds the fractions of an epoch over a block.
+    ///
+    /// # Shape
+    /// `planes` has one for each of [`crate::model::fraction::Fraction::all`].
+    /// # Errors
+    /// Io: the part cannot be written.
+    pub fn add_fractions(
+        &mut self,
+        epoch: usize,
+        planes: &[Cow<'_, Array2<u16>>],
+        block: &Window,
+        part: &mut PartWriter,
+    ) -> Result<()> {
+        let mut sink = BlockSink { part, encoder: &mut self.encoder, alike: &mut self.alike };
+        let of_epoch = self.fractions.iter_mut().skip(epoch * planes.len());
+        for (raster, plane) in of_epoch.zip(planes) {
+            raster.add(block, plane.view(), &mut Means, &mut sink)?;
+        }
+        Ok(())
+    }
+
     /// Writes all overviews; the rasters in the plan's order.
     ///
     /// # Errors
@@ -296,7 +323,7 @@ impl<'a, T: ClassValue> Rasters<'a, T> {
         for raster in self.landcover {
             finished.push(raster.finish(&mut sink)?);
         }
-        for raster in self.change {
+        for raster in self.change.into_iter().chain(self.fractions) {
             finished.push(raster.finish(&mut sink)?);
         }
         Ok(finished)

@@ -26,8 +26,9 @@ use crate::io::part::{Part, PartReader};
 use crate::io::quicklook::write_quicklook;
 use crate::io::stop;
 use crate::io::table::write_table;
-use crate::kernel::change::CHANGE_NODATA;
-use crate::kernel::pyramid::{BLOCK_LEVELS, mode};
+use crate::kernel::pyramid::{BLOCK_LEVELS, mean, mode};
+use crate::model::fraction::{FRACTION_SCALE, Fraction};
+use crate::model::legend::Language;
 use crate::model::window::{BLOCK, Window};
 use crate::plan::{JobPlan, Plan, Product};
 use crate::report::attributes::{attributes, palette};
@@ -264,6 +265,7 @@ fn write_raster(
     let tags = ProductTags {
         sample,
         nodata: stored_nodata,
+        scale: matches!(product, Product::Fraction(..)).then_some(FRACTION_SCALE),
         palette: colours.clone(),
         band_name: band_name(plan, product),
         metadata: metadata(plan, product),
@@ -323,6 +325,7 @@ fn band_name(plan: &Plan, product: Product) -> String {
         Product::Change(pair) => {
             format!("land_cover_change_{}_{}", plan.pairs[pair].from, plan.pairs[pair].to)
         }
+        Product::Fraction(epoch, fraction) => format!("{}_{}", fraction.word(), plan.epochs[epoch].year),
     }
 }
 
@@ -330,12 +333,16 @@ fn metadata(plan: &Plan, product: Product) -> Vec<(String, String)> {
     let what = match product {
         Product::Landcover(epoch) => band_name(plan, Product::Landcover(epoch)).replace('_', " "),
         Product::Change(pair) => format!("land cover change {}, from*100+to", plan.pairs[pair]),
+        Product::Fraction(epoch, fraction) => {
+            format!("{} {}", fraction_words(plan, fraction), plan.epochs[epoch].year)
+        }
     };
+    let overviews = if matches!(product, Product::Fraction(..)) { "AVERAGE" } else { "MODE" };
     let mut items = vec![
         ("TIFFTAG_SOFTWARE".to_string(), format!("nalcms {}", env!("CARGO_PKG_VERSION"))),
         ("TIFFTAG_IMAGEDESCRIPTION".to_string(), format!("{}: {what}", plan.job.name)),
         ("NALCMS_LEGEND".to_string(), plan.job.target.id.clone()),
-        ("OVERVIEW_RESAMPLING".to_string(), "MODE".to_string()),
+        ("OVERVIEW_RESAMPLING".to_string(), overviews.to_string()),
     ];
     if let Some(seconds) = crate::config::environment::source_date_epoch()
         && let Some(date) = chrono::DateTime::from_timestamp(seconds, 0)
@@ -343,6 +350,19 @@ fn metadata(plan: &Plan, product: Product) -> Vec<(String, String)> {
         items.push(("TIFFTAG_DATETIME".into(), date.format("%Y:%m:%d %H:%M:%S").to_string()));
     }
     items
+}
+
+fn fraction_words(plan: &Plan, fraction: Fraction) -> String {
+    let of = match fraction {
+        Fraction::Class(code) => {
+            let language = plan.job.languages.first().copied().unwrap_or(Language::En);
+            format!("class {code} ({})", plan.job.target.name(code, language))
+        }
+        Fraction::NoData => "what has no class".into(),
+        Fraction::Outside => "where nothing is mapped".into(),
+        Fraction::Purity => "the cell's own class".into(),
+    };
+    format!("share of {of}, in ten-thousandths,")
 }
 
 /// Blocks of one raster: those of tasks from their parts, those above from a spool file.
@@ -483,10 +503,7 @@ struct Joiner<'a> {
 
 impl Joiner<'_> {
     fn nodata(&self) -> i32 {
-        match self.product {
-            Product::Landcover(_) => self.plan.storage.nodata,
-            Product::Change(_) => CHANGE_NODATA.into(),
-        }
+        self.plan.nodata_of(self.product)
     }
 
     fn encoded_block(
@@ -571,6 +588,9 @@ impl Joiner<'_> {
                 }
             }
             let counts: Vec<(i32, u64)> = counts.into_iter().collect();
+            if matches!(self.product, Product::Fraction(..)) {
+                return mean(&counts, cell.cells()).map_or(self.nodata(), |mean| mean as i32);
+            }
             let place = (level, grid.lattice.0 + row, grid.lattice.1 + col);
             mode(&counts, cell.cells(), self.nodata(), place, self.plan.job.tie)
         })

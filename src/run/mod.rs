@@ -5,6 +5,7 @@ pub mod encode;
 pub mod files;
 pub mod folder;
 pub mod forecast;
+mod fraction;
 pub mod ledger;
 mod locate;
 pub mod merge;

@@ -58,6 +58,9 @@ pub fn process<T: ClassValue>(
             maps.insert(epoch.year, map);
             account(plan, position, &maps, &areas, (&zones, sizes.as_ref()), &mut tally);
             rasters.add(position, &maps, &block, &mut part)?;
+            if let Some(planes) = composer.fractions(&maps[&epoch.year]) {
+                rasters.add_fractions(position, &planes, &block, &mut part)?;
+            }
             maps.retain(|year, _| is_still_needed(plan, *year, position));
         }
     }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use ndarray::{Array2, ArrayViewMut2, s};
 
 use super::files::OpenFiles;
+use super::fraction::Teller;
 use super::locate::Locator;
 use super::scene::{Cells, TaskScene};
 use crate::error::{Error, ErrorKind, Result};
@@ -88,7 +89,7 @@ impl<'p, 'a, T: ClassValue> Poll<'p, 'a, T> {
         Self { scenes, positions, files, plan, nodata, slots, by_value, votes }
     }
 
-    /// The rule that decides each cell of a window of the target.
+    /// The rule that decides each cell of a window of the target; the votes are told to `teller`.
     ///
     /// # Errors
     /// Those of reading. Input: more distinct values than a class map can have.
@@ -97,6 +98,7 @@ impl<'p, 'a, T: ClassValue> Poll<'p, 'a, T> {
         locator: &Locator,
         lattice: &SourceLattice,
         window: &Window,
+        mut teller: Option<Teller>,
     ) -> Result<Array2<RuleIndex>> {
         let reach = self.positions.iter().map(|&position| on_lattice(self.scenes[position].scene));
         let reach = reach.fold(Window::whole(0, 0), |all, scene| all.union(&scene));
@@ -115,6 +117,9 @@ impl<'p, 'a, T: ClassValue> Poll<'p, 'a, T> {
             let rules: Vec<&Rule> = self.slots.rules.iter().map(|(rule, _)| rule).collect();
             let place = part.shift(self.plan.grid.lattice.0, self.plan.grid.lattice.1);
             let winners = self.votes.winners(&rules, (place.row, place.col), self.plan.job.tie);
+            if let Some(teller) = &mut teller {
+                teller.tell(&part, self.votes, &rules, &winners);
+            }
             let (row, col) = ((part.row - window.row) as usize, (part.col - window.col) as usize);
             let rule = |slot: Slot| slot.checked_sub(1).map_or(NOT_COVERED, RuleIndex::from);
             layer.slice_mut(s![row..row + part.rows, col..col + part.cols]).assign(&winners.mapv(rule));

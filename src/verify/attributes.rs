@@ -144,6 +144,7 @@ pub fn check(
                     });
                 }
             }
+            Kind::Fraction(..) => {}
         }
     }
     if let (Kind::Map(_), Some(classes)) = (kind, &tables.classes) {
@@ -169,6 +170,7 @@ pub fn areas_in_tables(kind: Kind, tables: &Tables, manifest: &Manifest) -> BTre
                 *areas.entry(change_code(Some(from), Some(to), manifest.job.unchanged)).or_default() += m2;
             }
         }
+        Kind::Fraction(..) => {}
     }
     areas
 }

@@ -69,6 +69,9 @@ pub struct JobRecord {
     pub unchanged: Unchanged,
     /// Who wins a tie in overviews.
     pub tie: Tie,
+    /// Whether there are rasters of fractions.
+    #[serde(default)]
+    pub fractions: bool,
     /// Whether ellipsoidal areas are told beside a sphere's own.
     #[serde(default)]
     pub ellipsoidal: bool,

@@ -13,6 +13,7 @@ mod areas;
 mod attributes;
 mod checksums;
 mod findings;
+mod fractions;
 mod layout;
 mod manifest;
 mod overviews;

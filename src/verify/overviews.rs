@@ -1,9 +1,9 @@
-//! Fourth group: every overview cell is the mode of the native cells under it.
+//! Fourth group: every overview cell is the mode of the native cells under it, or their mean where they are shares.
 //!
 //! The native cells under each overview cell are counted anew, level by level, and the rule is written down anew. Only
 //! the hash that breaks ties is shared with the program, as it is part of the format.
 
-use ndarray::{Array2, Axis};
+use ndarray::{Array2, Axis, s};
 
 use super::findings::Findings;
 use super::one_line;
@@ -16,6 +16,15 @@ pub fn levels(rows: usize, cols: usize) -> u32 {
     (0..usize::BITS).find(|level| rows.max(cols).div_ceil(1 << level) <= BLOCK).unwrap_or(0)
 }
 
+/// What an overview cell is of the native cells under it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rule {
+    /// The most frequent.
+    Mode,
+    /// The mean, rounded half up.
+    Mean,
+}
+
 /// The overviews of a raster, and the rule they are made by.
 pub struct Pyramid<'a> {
     /// Path below the output folder.
@@ -26,6 +35,8 @@ pub struct Pyramid<'a> {
     pub nodata: Option<i32>,
     /// Number of levels to look at.
     pub levels: u32,
+    /// What they are made by.
+    pub rule: Rule,
     /// Row and column of its upper left cell on the lattice.
     pub lattice: (i64, i64),
     /// Who wins a tie.
@@ -66,14 +77,18 @@ impl Pyramid<'_> {
                 }
             };
             cells += place.cells();
-            if !(uniform && found.iter().all(|value| *value == first)) {
-                self.check_level(level, &place, native, &found, findings);
+            if uniform && found.iter().all(|value| *value == first) {
+                continue;
+            }
+            match self.rule {
+                Rule::Mode => self.check_modes(level, &place, native, &found, findings),
+                Rule::Mean => self.check_means(level, &place, native, &found, findings),
             }
         }
         cells
     }
 
-    fn check_level(
+    fn check_modes(
         &self,
         level: u32,
         place: &Window,
@@ -110,6 +125,34 @@ impl Pyramid<'_> {
                     format!("overview level {level}, row {row}, column {col} is {found}; expected {expected}")
                 });
             }
+        }
+    }
+
+    /// The rule: no data counts for nothing, half of the cells must be valid, the mean of these is rounded half up.
+    fn check_means(
+        &self,
+        level: u32,
+        place: &Window,
+        native: &Array2<i32>,
+        found: &Array2<i32>,
+        findings: &mut Findings,
+    ) {
+        let side = 1usize << level;
+        for ((row, col), &found) in found.indexed_iter() {
+            let (top, left) = (row * side, col * side);
+            let (bottom, right) = ((top + side).min(native.nrows()), (left + side).min(native.ncols()));
+            let under = native.slice(s![top..bottom, left..right]);
+            let (mut sum, mut valid) = (0i64, 0i64);
+            for &value in under.iter().filter(|value| Some(**value) != self.nodata) {
+                (sum, valid) = (sum + i64::from(value), valid + 1);
+            }
+            let mean = (valid > 0 && 2 * valid >= under.len() as i64)
+                .then(|| (sum as f64 / valid as f64 + 0.5).floor());
+            let expected = mean.map(|mean| mean as i32).or(self.nodata);
+            findings.that(Some(found) == expected, self.name, "overview means", || {
+                let (row, col) = (place.row + row as i64, place.col + col as i64);
+                format!("overview level {level}, row {row}, column {col} is {found}; expected {expected:?}, the mean")
+            });
         }
     }
 

@@ -26,6 +26,7 @@ pub fn check(
     let mut attribute_rows = 0;
     for raster in rasters {
         let facts = &surveyed.grids[raster.grid];
+        // Shares were compared with each other and with the map while they were read.
         let Some(counts) = facts.counts(raster.kind) else { continue };
         match raster.kind {
             Kind::Map(_) => check_palette(raster, tables, findings),
@@ -36,6 +37,7 @@ pub fn check(
                     format!("{total} cells; expected {area}")
                 });
             }
+            Kind::Fraction(..) => {}
         }
         if !manifest.is_raw() {
             let file = format!("{}.aux.xml", raster.name);
@@ -80,9 +82,13 @@ pub fn check(
         n => format!("{n} areas measured anew, "),
     };
     let pairs: usize = surveyed.grids.iter().map(|facts| facts.joints.len()).sum();
+    let shares = match facts.shared {
+        0 => String::new(),
+        n => format!("shares in {n} cells added up, "),
+    };
     format!(
         "{} cells of {} rasters counted, {pairs} pairs of maps cross-tabulated, {} change codes worked out anew, {measured}\
-         {attribute_rows} rows of attribute tables compared",
+         {shares}{attribute_rows} rows of attribute tables compared",
         facts.cells,
         rasters.len(),
         facts.recomputed
@@ -140,7 +146,7 @@ fn check_counts(
                     format!("cells of change code {code} in {pair}, {all}against {CHANGE_MATRIX}")
                 });
             }
-            Kind::Map(_) | Kind::Change(_) => {}
+            Kind::Map(_) | Kind::Change(_) | Kind::Fraction(..) => {}
         }
     }
 }

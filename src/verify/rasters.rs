@@ -10,8 +10,12 @@ use super::{one_line, overviews};
 use crate::io::gdal::{RasterFile, RasterHeader, SampleKind, crs_from_wkt, open_raster, same_crs};
 use crate::kernel::change::{CHANGE_NODATA, Unchanged};
 use crate::model::epoch::{Epoch, Interval};
+use crate::model::fraction::{FRACTION_NODATA, Fraction};
 use crate::model::legend::ClassCode;
 use crate::model::window::Window;
+
+/// The folder of fractions.
+const FRACTION: &str = "fraction";
 
 /// What a raster shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,6 +24,8 @@ pub enum Kind {
     Map(Epoch),
     /// What changed between two.
     Change(Interval),
+    /// The share of something in the cells of the map of a year.
+    Fraction(Epoch, Fraction),
 }
 
 /// A raster of the output, its header checked.
@@ -70,11 +76,21 @@ pub fn open_all(
         }
     }
     let shown: BTreeSet<(usize, Kind)> = rasters.iter().map(|raster| (raster.grid, raster.kind)).collect();
-    let maps: Vec<Kind> = manifest.epochs().into_iter().map(Kind::Map).collect();
-    let changes: Vec<Kind> = manifest.job.pairs.iter().copied().map(Kind::Change).collect();
-    for (folder, expected) in [("landcover", maps), ("change", changes)] {
+    let maps = manifest.epochs().into_iter().map(Kind::Map);
+    let changes = manifest.job.pairs.iter().copied().map(Kind::Change);
+    // Which classes there are is told by the table of classes, and a share that is missing is missed in the sums.
+    let fractions = manifest.epochs().into_iter().flat_map(|year| {
+        [Fraction::NoData, Fraction::Outside, Fraction::Purity].map(|of| Kind::Fraction(year, of))
+    });
+    let expected = [
+        ("landcover", maps.collect::<Vec<_>>()),
+        ("change", changes.collect()),
+        (FRACTION, fractions.collect()),
+    ];
+    for (folder, expected) in expected {
         // Tables alone are a product too; some rasters of a kind without the others are none.
-        let any = listing.keys().any(|name| is_raster(name) && name.starts_with(folder));
+        let asked_for = folder == FRACTION && manifest.job.fractions;
+        let any = asked_for || listing.keys().any(|name| is_raster(name) && name.starts_with(folder));
         let of_grids =
             (0..manifest.grids.len()).flat_map(|grid| expected.iter().map(move |kind| (grid, *kind)));
         for (grid, kind) in of_grids.filter(|raster| any && !shown.contains(raster)) {
@@ -82,6 +98,9 @@ pub fn open_all(
             findings.add(folder, "missing", || match kind {
                 Kind::Map(year) => format!("there is no sound map of {year}{words}"),
                 Kind::Change(pair) => format!("there is no sound change raster from {pair}{words}"),
+                Kind::Fraction(year, fraction) => {
+                    format!("there is no sound {} of {year}{words}", fraction.word())
+                }
             });
         }
     }
@@ -90,7 +109,8 @@ pub fn open_all(
 
 /// Whether a listed file is one of the rasters.
 pub fn is_raster(name: &str) -> bool {
-    name.ends_with(".tif") && (name.starts_with("landcover/") || name.starts_with("change/"))
+    let folders = ["landcover", "change", FRACTION];
+    name.ends_with(".tif") && name.split_once('/').is_some_and(|(folder, _)| folders.contains(&folder))
 }
 
 /// Position of the grid of a raster and what it shows, by its name, which goes on with the name of the grid where there are
@@ -105,10 +125,17 @@ fn shown_by(name: &str, job: &str, grids: &[GridRecord]) -> Option<(usize, Kind)
     grids.iter().enumerate().find_map(on)
 }
 
-/// What a raster shows, by its name: `<name>_landcover_<year>_<res>.tif`, `<name>_change_<from>_<to>_<res>.tif`.
+/// What a raster shows, by its name: `<name>_landcover_<year>_<res>.tif`, `<name>_change_<from>_<to>_<res>.tif`,
+/// `<name>_fraction_<of>_<year>_<res>.tif`, `<name>_purity_<year>_<res>.tif`.
 fn kind_of(name: &str, job: &str) -> Option<Kind> {
     let (folder, file) = name.split_once('/')?;
-    let mut words = file.strip_prefix(job)?.strip_prefix('_')?.split('_');
+    let words = file.strip_prefix(job)?.strip_prefix('_')?;
+    if folder == FRACTION {
+        let (words, _resolution) = words.rsplit_once('_')?;
+        let (word, year) = words.rsplit_once('_')?;
+        return Some(Kind::Fraction(year.parse().ok()?, Fraction::of_word(word)?));
+    }
+    let mut words = words.split('_');
     let kind = words.next().filter(|word| *word == folder)?;
     let mut year = || words.next()?.parse::<Epoch>().ok();
     match kind {
@@ -148,6 +175,7 @@ fn check_header(
     findings.that(same, name, "grid", || "its CRS is not the one in run.json");
     let (wanted, nodata_is_right) = match kind {
         Kind::Change(_) => ("uint16", *nodata_tag == Some(f64::from(CHANGE_NODATA))),
+        Kind::Fraction(..) => ("uint16", *nodata_tag == Some(f64::from(FRACTION_NODATA))),
         Kind::Map(_) if manifest.is_raw() => ("an integer of at most 32 bits", true),
         Kind::Map(_) => ("uint8", nodata_tag.is_some()),
     };
@@ -217,8 +245,17 @@ mod tests {
         let change = Kind::Change(Interval { from: 2010, to: -5 });
         assert_eq!(kind_of("landcover/a_b_landcover_2010_30m.tif", "a_b"), Some(Kind::Map(2010)));
         assert_eq!(kind_of("change/a_b_change_2010_-5_0.1x0.2deg.tif", "a_b"), Some(change));
-        for name in ["landcover/a_landcover_x_30m.tif", "change/a_landcover_2010_30m.tif", "landcover/b.tif"]
-        {
+        let fraction = |of| Some(Kind::Fraction(2010, of));
+        assert_eq!(kind_of("fraction/a_b_fraction_19_2010_30m.tif", "a_b"), fraction(Fraction::Class(19)));
+        assert_eq!(kind_of("fraction/a_b_fraction_outside_2010_30m.tif", "a_b"), fraction(Fraction::Outside));
+        assert_eq!(kind_of("fraction/a_b_purity_2010_30m.tif", "a_b"), fraction(Fraction::Purity));
+        for name in [
+            "landcover/a_landcover_x_30m.tif",
+            "change/a_landcover_2010_30m.tif",
+            "landcover/b.tif",
+            "fraction/a_fraction_2010_30m.tif",
+            "fraction/a_landcover_2010_30m.tif",
+        ] {
             assert_eq!(kind_of(name, "a"), None, "{name}");
         }
     }

@@ -9,6 +9,7 @@ use ndarray::Array2;
 use rayon::prelude::*;
 
 use super::findings::Findings;
+use super::fractions::Shares;
 use super::manifest::Manifest;
 use super::rasters::{Kind, Raster, change_code};
 use super::{heed_stop, one_line, overviews};
@@ -57,6 +58,8 @@ pub struct Facts {
     pub recomputed: u64,
     /// Overview cells worked out anew.
     pub overview_cells: u64,
+    /// Cells of maps whose shares were added up.
+    pub shared: u64,
     unread: BTreeSet<Kind>,
 }
 
@@ -161,6 +164,7 @@ impl<'a> Survey<'a> {
                 let classes = cells.iter().map(|&cell| raster.class(cell));
                 add_areas(self.facts.map_areas.entry(year).or_default(), classes, areas);
             }
+            self.add_shares_up(year, (raster, &cells), &open, square);
             maps.insert(year, (raster, cells));
             // A pair is compared when its later map has come; a map that no later one is compared with may go.
             for pair in pairs.iter().filter(|pair| pair.from.max(pair.to) == year) {
@@ -209,11 +213,11 @@ impl<'a> Survey<'a> {
                 return None;
             }
         };
-        let counts = match raster.kind {
-            Kind::Map(year) => self.facts.maps.entry(year).or_default(),
-            Kind::Change(pair) => self.facts.changes.entry(pair).or_default(),
-        };
-        counts.add(&cells, raster.nodata);
+        match raster.kind {
+            Kind::Map(year) => self.facts.maps.entry(year).or_default().add(&cells, raster.nodata),
+            Kind::Change(pair) => self.facts.changes.entry(pair).or_default().add(&cells, raster.nodata),
+            Kind::Fraction(..) => {}
+        }
         self.facts.cells += square.cells();
         let record = &self.manifest.grids[self.grid];
         let pyramid = overviews::Pyramid {
@@ -221,11 +225,36 @@ impl<'a> Survey<'a> {
             file,
             nodata: raster.nodata,
             levels: raster.levels,
+            rule: match raster.kind {
+                Kind::Map(_) | Kind::Change(_) => overviews::Rule::Mode,
+                Kind::Fraction(..) => overviews::Rule::Mean,
+            },
             lattice: record.lattice_offset,
             tie: self.manifest.job.tie,
         };
         self.facts.overview_cells += pyramid.check(square, &cells, &mut self.findings.overviews);
         Some(cells)
+    }
+
+    /// Reads the shares in the cells of a map, and compares them with each other and with the map.
+    fn add_shares_up(
+        &mut self,
+        year: Epoch,
+        (map, cells): (&Raster, &Array2<i32>),
+        open: &[(&Raster, Option<RasterFile>)],
+        square: &Window,
+    ) {
+        let classes = cells.mapv(|cell| map.class(cell));
+        let mut shares = Shares::new(cells.dim());
+        for (raster, file) in open {
+            let Kind::Fraction(of_year, fraction) = raster.kind else { continue };
+            if of_year != year {
+                continue;
+            }
+            let Some(values) = self.read(raster, file.as_ref(), square) else { return };
+            shares.add(fraction, &values, &classes);
+        }
+        self.facts.shared += shares.check(square, (map, &classes), &mut self.findings.pixels);
     }
 
     fn count_joints(&mut self, pair: Interval, from: &(&Raster, Array2<i32>), to: &(&Raster, Array2<i32>)) {
@@ -338,6 +367,7 @@ impl Facts {
         self.cells += other.cells;
         self.recomputed += other.recomputed;
         self.overview_cells += other.overview_cells;
+        self.shared += other.shared;
         self.unread.extend(other.unread);
     }
 
@@ -346,6 +376,7 @@ impl Facts {
         match kind {
             Kind::Map(year) => self.maps.get(&year),
             Kind::Change(pair) => self.changes.get(&pair),
+            Kind::Fraction(..) => None,
         }
     }
 
@@ -361,6 +392,7 @@ impl Facts {
                     *areas.entry(change_code(from, to, unchanged)).or_default() += m2;
                 }
             }
+            Kind::Fraction(..) => return None,
         }
         Some(areas)
     }
@@ -378,6 +410,7 @@ impl Facts {
                 Kind::Change(pair) => {
                     self.changes.remove(pair);
                 }
+                Kind::Fraction(..) => {}
             }
         }
     }

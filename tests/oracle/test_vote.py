@@ -5,38 +5,16 @@ import subprocess
 import unittest
 
 from support import Case, needs_gdalwarp, needs_rasterio, np, rasterio, real
-
-if rasterio is not None:
-    import rasterio.transform
-    import rasterio.warp
-
-#: Centres beyond a raster that are counted as cells without data.
-BEYOND = 40
+from votes import counts_of_centres
 
 
 @needs_rasterio
 class ModeAgainstNumpy(Case):
-    def votes(self, source, target, nodata):
-        """Counts by target cell and code, of all centres of the source's lattice; row 0 of codes is no data."""
-        with rasterio.open(source) as raster:
-            cells, transform, crs = raster.read(1), raster.transform, raster.crs
-        cells = np.pad(cells, BEYOND, constant_values=nodata)
-        rows, cols = np.indices(cells.shape)
-        xs, ys = rasterio.transform.xy(transform, rows.ravel() - BEYOND, cols.ravel() - BEYOND)
-        xs, ys = (np.array(v) for v in rasterio.warp.transform(crs, target.crs, xs, ys))
-        left, width, _, top, _, height = target.transform.to_gdal()
-        row, col = np.floor((ys - top) / height).astype(int), np.floor((xs - left) / width).astype(int)
-        inside = (row >= 0) & (row < target.height) & (col >= 0) & (col < target.width)
-        codes = np.where(cells.ravel() == nodata, 0, cells.ravel())
-        counts = np.zeros((target.height, target.width, 256), dtype=int)
-        np.add.at(counts, (row[inside], col[inside], codes[inside]), 1)
-        return counts
-
     def check(self, source, grid, legend, nodata, *flags):
         self.nalcms("align", source, "-o", "ours.tif", "--grid", grid, "--legend", legend, "--resampling", "mode", *flags)
         with rasterio.open(self.folder / "ours.tif") as ours:
             cells = ours.read(1)
-            counts = self.votes(source, ours, nodata)
+            counts = counts_of_centres(source, ours, nodata)
         every, classes = counts.sum(axis=2), counts[:, :, 1:]
         valid, most = classes.sum(axis=2), classes.max(axis=2)
         expected = (valid > 0) & (2 * valid >= every)
@@ -71,7 +49,7 @@ class ModeAgainstNumpy(Case):
             cells, codes = ours.read(1), raster.read(1)
             absent = [c for c in np.unique(codes) if c not in NLCD]
             fill = int(absent[0]) if absent else 0
-            counts = self.votes(source, ours, fill)
+            counts = counts_of_centres(source, ours, fill)
         counts[:, :, 0] += sum(counts[:, :, c] for c in absent if c != 0)
         for c in absent:
             counts[:, :, c] *= c == 0

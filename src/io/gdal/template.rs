@@ -20,6 +20,8 @@ pub struct ProductTags {
     pub sample: SampleType,
     /// Nodata value.
     pub nodata: Option<i64>,
+    /// What a value of 1 stands for, where that is not 1.
+    pub scale: Option<f64>,
     /// RGB by code; empty for no palette.
     pub palette: Vec<[u8; 3]>,
     /// Name of the band.
@@ -77,6 +79,9 @@ fn write_template(name: &str, grid: &Grid, product: &ProductTags) -> gdal::error
     band.set_description(&product.band_name)?;
     if let Some(nodata) = product.nodata {
         band.set_no_data_value(Some(nodata as f64))?;
+    }
+    if let Some(scale) = product.scale {
+        band.set_scale(scale)?;
     }
     if !product.palette.is_empty() {
         let mut table = ColorTable::new(PaletteInterpretation::Rgba);

@@ -1,4 +1,5 @@
-//! Overviews: the exact mode of the native cells at every level, not a mode of modes.
+//! Overviews: the exact mode of the native cells at every level, not a mode of modes; of shares the exact mean
+//! (`means.rs`).
 //!
 //! Class counts are carried up from block to level: a cell's counts are the sum of its four children's. One block
 //! of 512 x 512 cells yields the levels 1..=9 of its own square and, as its single cell of level 9, the counts
@@ -12,6 +13,7 @@ mod band;
 mod block;
 mod flags;
 mod lists;
+mod means;
 mod quads;
 mod tally;
 mod tile;
@@ -23,6 +25,7 @@ use serde::{Deserialize, Serialize};
 
 use self::block::Tiles;
 pub use self::lists::{BlockPyramid, block_pyramid};
+pub use self::means::{Means, mean};
 use self::vectors::Vectors;
 use super::ClassValue;
 use super::runs::all_equal;
@@ -108,6 +111,42 @@ pub fn mode<T: ClassValue, N: Copy + Into<u64>>(
     };
     let winners = counts.iter().filter(|(_, n)| (*n).into() == most);
     winners.map(|(class, _)| *class).nth(rank).unwrap_or(nodata)
+}
+
+/// A way to make overviews: what stands for the native cells under a cell.
+pub trait Overviews<T> {
+    /// Makes the levels 1, 2, … of one block.
+    ///
+    /// # Shape
+    /// As for [`Pyramid::make`].
+    fn make(
+        &mut self,
+        block: ArrayView2<T>,
+        nodata: T,
+        lattice: (i64, i64),
+        tie: Tie,
+        levels: &mut [ArrayViewMut2<T>],
+    );
+
+    /// Cells of each value in the block made last, which is handed in again; ascending, nodata left out.
+    fn counts(&self, block: ArrayView2<T>, nodata: T) -> Vec<(i32, u64)>;
+}
+
+impl<T: ClassValue> Overviews<T> for Pyramid<T> {
+    fn make(
+        &mut self,
+        block: ArrayView2<T>,
+        nodata: T,
+        lattice: (i64, i64),
+        tie: Tie,
+        levels: &mut [ArrayViewMut2<T>],
+    ) {
+        Self::make(self, block, nodata, lattice, tie, levels);
+    }
+
+    fn counts(&self, _block: ArrayView2<T>, _nodata: T) -> Vec<(i32, u64)> {
+        self.counts.iter().map(|&(class, n)| (class.code(), n)).collect()
+    }
 }
 
 /// Makes the overviews of blocks, one after the other; what it holds between them is scratch.
