@@ -100,10 +100,11 @@ epochs = { 2010 = "hi_2010.tif", 2015 = { files = "hi_2015.tif", date = "2014" }
 "#;
 
 const ZONES: &str = "[[zones]]\nid = \"parts\"\npath = \"zones.geojson\"\nkey = \"id\"\n\
-                     [[zones]]\nid = \"crossed\"\nby = [\"section\", \"parts\"]\n";
+                     [[zones]]\nid = \"crossed\"\nby = [\"section\", \"parts\"]\n\
+                     [[zones]]\nid = \"halves\"\npath = \"halves.tif\"\n";
 
 /// Maps of both grids and zones over both: `nowhere` holds no cell, `plains` the mainland west of 100 degrees, `sea` all
-/// the islands.
+/// the islands. `halves` is a raster of degrees: 7 west of 120 degrees, 9 east of it.
 fn maps() -> Scratch {
     let scratch = Scratch::new();
     for year in YEARS {
@@ -112,6 +113,8 @@ fn maps() -> Scratch {
             draw(&scratch, "hi", ISLANDS, ARCHIPELAGO, year, archipelago);
         }
     }
+    let degrees = Drawing { srs: Some("EPSG:4326"), origin: (-170.0, 50.0), cell: 1.0, ..Drawing::default() };
+    degrees.plot_as::<i16>(&scratch.path("halves.tif"), 40, 80, |_, col| if col < 50 { 7 } else { 9 });
     let zone = |id: &str, [west, south, east, north]: [f64; 4]| {
         format!(
             r#"{{"type": "Feature", "properties": {{"id": "{id}"}}, "geometry": {{"type": "Polygon", "coordinates":
@@ -285,6 +288,13 @@ fn zones_reach_over_all_grids() {
     assert_tables(&scratch, "out", ("crossed", "hawaii|sea"), &|years| {
         [Counts::new(), everywhere(years)[1].clone()]
     });
+    for (zone, grid) in [("7", 1), ("9", 0)] {
+        assert_tables(&scratch, "out", ("halves", zone), &|years| {
+            let mut counts = everywhere(years);
+            counts[1 - grid].clear();
+            counts
+        });
+    }
     for zone in [("parts", "plains"), ("crossed", "us|plains")] {
         assert_tables(&scratch, "out", zone, &|years| {
             [counted(MAINLAND, mainland, years, |col| col < 500), Counts::new()]
@@ -487,6 +497,37 @@ fn a_grid_without_others_keeps_its_names_and_what_was_done_on_it() {
     let said = run(&scratch, "out", &alone, 512, "2").stdout;
     assert!(said.contains("0 of 4 tasks computed, 4 kept"), "{said}");
     assert_eq!(sums(&scratch, "out"), first);
+}
+
+#[test]
+fn fractions_of_each_grid_have_its_name_and_agree_with_its_map() {
+    let scratch = Scratch::new();
+    for (name, srs, (origin, cell, ..), class) in
+        [("us", LAEA, MAINLAND, mainland as Class), ("hi", ISLANDS, ARCHIPELAGO, archipelago)]
+    {
+        draw(&scratch, name, srs, (origin, cell, 40, 40), 2010, class);
+    }
+    let only = |source: &str| {
+        let head = source.split("epochs").next().unwrap();
+        format!(
+            "{head}epochs = {{ 2010 = \"{}_2010.tif\" }}\n",
+            if head.contains("\"us\"") { "us" } else { "hi" }
+        )
+    };
+    let (us, hawaii) = (only(MAINLAND_SOURCE), only(ISLANDS_SOURCE));
+    run(
+        &scratch,
+        "out",
+        &format!("fractions = true\n[[grid]]\n{MAINLAND_GRID}[[grid]]\n{ISLANDS_GRID}{us}{hawaii}"),
+        512,
+        "1",
+    );
+    let share = cells(&scratch.path("out/fraction/nation_islands_fraction_17_2010_60m.tif"));
+    let is_17 = |i: usize| archipelago(2010, i / 40, i % 40) == 17;
+    assert!((0..1600).all(|i| (share[i] == 10_000) == is_17(i)));
+    assert!(scratch.path("out/fraction/nation_mainland_purity_2010_30m.tif").exists());
+    let said = scratch.ok(&["verify", "out"]).stdout;
+    assert!(said.contains("shares in 3200 cells added up"), "{said}");
 }
 
 #[test]
