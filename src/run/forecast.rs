@@ -34,9 +34,6 @@ pub struct Forecast {
 /// A change raster takes this share of the bytes of a map: most of its cells are alike.
 const CHANGE_SHARE: f64 = 0.2;
 
-/// And so does the raster of the fractions of one class: a map has most of its classes in few places.
-const FRACTION_SHARE: f64 = 0.5;
-
 /// Overviews of a map add a third of its bytes.
 const WITH_OVERVIEWS: f64 = 4.0 / 3.0;
 
@@ -83,9 +80,9 @@ fn output_bytes(plan: &Plan) -> u64 {
     let maps = plan.epochs.len().max(1) as f64;
     let mean = (0..plan.epochs.len()).map(density).sum::<f64>() / maps;
     let of_product = |product: &Product| match product {
-        Product::Landcover(epoch) => density(*epoch),
+        // The shares of one class take about as much as the map, more of a frequent class and less of a rare one.
+        Product::Landcover(epoch) | Product::Fraction(epoch, _) => density(*epoch),
         Product::Change(_) => mean * CHANGE_SHARE,
-        Product::Fraction(epoch, _) => density(*epoch) * FRACTION_SHARE,
     };
     let cells = plan.grid.window().cells() as f64 * WITH_OVERVIEWS;
     plan.products.iter().map(|p| (of_product(p) * cells) as u64).sum()
