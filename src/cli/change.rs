@@ -18,7 +18,7 @@ use crate::config::zones::{ZoneLayer, ZoneOrigin};
 use crate::error::{Error, Result};
 use crate::kernel::change::{LARGEST_CODE, Unchanged};
 use crate::model::epoch::Interval;
-use crate::plan::Plan;
+use crate::plan::JobPlan;
 
 pub static VERB: Verb = Verb {
     name: "change",
@@ -123,7 +123,7 @@ fn change(args: &ChangeArgs) -> Result<Answer> {
     if let Some(name) = &args.name {
         stage.name.clone_from(name);
     }
-    let plan = Plan::of(stage.job(args.output.clone(), &args.options)?)?;
+    let plan = JobPlan::of(stage.job(args.output.clone(), &args.options)?)?;
     let progress = args.options.compute.progress(&args.options.talk);
     let finished = execute(&plan, &progress, args.options.overwrite, &args.options.talk)?;
     let joints = finished.merged.totals.pairs.iter().flatten();

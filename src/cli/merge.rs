@@ -10,7 +10,7 @@ use super::run::write_provenance;
 use super::{Answer, Verb};
 use crate::config::job::Job;
 use crate::error::{Error, Result};
-use crate::plan::Plan;
+use crate::plan::JobPlan;
 use crate::plan::fingerprint::InputHashes;
 use crate::run::folder::OutputFolder;
 use crate::run::ledger::Ledger;
@@ -46,12 +46,12 @@ struct MergeArgs {
 fn assemble(args: &MergeArgs) -> Result<Answer> {
     let mut job = Job::read(&args.job)?;
     args.compute.overlay(&mut job.compute);
-    let plan = Plan::of(job)?;
+    let plan = JobPlan::of(job)?;
     let folder = OutputFolder::take(&plan.job.output, &plan.job.name, args.overwrite)?;
     let merged = thread_pool(&plan)?.install(|| {
         let hashes = InputHashes::of(&plan, &work_folder(&folder.path).join("inputs.json"))?;
         let ledger = Ledger::read(&plan, &hashes, &folder.path);
-        let run = json!({ "tasks": plan.tasks.len(), "computed": 0, "kept": plan.tasks.len() });
+        let run = json!({ "tasks": plan.task_count(), "computed": 0, "kept": plan.task_count() });
         merge(&plan, &ledger, &folder.path, None, |merged| {
             write_provenance(&folder.path, &plan, &hashes, merged, run)
         })

@@ -10,7 +10,7 @@ use super::{Answer, Verb};
 use crate::config::job::Job;
 use crate::error::{Error, Result};
 use crate::io::atomic::write_bytes;
-use crate::plan::{EpochPlan, Plan, Scene};
+use crate::plan::{EpochPlan, JobPlan, Plan, Scene};
 use crate::report::zone_layers;
 use crate::run::forecast::Forecast;
 use crate::run::workers;
@@ -44,7 +44,7 @@ struct PlanArgs {
 fn plan(args: &PlanArgs) -> Result<Answer> {
     let mut job = Job::read(&args.job)?;
     args.compute.overlay(&mut job.compute);
-    let plan = Plan::of(job)?;
+    let plan = JobPlan::of(job)?;
     let forecast = Forecast::of(&plan);
     let json = as_json(&plan, &forecast);
     if let Some(path) = &args.output {
@@ -69,40 +69,34 @@ fn refuse_other_file(path: &Path) -> Result<()> {
     Ok(())
 }
 
-fn as_text(plan: &Plan, forecast: &Forecast) -> String {
-    let grid = &plan.grid;
-    let crs = grid.crs.as_ref().map_or("no CRS".to_string(), |c| format!("{} ({})", c.name, c.ellipsoid));
-    let mut text = format!(
-        "{}: {} x {} cells of {} on {crs}\n  lattice row {}, column {}; bounds {:?}\n  area: {}\n",
-        plan.job.name,
-        grid.rows,
-        grid.cols,
-        grid.resolution_word(),
-        grid.lattice.0,
-        grid.lattice.1,
-        grid.bounds(),
-        plan.area.method()
-    );
-    if let Some(words) = &plan.ellipsoidal {
-        text += &format!("  ellipsoidal area: {words}\n");
+fn as_text(plan: &JobPlan, forecast: &Forecast) -> String {
+    let mut text = String::new();
+    if plan.has_several_grids() {
+        text += &format!("{}: {} grids that share one set of tables\n", plan.job.name, plan.grids.len());
     }
-    text += &inputs_text(plan);
+    for grid in &plan.grids {
+        text += &grid_text(grid);
+        text += &inputs_of_grid(grid);
+    }
     let pairs: Vec<String> = plan.pairs.iter().map(ToString::to_string).collect();
     text += &format!("change: {}\n", if pairs.is_empty() { "none".into() } else { pairs.join(", ") });
     for place in 0..plan.job.zones.len() {
         text += &format!("{}\n", zone_layers::line(plan, place));
     }
-    text += &format!(
-        "{} tasks of {} x {} cells, {} at once, about {} MiB each; {} overview levels\n",
-        plan.tasks.len(),
-        plan.task_shape.rows,
-        plan.task_shape.cols,
-        workers(plan),
-        plan.task_bytes() >> 20,
-        plan.levels
-    );
-    for &product in &plan.products {
-        text += &format!("writes {}\n", plan.path_of(product));
+    for grid in &plan.grids {
+        text += &grid.grid_id.as_ref().map_or(String::new(), |id| format!("grid `{id}`: "));
+        text += &format!(
+            "{} tasks of {} x {} cells, {} at once, about {} MiB each; {} overview levels\n",
+            grid.tasks.len(),
+            grid.task_shape.rows,
+            grid.task_shape.cols,
+            workers(plan),
+            grid.task_bytes() >> 20,
+            grid.levels
+        );
+    }
+    for (grid, &product) in plan.grids.iter().flat_map(|grid| grid.products.iter().map(move |p| (grid, p))) {
+        text += &format!("writes {}\n", grid.path_of(product));
     }
     text += &format!(
         "reads {} MiB, writes about {} MiB twice (parts, outputs)",
@@ -119,9 +113,41 @@ fn as_text(plan: &Plan, forecast: &Forecast) -> String {
     text
 }
 
+/// Where the cells of a grid lie, how large they are and, of several grids, which sources lie on it.
+fn grid_text(plan: &Plan) -> String {
+    let grid = &plan.grid;
+    let crs = grid.crs.as_ref().map_or("no CRS".to_string(), |c| format!("{} ({})", c.name, c.ellipsoid));
+    let mut text = format!(
+        "{}: {} x {} cells of {} on {crs}\n  lattice row {}, column {}; bounds {:?}\n  area: {}\n",
+        plan.grid_id.as_ref().map_or_else(|| plan.job.name.clone(), |id| format!("grid `{id}`")),
+        grid.rows,
+        grid.cols,
+        grid.resolution_word(),
+        grid.lattice.0,
+        grid.lattice.1,
+        grid.bounds(),
+        plan.area.method()
+    );
+    if let Some(words) = &plan.ellipsoidal {
+        text += &format!("  ellipsoidal area: {words}\n");
+    }
+    if plan.grid_id.is_some() {
+        text +=
+            &format!("  sources: {}\n", plan.sources().map(|s| s.id.as_str()).collect::<Vec<_>>().join(", "));
+    }
+    text
+}
+
 /// Every input of every year, as understood.
-pub fn inputs_text(plan: &Plan) -> String {
+pub fn inputs_text(plan: &JobPlan) -> String {
+    plan.grids.iter().map(inputs_of_grid).collect()
+}
+
+fn inputs_of_grid(plan: &Plan) -> String {
     let epoch = |epoch: &EpochPlan| {
+        if epoch.scenes.is_empty() {
+            return format!("{}\n  no map: nodata everywhere\n", epoch.year);
+        }
         let scenes = epoch.scenes.iter().map(|scene| scene_text(plan, epoch.year, scene));
         format!("{}\n{}", epoch.year, scenes.collect::<String>())
     };
@@ -158,29 +184,62 @@ pub fn nodata_words(values: impl Iterator<Item = i32>, tag: &str) -> String {
     format!("{legend}; {tag}")
 }
 
-fn as_json(plan: &Plan, forecast: &Forecast) -> Value {
-    let scene = |year: i32, scene: &Scene| {
-        let source = &plan.job.sources[usize::from(scene.source)];
-        json!({
-            "source": source.id, "year": year, "header": scene.header, "nodata": scene.tag.words(),
-            "nodata_listed": source.maps[&year].legend.nodata.iter().map(|n| n.value).collect::<Vec<_>>(),
-            "alignment": scene.alignment.words(), "footprint": scene.footprint, "priority": scene.priority,
-        })
-    };
-    let scenes: Vec<Value> =
-        plan.epochs.iter().flat_map(|e| e.scenes.iter().map(|s| scene(e.year, s))).collect();
-    json!({
+fn as_json(plan: &JobPlan, forecast: &Forecast) -> Value {
+    let mut json = json!({
         "name": plan.job.name,
         "job": crate::report::manifest::job(plan),
-        "grid": { "crs": plan.grid.crs, "affine": plan.grid.affine, "rows": plan.grid.rows, "cols": plan.grid.cols, "lattice": plan.grid.lattice },
-        "area_method": plan.area.method(), "ellipsoidal_area_method": plan.ellipsoidal,
-        "inputs": scenes,
+        "area_method": plan.area_method(), "ellipsoidal_area_method": plan.ellipsoidal,
+        "inputs": plan.grids.iter().flat_map(inputs_json).collect::<Vec<_>>(),
         "zones": (0..plan.job.zones.len()).map(|place| zone_layers::description(plan, place)).collect::<Vec<_>>(),
-        "tasks": plan.tasks.iter().map(|t| json!({ "index": t.index, "window": t.window })).collect::<Vec<_>>(),
-        "workers": workers(plan), "bytes_per_task": plan.task_bytes(), "overview_levels": plan.levels,
-        "outputs": plan.products.iter().map(|p| plan.path_of(*p)).collect::<Vec<_>>(),
+        "tasks": plan.tasks().map(|(grid, t)| of_grid(grid, json!({ "index": t.index, "window": t.window }))).collect::<Vec<_>>(),
+        "workers": workers(plan), "bytes_per_task": plan.task_bytes(),
+        "outputs": plan.grids.iter().flat_map(|grid| grid.products.iter().map(|p| grid.path_of(*p))).collect::<Vec<_>>(),
         "bytes": { "inputs": forecast.input_bytes, "outputs_about": forecast.output_bytes, "free": forecast.free_bytes },
         "warnings": plan.warnings.iter().chain(&forecast.doubts).collect::<Vec<_>>(),
         "obstacles": forecast.obstacles,
-    })
+    });
+    if plan.has_several_grids() {
+        json["grids"] = plan.grids.iter().map(grids_json).collect();
+    } else {
+        json["grid"] = grid_json(plan.first());
+        json["overview_levels"] = json!(plan.first().levels);
+    }
+    json
+}
+
+fn grid_json(Plan { grid, .. }: &Plan) -> Value {
+    json!({ "crs": grid.crs, "affine": grid.affine, "rows": grid.rows, "cols": grid.cols, "lattice": grid.lattice })
+}
+
+/// One of several grids, with what a plan of a single grid tells beside it.
+fn grids_json(plan: &Plan) -> Value {
+    let mut json = grid_json(plan);
+    json["id"] = json!(plan.grid_id);
+    json["area_method"] = json!(plan.area.method());
+    json["outside_grid"] = json!(plan.outside_grid);
+    json["sources"] = plan.sources().map(|source| json!(source.id)).collect();
+    json["tasks"] = json!(plan.tasks.len());
+    json["overview_levels"] = json!(plan.levels);
+    json
+}
+
+/// Facts that say which of several grids they are about.
+fn of_grid(plan: &Plan, mut facts: Value) -> Value {
+    if let Some(id) = &plan.grid_id {
+        facts["grid"] = json!(id);
+    }
+    facts
+}
+
+fn inputs_json(plan: &Plan) -> Vec<Value> {
+    let scene = |year: i32, scene: &Scene| {
+        let source = &plan.job.sources[usize::from(scene.source)];
+        let facts = json!({
+            "source": source.id, "year": year, "header": scene.header, "nodata": scene.tag.words(),
+            "nodata_listed": source.maps[&year].legend.nodata.iter().map(|n| n.value).collect::<Vec<_>>(),
+            "alignment": scene.alignment.words(), "footprint": scene.footprint, "priority": scene.priority,
+        });
+        of_grid(plan, facts)
+    };
+    plan.epochs.iter().flat_map(|e| e.scenes.iter().map(move |s| scene(e.year, s))).collect()
 }

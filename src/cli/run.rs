@@ -11,7 +11,7 @@ use crate::config::job::Job;
 use crate::error::Result;
 use crate::io::progress::Progress;
 use crate::model::area::Amount;
-use crate::plan::Plan;
+use crate::plan::JobPlan;
 use crate::plan::fingerprint::InputHashes;
 use crate::report::manifest::{self, standing};
 use crate::report::zone_layers;
@@ -52,7 +52,7 @@ struct RunArgs {
 fn run(args: &RunArgs) -> Result<Answer> {
     let mut job = Job::read(&args.job)?;
     args.compute.overlay(&mut job.compute);
-    let plan = Plan::of(job)?;
+    let plan = JobPlan::of(job)?;
     let finished = execute(&plan, &args.compute.progress(&args.talk), args.overwrite, &args.talk)?;
     Ok(finished.answer(&plan))
 }
@@ -69,7 +69,12 @@ pub struct Finished {
 ///
 /// # Errors
 /// As [`run_tasks`] and [`merge`].
-pub fn execute(plan: &Plan, progress: &Progress, overwrite: bool, talking: &TalkOptions) -> Result<Finished> {
+pub fn execute(
+    plan: &JobPlan,
+    progress: &Progress,
+    overwrite: bool,
+    talking: &TalkOptions,
+) -> Result<Finished> {
     let folder = OutputFolder::take(&plan.job.output, &plan.job.name, overwrite)?;
     if talking.verbose > 0 {
         talk(&super::plan::inputs_text(plan));
@@ -81,12 +86,12 @@ pub fn execute(plan: &Plan, progress: &Progress, overwrite: bool, talking: &Talk
 }
 
 /// Tasks, merge and provenance, on the pool it is called in.
-fn work_through(plan: &Plan, output: &Path, progress: &Progress, quiet: bool) -> Result<Finished> {
+fn work_through(plan: &JobPlan, output: &Path, progress: &Progress, quiet: bool) -> Result<Finished> {
     let hashes = InputHashes::of(plan, &work_folder(output).join("inputs.json"))?;
     let mut ledger = Ledger::read(plan, &hashes, output);
     let summary = run_tasks(plan, &mut ledger, progress)?;
     let run = json!({
-        "tasks": plan.tasks.len(), "computed": summary.computed, "kept": summary.kept, "seconds": summary.seconds,
+        "tasks": plan.task_count(), "computed": summary.computed, "kept": summary.kept, "seconds": summary.seconds,
     });
     let provenance = |merged: &Merged| write_provenance(output, plan, &hashes, merged, run);
     let merged = merge(plan, &ledger, output, summary.outside.clone(), provenance)?;
@@ -108,7 +113,7 @@ fn work_through(plan: &Plan, output: &Path, progress: &Progress, quiet: bool) ->
 /// Io: the disk refuses.
 pub fn write_provenance(
     output: &Path,
-    plan: &Plan,
+    plan: &JobPlan,
     hashes: &InputHashes,
     merged: &Merged,
     run: serde_json::Value,
@@ -121,23 +126,23 @@ pub fn write_provenance(
 }
 
 impl Finished {
-    fn answer(&self, plan: &Plan) -> Answer {
+    fn answer(&self, plan: &JobPlan) -> Answer {
         let summary = &self.summary;
         let mut text = format!(
             "{}: {} of {} tasks computed, {} kept; {} files\n",
             shown(&plan.job.output).display(),
             summary.computed,
-            plan.tasks.len(),
+            plan.task_count(),
             summary.kept,
             self.merged.files.len() + 2
         );
-        for (position, epoch) in plan.epochs.iter().enumerate() {
+        for (position, year) in plan.job.epochs.iter().enumerate() {
             let standing = standing(&self.merged.totals, position);
             let pixels = |amount: Amount| amount.pixels as f64;
             if standing.proposed.pixels > 0 {
                 text += &format!(
                     "  {}: {:.1} % of the mapped area rests on proposed crosswalk rows{}\n",
-                    epoch.year,
+                    year,
                     pixels(standing.proposed) * 100.0 / pixels(standing.mapped).max(1.0),
                     if standing.defaulted.pixels > 0 {
                         format!(
@@ -151,7 +156,7 @@ impl Finished {
             }
         }
         let json = json!({
-            "output": plan.job.output, "complete": true, "tasks": plan.tasks.len(), "computed": summary.computed,
+            "output": plan.job.output, "complete": true, "tasks": plan.task_count(), "computed": summary.computed,
             "kept": summary.kept, "seconds": summary.seconds, "files": self.merged.files,
         });
         Answer { text, json, finding: false }
@@ -168,6 +173,6 @@ fn shown(path: &Path) -> PathBuf {
 }
 
 /// Reads a job file, for the verbs that look at one.
-pub fn plan_of(path: &Path) -> Result<Plan> {
-    Plan::of(Job::read(path)?)
+pub fn plan_of(path: &Path) -> Result<JobPlan> {
+    JobPlan::of(Job::read(path)?)
 }

@@ -9,7 +9,8 @@ use clap::Args;
 use super::options::{ComputeOptions, TalkOptions};
 use super::run::execute;
 use crate::config::file::{ComputeFile, Extent, MissingStratum, OutsideGrid, Resampling};
-use crate::config::job::{GridChoice, Job, Layer, Products, Source, SourceMap};
+use crate::config::grids::{GridChoice, JobGrid};
+use crate::config::job::{Job, Layer, Products, Source, SourceMap};
 use crate::config::shipped;
 use crate::config::zones::ZoneLayer;
 use crate::error::{Error, ErrorKind, Result};
@@ -21,7 +22,7 @@ use crate::kernel::pyramid::Tie;
 use crate::model::crosswalk::Crosswalk;
 use crate::model::epoch::{Epoch, Interval};
 use crate::model::legend::{Language, Legend};
-use crate::plan::Plan;
+use crate::plan::JobPlan;
 
 /// The epoch of maps whose year nobody said.
 pub const NO_YEAR: Epoch = 0;
@@ -146,6 +147,7 @@ impl Stage {
             section: id.clone(),
             id,
             country: None,
+            grid: 0,
             maps: self.files.iter().map(|(year, files)| (*year, map(files))).collect(),
         };
         Ok(Job {
@@ -153,8 +155,7 @@ impl Stage {
             output,
             languages: options.language.clone(),
             target: self.target,
-            grid: self.grid,
-            outside_grid: options.outside_grid,
+            grids: vec![JobGrid { id: None, choice: self.grid, outside_grid: options.outside_grid }],
             sources: vec![source],
             epochs: self.files.keys().copied().collect(),
             pairs: self.pair.into_iter().collect(),
@@ -193,7 +194,7 @@ pub fn write_raster(stage: Stage, output: &Path, options: &RasterOptions) -> Res
     let mut folder = output.as_os_str().to_os_string();
     folder.push(".nalcms");
     let folder = PathBuf::from(folder);
-    let plan = Plan::of(stage.job(folder.clone(), options)?)?;
+    let plan = JobPlan::of(stage.job(folder.clone(), options)?)?;
     let progress = options.compute.progress(&options.talk);
     let finished = execute(&plan, &progress, options.overwrite, &options.talk).inspect_err(|error| {
         // What was refused leaves nothing; what was stopped or found no room goes on from its parts.
@@ -213,7 +214,7 @@ pub fn write_raster(stage: Stage, output: &Path, options: &RasterOptions) -> Res
     }
     std::fs::remove_dir_all(&folder)
         .map_err(|e| Error::io("a work folder cannot be removed", &e).at(folder.display()))?;
-    let grid = &plan.grid;
+    let grid = &plan.first().grid;
     let text =
         format!("{}: {} x {} cells of {}\n", output.display(), grid.rows, grid.cols, grid.resolution_word());
     let json = serde_json::json!({ "files": files, "rows": grid.rows, "cols": grid.cols });

@@ -42,7 +42,11 @@ fn status(args: &StatusArgs) -> Result<Answer> {
     let hashes = InputHashes::of(&plan, &work_folder(output).join("inputs.json"))?;
     let ledger = Ledger::read(&plan, &hashes, output);
     let states = [TaskState::Done, TaskState::ToDo, TaskState::Stale, TaskState::Torn];
-    let mut text = format!("{}: {} tasks\n", output.display(), plan.tasks.len());
+    let mut text = format!("{}: {} tasks\n", output.display(), plan.task_count());
+    for grid in plan.grids.iter().filter(|_| plan.has_several_grids()) {
+        let done = grid.tasks.iter().filter(|task| ledger.states[task.index] == TaskState::Done).count();
+        text += &format!("  {}: {done} of {} done\n", grid.words(), grid.tasks.len());
+    }
     for state in states.into_iter().filter(|state| ledger.count(*state) > 0) {
         text += &format!("  {:>6} {}\n", ledger.count(state), state.reason());
     }
@@ -53,13 +57,19 @@ fn status(args: &StatusArgs) -> Result<Answer> {
         (false, _) => "outputs are not in place yet\n",
     };
     let open: Vec<_> = plan
-        .tasks
-        .iter()
-        .filter(|task| ledger.states[task.index] != TaskState::Done)
-        .map(|task| json!({ "index": task.index, "window": task.window, "state": ledger.states[task.index] }))
+        .tasks()
+        .filter(|(_, task)| ledger.states[task.index] != TaskState::Done)
+        .map(|(grid, task)| {
+            let mut facts =
+                json!({ "index": task.index, "window": task.window, "state": ledger.states[task.index] });
+            if let Some(id) = &grid.grid_id {
+                facts["grid"] = json!(id);
+            }
+            facts
+        })
         .collect();
     let json = json!({
-        "output": output, "tasks": plan.tasks.len(), "done": ledger.count(TaskState::Done),
+        "output": output, "tasks": plan.task_count(), "done": ledger.count(TaskState::Done),
         "stale": ledger.count(TaskState::Stale), "torn": ledger.count(TaskState::Torn),
         "to_do": ledger.count(TaskState::ToDo), "published": published, "open": open,
     });

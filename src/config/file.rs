@@ -8,6 +8,7 @@ use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::grids::GridsFile;
 use crate::error::{Error, Result, did_you_mean};
 use crate::io::cog::Compression;
 use crate::io::proj::Datum;
@@ -34,7 +35,7 @@ pub struct JobFile {
     #[serde(default)]
     pub rollups: Vec<String>,
     /// Where the product's cells lie.
-    pub grid: GridFile,
+    pub grid: GridsFile,
     /// The maps that go in.
     #[serde(default, rename = "source")]
     pub sources: Vec<SourceFile>,
@@ -93,6 +94,8 @@ impl<T: Clone> OneOrMany<T> {
 #[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct GridFile {
+    /// Identifier, by which sources and file names tell several grids apart.
+    pub id: Option<String>,
     /// Identifier of a shipped grid, or a grid file.
     pub preset: Option<String>,
     /// Which part of it.
@@ -193,6 +196,8 @@ pub struct SourceFile {
     pub section: Option<String>,
     /// Country.
     pub country: Option<String>,
+    /// Identifier of the grid that it lies on, where there are several.
+    pub grid: Option<String>,
     /// Legend of the files.
     pub legend: Option<String>,
     /// Crosswalk to the product's legend.

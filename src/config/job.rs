@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::file::{
-    ComputeFile, EpochFile, Extent, GridFile, JobFile, MissingStratum, OutsideGrid, PairRule, Pairs,
-    Resampling, SourceFile, SourceKeys, StratumFile,
+    ComputeFile, EpochFile, JobFile, MissingStratum, PairRule, Pairs, Resampling, SourceFile, SourceKeys,
+    StratumFile,
 };
-use super::shipped::{self, NamedGrid};
+use super::grids::{self, JobGrid};
+use super::shipped;
 use super::zones::{self, ZoneLayer};
 use crate::error::{Error, Result};
 use crate::io::proj::Datum;
@@ -31,10 +32,8 @@ pub struct Job {
     pub languages: Vec<Language>,
     /// Legend of the product.
     pub target: Arc<Legend>,
-    /// Where the product's cells lie.
-    pub grid: GridChoice,
-    /// What to do with valid source cells outside the grid.
-    pub outside_grid: OutsideGrid,
+    /// Where the product's cells lie: at least one grid.
+    pub grids: Vec<JobGrid>,
     /// Series of maps, in the order of the file.
     pub sources: Vec<Source>,
     /// Mapped years, ascending.
@@ -55,23 +54,6 @@ pub struct Job {
     pub compute: ComputeFile,
     /// What to write.
     pub products: Products,
-}
-
-/// The longest side of a grid of one's own, in cells: four times that of the 30 m grid.
-const LARGEST_SIDE: usize = 1 << 20;
-
-/// Where the product's cells lie.
-#[derive(Debug, Clone)]
-pub enum GridChoice {
-    /// On a grid with a name, or one of the job's own.
-    Named {
-        /// The grid.
-        grid: Box<NamedGrid>,
-        /// Which part of it.
-        extent: Extent,
-    },
-    /// On the first input's own lattice, over the union of all inputs.
-    OfInputs,
 }
 
 /// What a run writes.
@@ -107,6 +89,8 @@ pub struct Source {
     pub section: String,
     /// Country, where the job names it.
     pub country: Option<String>,
+    /// Position of the grid that it lies on.
+    pub grid: usize,
     /// Its map of each epoch.
     pub maps: BTreeMap<Epoch, SourceMap>,
 }
@@ -189,12 +173,13 @@ impl Job {
         let has_countries = file.sources.iter().any(|source| source.country.is_some());
         let (zones, violations) = zones::resolve(&file.zones, folder, has_countries);
         violations.into_iter().for_each(|violation| check.found(violation));
-        let grid = check.grid(&file.grid, folder)?;
+        let grids = grids::resolve(&file.grid, &file.sources, folder)?;
+        grids.violations.into_iter().for_each(|violation| check.found(violation));
         let mut loader =
             Loader { folder, target: &target, legends: BTreeMap::new(), crosswalks: BTreeMap::new() };
         let mut sources = Vec::new();
-        for source in &file.sources {
-            sources.push(loader.source(source, &mut check)?);
+        for (source, grid) in file.sources.iter().zip(grids.of_sources) {
+            sources.push(loader.source(source, grid, &mut check)?);
         }
         let epochs: BTreeSet<Epoch> = sources.iter().flat_map(|s| s.maps.keys().copied()).collect();
         let epochs: Vec<Epoch> = epochs.into_iter().collect();
@@ -221,8 +206,7 @@ impl Job {
         Ok(Self {
             output: folder.join(&file.output),
             languages: file.language.to_vec(),
-            grid,
-            outside_grid: file.grid.outside_grid,
+            grids: grids.grids,
             sources,
             epochs,
             pairs,
@@ -296,7 +280,7 @@ impl Loader<'_> {
         Ok(crosswalk)
     }
 
-    fn source(&mut self, file: &SourceFile, check: &mut Check) -> Result<Source> {
+    fn source(&mut self, file: &SourceFile, grid: usize, check: &mut Check) -> Result<Source> {
         let mut maps = BTreeMap::new();
         for (text, epoch) in &file.epochs {
             let Ok(year) = text.parse::<Epoch>() else {
@@ -318,6 +302,7 @@ impl Loader<'_> {
             id: file.id.clone(),
             section: file.section.clone().unwrap_or_else(|| file.id.clone()),
             country: file.country.clone(),
+            grid,
             maps,
         })
     }
@@ -382,6 +367,15 @@ impl Loader<'_> {
     }
 }
 
+/// What is wrong with a name that becomes part of file names, if anything is.
+pub(super) fn slug_violation(key: &str, name: &str) -> Option<String> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    let sound = !name.is_empty() && name.len() <= 100 && name.chars().all(allowed) && !name.starts_with('.');
+    (!sound).then(|| {
+        format!("{key} `{name}` may hold only letters, digits, `.`, `_` and `-`, and not start with `.`")
+    })
+}
+
 /// Collects contradictions, to tell them all at once.
 #[derive(Default)]
 struct Check {
@@ -420,17 +414,8 @@ impl Check {
         }
     }
 
-    /// Names become parts of file names.
     fn slug(&mut self, key: &str, name: &str) {
-        let allowed = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-        self.that(
-            !name.is_empty() && name.len() <= 100 && name.chars().all(allowed) && !name.starts_with('.'),
-            || {
-                format!(
-                    "{key} `{name}` may hold only letters, digits, `.`, `_` and `-`, and not start with `.`"
-                )
-            },
-        );
+        slug_violation(key, name).into_iter().for_each(|violation| self.found(violation));
     }
 
     fn task_cells(&mut self, cells: usize) {
@@ -438,60 +423,6 @@ impl Check {
             cells.is_multiple_of(BLOCK) && (cells / BLOCK).is_power_of_two() && cells <= 32_768,
             || format!("compute.task_cells is {cells}; it must be 512, 1024, 2048, … up to 32768"),
         );
-    }
-
-    fn grid(&mut self, file: &GridFile, folder: &Path) -> Result<GridChoice> {
-        let own = (&file.crs, file.origin, file.cell_size_m, file.shape);
-        let grid = match (&file.preset, own) {
-            (Some(preset), (None, None, None, None)) => shipped::grid(preset, folder)?,
-            (None, (Some(crs), Some(origin), Some(cell_size_m), Some(shape))) => {
-                let fits = |n: usize| (1..=LARGEST_SIDE).contains(&n);
-                self.that(
-                    cell_size_m > 0.0 && cell_size_m.is_finite() && shape.into_iter().all(fits),
-                    || format!("grid.cell_size_m must be positive and grid.shape within 1..={LARGEST_SIDE}"),
-                );
-                self.that(origin.iter().all(|v| v.is_finite()), || "grid.origin must be finite".into());
-                NamedGrid {
-                    id: "own".into(),
-                    title: "the job's own grid".into(),
-                    source: "the job file".into(),
-                    origin,
-                    cell_size_m,
-                    shape,
-                    crs: crs.clone(),
-                    extents: BTreeMap::new(),
-                }
-            }
-            _ => {
-                self.found(
-                    "[grid] takes either `preset`, or all of `crs`, `origin`, `cell_size_m` and `shape`"
-                        .into(),
-                );
-                self.finish_by_ref()?;
-                return Ok(GridChoice::OfInputs);
-            }
-        };
-        if let Extent::Word(word) = &file.extent {
-            let known = ["inputs", "full"].into_iter().chain(grid.extents.keys().map(String::as_str));
-            self.that(known.clone().any(|k| k == word), || {
-                let known: Vec<&str> = known.collect();
-                format!(
-                    "grid.extent `{word}` is none of {}, {{ like = FILE }} or [xmin, ymin, xmax, ymax]",
-                    known.join(", ")
-                )
-            });
-        }
-        if let Extent::Bounds(bounds) = &file.extent {
-            let [xmin, ymin, xmax, ymax] = bounds;
-            self.that(bounds.iter().all(|v| v.is_finite()) && xmin < xmax && ymin < ymax, || {
-                "grid.extent must be finite, with xmin < xmax and ymin < ymax".into()
-            });
-        }
-        let extent = match &file.extent {
-            Extent::Like { like } => Extent::Like { like: folder.join(like) },
-            other => other.clone(),
-        };
-        Ok(GridChoice::Named { grid: Box::new(grid), extent })
     }
 
     fn pairs(&mut self, pairs: &Pairs, epochs: &[Epoch]) -> Vec<Interval> {
@@ -537,10 +468,6 @@ impl Check {
         for violation in crosswalk.findings(from, to).violations {
             self.found(format!("crosswalk `{}`: {violation}", crosswalk.id));
         }
-    }
-
-    fn finish_by_ref(&mut self) -> Result<()> {
-        std::mem::take(self).finish()
     }
 
     fn finish(self) -> Result<()> {

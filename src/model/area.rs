@@ -86,6 +86,14 @@ impl CellArea {
         }
     }
 
+    /// Whole mm² of a cell, where all are alike.
+    pub fn cell_mm2(&self) -> Option<u64> {
+        match self {
+            Self::Constant(m2) => Some((m2 * 1e6).round() as u64),
+            Self::Summed(_) | Self::Unknown(_) => None,
+        }
+    }
+
     /// Whether areas are added up with the cells.
     pub fn is_summed(&self) -> bool {
         matches!(self, Self::Summed(_))

@@ -1,21 +1,27 @@
 //! Which cells the product covers.
 
-use super::InputHeader;
 use super::alignment::middle;
+use super::inputs::InputHeader;
 use super::misfit::{misfit_words, no_crs, no_place};
 use super::operations::Operations;
 use super::scene::{covered_beyond, outline};
 use crate::config::file::Extent;
-use crate::config::job::{GridChoice, Job};
+use crate::config::grids::GridChoice;
+use crate::config::job::Job;
 use crate::error::{Error, ErrorKind, Result};
 use crate::io::gdal::{open_raster, same_crs};
 use crate::io::proj::{Direction, Operation};
 use crate::model::grid::{Crs, Fit, Grid, LATTICE_TOLERANCE_CELLS, cell_index};
 use crate::model::window::Window;
 
-/// The product's grid: a window of the chosen lattice.
-pub fn target_grid(job: &Job, headers: &[InputHeader], operations: &mut Operations) -> Result<Grid> {
-    match &job.grid {
+/// A grid of the product, by position in the job: a window of the chosen lattice. The headers are those of its inputs.
+pub fn target_grid(
+    job: &Job,
+    position: usize,
+    headers: &[InputHeader],
+    operations: &mut Operations,
+) -> Result<Grid> {
+    match &job.grids[position].choice {
         GridChoice::OfInputs => union_of_inputs(headers),
         GridChoice::Named { grid: named, extent } => {
             let full = named.grid()?;

@@ -23,7 +23,7 @@ use rayon::prelude::*;
 use serde_json::{Value, json};
 
 use super::zones::{CountedLayer, ZoneCells};
-use super::{EpochPlan, Plan, Scene, Task};
+use super::{EpochPlan, JobPlan, Plan, Scene, Task};
 use crate::error::Result;
 use crate::io::atomic::{io_error, write_bytes};
 use crate::io::digest::{sha256, sha256_file};
@@ -39,15 +39,17 @@ impl InputHashes {
     ///
     /// # Errors
     /// Io: an input cannot be read.
-    pub fn of(plan: &Plan, cache: &Path) -> Result<Self> {
+    pub fn of(plan: &JobPlan, cache: &Path) -> Result<Self> {
         let known: BTreeMap<String, String> = std::fs::read(cache)
             .ok()
             .and_then(|bytes| serde_json::from_slice(&bytes).ok())
             .unwrap_or_default();
-        let scenes = plan.epochs.iter().flat_map(|e| &e.scenes);
-        let zones = plan.zones.iter().filter_map(CountedLayer::raster).map(|raster| &raster.header);
+        let scenes = plan.grids.iter().flat_map(|grid| &grid.epochs).flat_map(|e| &e.scenes);
+        let zones = plan.grids.iter().flat_map(|grid| &grid.zones);
+        let zones = zones.filter_map(CountedLayer::raster).map(|raster| &raster.header);
         let rasters = scenes.map(|scene| &scene.header).chain(zones).flat_map(|header| header.files.clone());
-        let layers = plan.polygon_layers().flat_map(|polygons| polygons.files.clone());
+        let layers = plan.grids.iter().flat_map(Plan::polygon_layers);
+        let layers = layers.flat_map(|polygons| polygons.files.clone());
         let mut paths: Vec<PathBuf> = rasters.chain(layers).collect();
         paths.sort();
         paths.dedup();

@@ -1,4 +1,6 @@
-//! All the work of a job, before any cell is read: grid, scenes, tasks.
+//! All the work of a job, before any cell is read: grids, scenes, tasks.
+//!
+//! A job has one grid or several ([`JobPlan`]); whatever works on a task sees one ([`Plan`]).
 //!
 //! Headers are read once, here. A plan is printable and complete: whatever cannot work is refused now.
 
@@ -6,20 +8,24 @@ pub mod alignment;
 pub mod area;
 pub mod extent;
 pub mod fingerprint;
+pub mod inputs;
 pub mod misfit;
 pub mod operations;
 pub mod product;
 pub mod scene;
 pub mod sphere;
 pub mod task;
+pub mod whole;
 pub mod zones;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use crate::config::job::{GridChoice, Job};
+use crate::config::file::OutsideGrid;
+use crate::config::job::{Job, Source};
 use crate::error::{Error, ErrorKind, Result};
 use crate::io::cog::overview_levels;
-use crate::io::gdal::{FeatureLayer, RasterHeader, open_bytes, open_features, open_raster};
+use crate::io::gdal::{FeatureLayer, open_bytes};
 use crate::model::area::CellArea;
 use crate::model::epoch::{Epoch, Interval};
 use crate::model::grid::Grid;
@@ -27,23 +33,28 @@ use crate::model::rule::StratumValues;
 use crate::model::window::BLOCK;
 use alignment::Alignment;
 use area::{Areas, Sizing};
+use inputs::InputHeader;
 use operations::Operations;
 use scene::Surveyor;
-use sphere::SphereGrid;
 use zones::CountedLayer;
 
 pub use product::{Product, Storage};
 pub use scene::Scene;
 pub use task::{Task, TaskShape};
+pub use whole::JobPlan;
 
 /// The identifier of what no zone covers.
 pub const OUTSIDE: &str = "outside";
 
-/// Everything that a run will do.
+/// Everything that a run will do on one grid.
 #[derive(Debug)]
 pub struct Plan {
     /// The job.
-    pub job: Job,
+    pub job: Arc<Job>,
+    /// Identifier of the grid, where the job has several.
+    pub grid_id: Option<String>,
+    /// What to do with valid source cells outside the grid.
+    pub outside_grid: OutsideGrid,
     /// Where the product's cells lie.
     pub grid: Grid,
     /// How the area of cells is told.
@@ -56,7 +67,7 @@ pub struct Plan {
     pub epochs: Vec<EpochPlan>,
     /// Pairs to compare.
     pub pairs: Vec<Interval>,
-    /// Pieces of the grid, row by row.
+    /// Pieces of the grid, row by row; their positions are those among the tasks of all grids.
     pub tasks: Vec<Task>,
     /// Rows and columns of a task.
     pub task_shape: TaskShape,
@@ -68,8 +79,6 @@ pub struct Plan {
     pub levels: u32,
     /// Data type and nodata of the maps.
     pub storage: Storage,
-    /// What the user should know.
-    pub warnings: Vec<String>,
 }
 
 /// The maps of one epoch.
@@ -82,24 +91,21 @@ pub struct EpochPlan {
 }
 
 impl Plan {
-    /// Reads the headers of all inputs and lays out the work.
-    ///
-    /// # Errors
-    /// Input, Misaligned, Unsupported: every input that cannot be used, with the reason.
-    pub fn of(job: Job) -> Result<Self> {
-        let mut warnings = Vec::new();
-        let headers = read_headers(&job, &mut warnings)?;
-        let mut operations = Operations::default();
-        let grid = extent::target_grid(&job, &headers, &mut operations)?;
-        let storage = Storage::of(&job, &headers, &mut warnings)?;
-        let strata = stratum_values(&job)?;
-        let mut surveyor = Surveyor::new(&job, &grid, &strata, &mut operations);
+    /// The maps of each epoch on a grid, which its own inputs alone are placed on; an epoch without any has none.
+    fn survey(
+        job: &Job,
+        (position, grid): (usize, &Grid),
+        headers: &[InputHeader],
+        strata: &BTreeMap<String, StratumValues>,
+        operations: &mut Operations,
+        (warnings, refused): (&mut Vec<String>, &mut Vec<Error>),
+    ) -> Vec<EpochPlan> {
+        let mut surveyor = Surveyor::new(job, (&job.grids[position].choice, grid), strata, operations);
         let mut epochs = Vec::new();
-        let mut refused = Vec::new();
         for &year in &job.epochs {
             let mut scenes = Vec::new();
             for header in headers.iter().filter(|h| h.year == year) {
-                match surveyor.survey(header, &mut warnings) {
+                match surveyor.survey(header, warnings) {
                     Ok(scene) => scenes.push(scene),
                     Err(error) => refused.push(error),
                 }
@@ -108,35 +114,55 @@ impl Plan {
             scenes.sort_by_key(|scene| std::cmp::Reverse(scene.priority));
             epochs.push(EpochPlan { year, scenes });
         }
-        warnings.extend(operations.warnings);
-        all_or_none(refused)?;
-        let zones = zones::counted_layers(&job.zones, &grid, &mut warnings)?;
+        epochs
+    }
+
+    /// Lays out the work on a grid; the first of its tasks has the given position among those of all grids.
+    fn lay_out(
+        job: &Arc<Job>,
+        (position, grid): (usize, Grid),
+        epochs: Vec<EpochPlan>,
+        storage: Storage,
+        first_task: usize,
+        warnings: &mut Vec<String>,
+    ) -> Result<Self> {
+        let zones = zones::counted_layers(&job.zones, &grid, warnings)?;
         let Areas { told: area, sizes, ellipsoidal } = Areas::of(&grid, job.ellipsoidal)?;
-        if let CellArea::Unknown(reason) = &area {
-            warnings.push(format!("areas stay empty: {reason}"));
-        }
         let pairs = job.pairs.clone();
         if job.products.fractions {
-            refuse_without_votes(&job, &epochs)?;
+            refuse_without_votes(job, &epochs)?;
         }
         let task_shape = TaskShape::of(job.compute.task_cells, &grid, &epochs);
-        let tasks = task::tasks(&grid, task_shape, &epochs);
+        let chosen = &job.grids[position];
         Ok(Self {
+            job: job.clone(),
+            grid_id: chosen.id.clone().filter(|_| job.grids.len() > 1),
+            outside_grid: chosen.outside_grid,
             levels: overview_levels(grid.rows as u64, grid.cols as u64),
-            products: Product::all(&job, epochs.len(), pairs.len()),
-            job,
+            products: Product::all(job, epochs.len(), pairs.len()),
+            tasks: task::tasks(&grid, task_shape, &epochs, first_task),
             grid,
             area,
             sizes,
             ellipsoidal,
             epochs,
             pairs,
-            tasks,
             task_shape,
             zones,
             storage,
-            warnings: dedup(warnings),
         })
+    }
+
+    /// The sources that lie on the grid.
+    pub fn sources(&self) -> impl Iterator<Item = &Source> {
+        let position =
+            self.job.grids.iter().position(|grid| self.grid_id.is_some() && grid.id == self.grid_id);
+        self.job.sources.iter().filter(move |source| source.grid == position.unwrap_or(0))
+    }
+
+    /// The grid in words.
+    pub fn words(&self) -> String {
+        self.grid_id.as_ref().map_or("the grid".into(), |id| format!("grid `{id}`"))
     }
 
     /// Position of an epoch.
@@ -237,46 +263,6 @@ const ZONE_BYTES: u64 = 32 << 10;
 /// Bytes of a row; a cell leaves one at most.
 const ROW_BYTES: u64 = 96;
 
-/// A header, and whose it is.
-#[derive(Debug)]
-pub struct InputHeader {
-    /// Position of the source in the job.
-    pub source: usize,
-    /// The mapped year.
-    pub year: Epoch,
-    /// What the file says.
-    pub header: RasterHeader,
-}
-
-fn read_headers(job: &Job, warnings: &mut Vec<String>) -> Result<Vec<InputHeader>> {
-    let sphere_grid = SphereGrid::load()?;
-    let target = match &job.grid {
-        GridChoice::Named { grid, .. } => grid.grid()?.crs,
-        GridChoice::OfInputs => None,
-    };
-    let (mut headers, mut refused) = (Vec::new(), Vec::new());
-    for (source, series) in job.sources.iter().enumerate() {
-        for (&year, map) in &series.maps {
-            for path in &map.files {
-                let header = open_raster(path, map.band).and_then(|file| {
-                    let mut header = file.header;
-                    let said = sphere_grid
-                        .take(&mut header.grid, target.as_ref(), map.resampling.is_some())
-                        .map_err(|e| e.at(path.display()))?;
-                    warnings.extend(said.map(|words| format!("{}: {words}", path.display())));
-                    Ok(header)
-                });
-                match header {
-                    Ok(header) => headers.push(InputHeader { source, year, header }),
-                    Err(error) => refused.push(error),
-                }
-            }
-        }
-    }
-    all_or_none(refused)?;
-    Ok(headers)
-}
-
 /// One error as it is; several as one that lists them.
 fn all_or_none(mut errors: Vec<Error>) -> Result<()> {
     match errors.len() {
@@ -306,53 +292,4 @@ fn refuse_without_votes(job: &Job, epochs: &[EpochPlan]) -> Result<()> {
         .found_all(named)
         .expected("smaller cells that vote, or the grid's own cells")
         .help("declare resampling = \"mode\" for these, or leave `fractions` out"))
-}
-
-fn stratum_values(job: &Job) -> Result<BTreeMap<String, StratumValues>> {
-    let mut strata = BTreeMap::new();
-    for (name, layer) in &job.strata {
-        // The values are wanted here; the polygons are taken to each source's own CRS by the surveyor.
-        let wgs84 = crate::io::gdal::crs_from_wkt("EPSG:4326")?;
-        let features = open_features(&layer.path, &layer.key, None, &wgs84, f64::INFINITY)?;
-        let values: BTreeSet<String> = features.keys.into_iter().map(|(key, _)| key).collect();
-        if values.len() >= usize::from(u8::MAX) {
-            return Err(Error::input("a stratum layer has more values than a stratum can have")
-                .at(layer.path.display())
-                .found(format!("{} values of `{}`", values.len(), layer.key))
-                .help("name the field of the strata as `key`, not one that tells polygons apart"));
-        }
-        strata
-            .insert(name.clone(), StratumValues { name: name.clone(), values: values.into_iter().collect() });
-    }
-    let maps = || job.sources.iter().flat_map(|s| s.maps.values());
-    let mut unknown = BTreeSet::new();
-    for crosswalk in maps().filter_map(|m| m.crosswalk.as_ref()) {
-        for row in &crosswalk.rows {
-            let (Some(stratum), crate::model::crosswalk::Target::ByStratum(by)) = (&row.stratum, &row.to)
-            else {
-                continue;
-            };
-            for value in strata.get(stratum).map_or(&[][..], |s| &s.values) {
-                if !by.contains_key(value) {
-                    let known: Vec<&str> = by.keys().map(String::as_str).collect();
-                    unknown.insert(format!(
-                        "strata.{stratum} holds `{value}`; crosswalk `{}` knows {}",
-                        crosswalk.id,
-                        known.join(", ")
-                    ));
-                }
-            }
-        }
-    }
-    if unknown.is_empty() {
-        return Ok(strata);
-    }
-    Err(Error::input("a stratum layer holds values that no crosswalk row knows").found_all(unknown))
-}
-
-impl GridChoice {
-    /// Whether inputs of another CRS or lattice are taken onto the grid unasked.
-    pub fn takes_any_crs(&self) -> bool {
-        matches!(self, Self::Named { .. })
-    }
 }

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::{InputHeader, Plan};
+use super::Plan;
+use super::inputs::InputHeader;
 use crate::config::job::Job;
 use crate::error::{Error, Result};
 use crate::io::cog::SampleType;
@@ -55,7 +56,7 @@ impl Storage {
     ///
     /// # Errors
     /// Input: rasters without a legend that differ in data type or nodata.
-    pub fn of(job: &Job, headers: &[InputHeader], warnings: &mut Vec<String>) -> Result<Self> {
+    pub fn of(job: &Job, headers: &[&InputHeader], warnings: &mut Vec<String>) -> Result<Self> {
         if !job.target.is_raw() {
             let fill = job.target.fill;
             return Ok(Self {
@@ -87,7 +88,7 @@ impl Storage {
         let range = first.header.sample.range();
         let signed_byte = first.header.sample == SampleKind::I8;
         let verdict =
-            |h: &InputHeader| TagVerdict::judge(&job.target, h.header.nodata_tag, range, signed_byte);
+            |h: &&InputHeader| TagVerdict::judge(&job.target, h.header.nodata_tag, range, signed_byte);
         let tags: BTreeSet<Option<ClassCode>> = headers.iter().map(|h| verdict(h).adds()).collect();
         if given.is_none() && tags.len() > 1 {
             let told = |tag: &Option<ClassCode>| tag.map_or("none".to_string(), |t| t.to_string());
@@ -96,7 +97,7 @@ impl Storage {
                 .help("give the one that holds for all: --nodata VALUE"));
         }
         // What is not written in its own type, or has a nodata value that no class can be, is written with ours.
-        let beyond = |h: &InputHeader| matches!(verdict(h), TagVerdict::BeyondClasses { .. });
+        let beyond = |h: &&InputHeader| matches!(verdict(h), TagVerdict::BeyondClasses { .. });
         let converted = sample == SampleType::I32 && first.header.sample != SampleKind::I32;
         let ours = (converted || headers.iter().any(beyond)).then_some(NAN_VALUE);
         let stored_nodata = given.or(tags.into_iter().next().flatten()).or(ours).map(i64::from);
@@ -125,7 +126,11 @@ impl Plan {
 
     /// Path of a product below the output folder.
     pub fn path_of(&self, product: Product) -> String {
-        let (name, resolution) = (&self.job.name, self.grid.resolution_word());
+        let resolution = self.grid.resolution_word();
+        let name = match &self.grid_id {
+            Some(id) => format!("{}_{id}", self.job.name),
+            None => self.job.name.clone(),
+        };
         match product {
             Product::Landcover(epoch) => {
                 format!("landcover/{name}_landcover_{}_{resolution}.tif", self.epochs[epoch].year)

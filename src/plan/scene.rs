@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::InputHeader;
 use super::alignment::{Aligner, Alignment};
+use super::inputs::InputHeader;
 use super::misfit::no_crs;
 use super::operations::Operations;
+use crate::config::grids::GridChoice;
 use crate::config::job::Job;
 use crate::error::{Error, Result};
 use crate::io::gdal::{FeatureLayer, RasterHeader, SampleKind, open_features};
@@ -82,10 +83,10 @@ pub struct Surveyor<'a> {
 }
 
 impl<'a> Surveyor<'a> {
-    /// A surveyor for one job.
+    /// A surveyor for one grid of a job.
     pub fn new(
         job: &'a Job,
-        grid: &'a Grid,
+        (choice, grid): (&GridChoice, &'a Grid),
         strata: &'a BTreeMap<String, StratumValues>,
         operations: &'a mut Operations,
     ) -> Self {
@@ -95,7 +96,7 @@ impl<'a> Surveyor<'a> {
             strata,
             layers: BTreeMap::new(),
             geometries: Vec::new(),
-            aligner: Aligner::new(grid, job.grid.takes_any_crs(), operations),
+            aligner: Aligner::new(grid, choice.takes_any_crs(), operations),
         }
     }
 

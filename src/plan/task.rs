@@ -9,7 +9,7 @@ use crate::model::window::{BLOCK, Window};
 /// One piece of the target grid, all epochs.
 #[derive(Debug, Clone)]
 pub struct Task {
-    /// Position in the plan.
+    /// Position among the tasks of all grids.
     pub index: usize,
     /// Its cells.
     pub window: Window,
@@ -59,7 +59,7 @@ impl TaskShape {
         Self { rows, cols }
     }
 
-    /// The task that a cell of the grid belongs to.
+    /// The task that a cell of the grid belongs to, by position among those of the grid.
     pub fn task_at(self, grid: &Grid, row: usize, col: usize) -> usize {
         row / self.rows * grid.cols.div_ceil(self.cols) + col / self.cols
     }
@@ -70,8 +70,8 @@ impl TaskShape {
     }
 }
 
-/// Cuts a grid into tasks, row by row.
-pub fn tasks(grid: &Grid, shape: TaskShape, epochs: &[EpochPlan]) -> Vec<Task> {
+/// Cuts a grid into tasks, row by row, counted on from the first.
+pub fn tasks(grid: &Grid, shape: TaskShape, epochs: &[EpochPlan], first: usize) -> Vec<Task> {
     let covering = |epoch: &EpochPlan, window: &Window| {
         let meets = |(_, scene): &(usize, &super::Scene)| !scene.footprint.intersect(window).is_empty();
         epoch.scenes.iter().enumerate().filter(meets).map(|(position, _)| position).collect()
@@ -81,7 +81,7 @@ pub fn tasks(grid: &Grid, shape: TaskShape, epochs: &[EpochPlan]) -> Vec<Task> {
         .enumerate()
         .map(|(index, window)| {
             let scenes = epochs.iter().map(|epoch| covering(epoch, &window)).collect();
-            Task { index, window, scenes }
+            Task { index: first + index, window, scenes }
         })
         .collect()
 }

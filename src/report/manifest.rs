@@ -11,8 +11,9 @@ use crate::error::{Error, Result};
 use crate::io::atomic::write_bytes;
 use crate::io::digest::sha256;
 use crate::model::area::Amount;
-use crate::plan::Plan;
+use crate::model::epoch::Epoch;
 use crate::plan::fingerprint::InputHashes;
+use crate::plan::{JobPlan, Plan};
 
 /// How much area rests on what, over the mosaics of all epochs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -52,7 +53,7 @@ pub struct Facts<'a> {
 ///
 /// # Errors
 /// Io: the disk refuses.
-pub fn write(output: &Path, plan: &Plan, hashes: &InputHashes, facts: Facts, run: Value) -> Result<()> {
+pub fn write(output: &Path, plan: &JobPlan, hashes: &InputHashes, facts: Facts, run: Value) -> Result<()> {
     let content = content(plan, hashes, facts);
     let outside: BTreeMap<String, u64> =
         facts.outside.iter().map(|(path, cells)| (path.display().to_string(), *cells)).collect();
@@ -72,7 +73,7 @@ pub fn write(output: &Path, plan: &Plan, hashes: &InputHashes, facts: Facts, run
 ///
 /// # Errors
 /// Io: the disk refuses.
-pub fn refresh(output: &Path, plan: &Plan, hashes: &InputHashes, facts: Facts, run: Value) -> Result<()> {
+pub fn refresh(output: &Path, plan: &JobPlan, hashes: &InputHashes, facts: Facts, run: Value) -> Result<()> {
     let before = std::fs::read(output.join("run.json")).ok();
     let before = before.and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
     let hash = sha256(content(plan, hashes, facts).to_string());
@@ -93,32 +94,48 @@ fn flattened(mut manifest: Value) -> Value {
 }
 
 /// What run.json says of the outputs, whoever made them and when.
-fn content(plan: &Plan, hashes: &InputHashes, Facts { totals, files, .. }: Facts) -> Value {
-    json!({
+fn content(plan: &JobPlan, hashes: &InputHashes, Facts { totals, files, .. }: Facts) -> Value {
+    let mut content = json!({
         "program": { "name": "nalcms", "version": env!("CARGO_PKG_VERSION"), "gdal": crate::io::gdal::version() },
         "complete": true,
         "job": job(plan),
-        "grid": {
-            "crs": plan.grid.crs.as_ref().map(|c| &c.wkt),
-            "affine": plan.grid.affine,
-            "rows": plan.grid.rows,
-            "cols": plan.grid.cols,
-            "lattice_offset": plan.grid.lattice,
-        },
-        "area_method": plan.area.method(),
+        "area_method": plan.area_method(),
         "ellipsoidal_area_method": plan.ellipsoidal,
-        "inputs": inputs(plan, hashes),
+        "inputs": plan.grids.iter().flat_map(|grid| inputs(grid, hashes)).collect::<Vec<_>>(),
         "layers": zone_layers::facts(plan, totals, hashes).into_iter().chain(strata(plan, hashes)).collect::<Vec<_>>(),
         "rests_on": rests_on(plan, totals),
         "rules": rules(plan, totals),
         "zone_overlap_pixels": totals.zone_overlaps.iter().sum::<u64>(),
         "warnings": plan.warnings.iter().cloned().chain(zone_layers::warnings(plan, totals)).collect::<Vec<_>>(),
         "outputs": files,
-    })
+    });
+    if plan.has_several_grids() {
+        content["grids"] = plan.grids.iter().map(grid).collect();
+    } else {
+        content["grid"] = grid(plan.first());
+    }
+    content
+}
+
+/// Where the cells of a grid lie; of several also its name, how its areas are told and what happens outside it.
+fn grid(plan: &Plan) -> Value {
+    let mut facts = json!({
+        "crs": plan.grid.crs.as_ref().map(|c| &c.wkt),
+        "affine": plan.grid.affine,
+        "rows": plan.grid.rows,
+        "cols": plan.grid.cols,
+        "lattice_offset": plan.grid.lattice,
+    });
+    if let Some(id) = &plan.grid_id {
+        facts["id"] = json!(id);
+        facts["area_method"] = json!(plan.area.method());
+        facts["outside_grid"] = json!(plan.outside_grid);
+    }
+    facts
 }
 
 /// The job as it was understood.
-pub fn job(plan: &Plan) -> Value {
+pub fn job(plan: &JobPlan) -> Value {
     let job = &plan.job;
     let map = |map: &crate::config::job::SourceMap| {
         json!({
@@ -131,42 +148,56 @@ pub fn job(plan: &Plan) -> Value {
     let source = |source: &crate::config::job::Source| {
         let epochs: BTreeMap<String, Value> =
             source.maps.iter().map(|(y, m)| (y.to_string(), map(m))).collect();
-        json!({ "id": source.id, "section": source.section, "country": source.country, "epochs": epochs })
+        let mut facts = json!({
+            "id": source.id, "section": source.section, "country": source.country, "epochs": epochs,
+        });
+        if let Some(id) = &plan.grids[source.grid].grid_id {
+            facts["grid"] = json!(id);
+        }
+        facts
     };
     let rollup = |rollup: &crate::model::legend::RollUp| {
         let groups = rollup.groups.iter().map(|group| json!({ "id": group.id, "members": group.members }));
         json!({ "id": rollup.id, "groups": groups.collect::<Vec<_>>() })
     };
-    json!({
+    let mut facts = json!({
         "name": job.name, "output": job.output, "language": job.languages, "legend": job.target.id,
         "rollups": job.target.rollups.iter().map(rollup).collect::<Vec<_>>(),
         "source": job.sources.iter().map(source).collect::<Vec<_>>(),
         "pairs": plan.pairs, "unchanged": job.unchanged, "tie": job.tie, "fractions": job.products.fractions,
-        "ellipsoidal": job.ellipsoidal, "outside_grid": job.outside_grid,
+        "ellipsoidal": job.ellipsoidal,
         "compute": job.compute,
-    })
+    });
+    if !plan.has_several_grids() {
+        facts["outside_grid"] = json!(plan.first().outside_grid);
+    }
+    facts
 }
 
 fn inputs(plan: &Plan, hashes: &InputHashes) -> Vec<Value> {
     let scene = |year: i32, scene: &crate::plan::Scene| {
         let header = &scene.header;
-        json!({
+        let mut facts = json!({
             "path": header.path, "sha256": hashes.get(&header.path), "year": year,
             "source": plan.job.sources[usize::from(scene.source)].id,
             "rows": header.grid.rows, "cols": header.grid.cols, "type": header.sample.word(),
             "crs": header.grid.crs.as_ref().map(|c| &c.name), "nodata": scene.tag.words(),
             "alignment": scene.alignment.words(),
             "proj": scene.alignment.operation().map(|operation| &operation.text),
-        })
+        });
+        if let Some(id) = &plan.grid_id {
+            facts["grid"] = json!(id);
+        }
+        facts
     };
     plan.epochs.iter().flat_map(|e| e.scenes.iter().map(|s| scene(e.year, s))).collect()
 }
 
-fn strata(plan: &Plan, hashes: &InputHashes) -> Vec<Value> {
+fn strata(plan: &JobPlan, hashes: &InputHashes) -> Vec<Value> {
     let layers = plan.job.strata.values();
     layers
         .map(|l| {
-            let used = plan.strata().filter(|polygons| polygons.path == l.path);
+            let used = plan.grids.iter().flat_map(Plan::strata).filter(|polygons| polygons.path == l.path);
             let operations: BTreeSet<&str> =
                 used.filter_map(|p| Some(p.operation.as_ref()?.text.as_str())).collect();
             json!({
@@ -176,24 +207,24 @@ fn strata(plan: &Plan, hashes: &InputHashes) -> Vec<Value> {
         .collect()
 }
 
-fn rests_on(plan: &Plan, totals: &Totals) -> Vec<Value> {
-    let epoch = |(position, epoch): (usize, &crate::plan::EpochPlan)| {
+fn rests_on(plan: &JobPlan, totals: &Totals) -> Vec<Value> {
+    let epoch = |(position, year): (usize, &Epoch)| {
         let standing = standing(totals, position);
         json!({
-            "year": epoch.year, "mapped_pixels": standing.mapped.pixels,
+            "year": year, "mapped_pixels": standing.mapped.pixels,
             "proposed_pixels": standing.proposed.pixels, "proposed_area_m2": plan.area.of(standing.proposed),
             "default_pixels": standing.defaulted.pixels, "default_area_m2": plan.area.of(standing.defaulted),
         })
     };
-    plan.epochs.iter().enumerate().map(epoch).collect()
+    plan.job.epochs.iter().enumerate().map(epoch).collect()
 }
 
-fn rules(plan: &Plan, totals: &Totals) -> Vec<Value> {
+fn rules(plan: &JobPlan, totals: &Totals) -> Vec<Value> {
     let rows = totals
         .rules
         .iter()
-        .zip(&plan.epochs)
-        .flat_map(|(rules, epoch)| rules.iter().map(move |r| (epoch.year, r)));
+        .zip(&plan.job.epochs)
+        .flat_map(|(rules, year)| rules.iter().map(move |r| (year, r)));
     rows.map(|(year, (rule, amount))| {
         json!({
             "year": year, "source": plan.job.sources[usize::from(rule.source)].id, "from": rule.from,

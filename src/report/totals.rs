@@ -39,11 +39,16 @@ impl Totals {
         }
     }
 
-    /// Adds the tables of one part.
+    /// Adds the tables of one part. Where grids differ in the size of their cells and those of the part's are alike,
+    /// `cell_mm2` is the area that goes with each.
     ///
     /// # Errors
     /// Bug: the part counts cells of a combination of zones that it does not list.
-    pub fn add(&mut self, part: &PartTables) -> Result<()> {
+    pub fn add(&mut self, part: &PartTables, cell_mm2: Option<u64>) -> Result<()> {
+        let sized = |amount: Amount| match cell_mm2 {
+            Some(mm2) => Amount { area_mm2: u128::from(amount.pixels) * u128::from(mm2), ..amount },
+            None => amount,
+        };
         let numbers: Vec<ZoneIndex> =
             part.zones.iter().map(|combination| self.zones.number(combination)).collect();
         for (totals, rows) in
@@ -53,24 +58,47 @@ impl Totals {
                 let zone = *numbers
                     .get(zone as usize)
                     .ok_or_else(|| Error::bug("a part counts cells of zones that it does not list"))?;
-                *totals.entry(Joint { zone, from_source, to_source, from, to }).or_default() += amount;
+                *totals.entry(Joint { zone, from_source, to_source, from, to }).or_default() += sized(amount);
             }
         }
         for (totals, rows) in self.overlaps.iter_mut().zip(&part.overlaps) {
             for &(winner, loser, winner_code, loser_code, amount) in rows {
-                *totals.entry(Overlap { winner, loser, winner_code, loser_code }).or_default() += amount;
+                *totals.entry(Overlap { winner, loser, winner_code, loser_code }).or_default() +=
+                    sized(amount);
             }
         }
         for (totals, rows) in self.rules.iter_mut().zip(&part.rules) {
             for row in rows {
                 *totals.entry(RuleCount { amount: Amount::default(), ..row.clone() }).or_default() +=
-                    row.amount;
+                    sized(row.amount);
             }
         }
         for (total, cells) in self.zone_overlaps.iter_mut().zip(&part.zone_overlaps) {
             *total += cells;
         }
         Ok(())
+    }
+
+    /// Adds the sums over the tasks of another grid, of the same epochs, pairs and zone layers.
+    pub fn merge(&mut self, other: Self) {
+        let numbers: Vec<ZoneIndex> =
+            other.zones.iter().map(|combination| self.zones.number(combination)).collect();
+        let joints = self.areas.iter_mut().zip(other.areas).chain(self.pairs.iter_mut().zip(other.pairs));
+        for (totals, joints) in joints {
+            for (joint, amount) in joints {
+                let zone = numbers[joint.zone as usize];
+                *totals.entry(Joint { zone, ..joint }).or_default() += amount;
+            }
+        }
+        for (totals, overlaps) in self.overlaps.iter_mut().zip(other.overlaps) {
+            overlaps.into_iter().for_each(|(overlap, amount)| *totals.entry(overlap).or_default() += amount);
+        }
+        for (totals, rules) in self.rules.iter_mut().zip(other.rules) {
+            rules.into_iter().for_each(|(rule, amount)| *totals.entry(rule).or_default() += amount);
+        }
+        for (total, cells) in self.zone_overlaps.iter_mut().zip(other.zone_overlaps) {
+            *total += cells;
+        }
     }
 
     /// Cells of each class in an epoch.

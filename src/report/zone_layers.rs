@@ -6,14 +6,15 @@ use serde_json::{Value, json};
 
 use super::totals::Totals;
 use crate::config::zones::{ZoneLayer, ZoneOrigin};
-use crate::plan::Plan;
+use crate::io::proj::Operation;
 use crate::plan::fingerprint::InputHashes;
 use crate::plan::zones::{CountedLayer, ZoneCells};
+use crate::plan::{JobPlan, Plan};
 
 /// Keys that a warning names.
 const NAMED_KEYS: usize = 5;
 
-/// Zones of a polygon layer that no cell's centre lies in, by key: those that come near the grid, and how many lie
+/// Zones of a polygon layer that no cell's centre lies in, by key: those that come near a grid, and how many lie
 /// elsewhere.
 struct WithoutCells<'a> {
     near: Vec<&'a str>,
@@ -22,10 +23,11 @@ struct WithoutCells<'a> {
 
 impl<'a> WithoutCells<'a> {
     /// None for rasters, whose zones are their cells.
-    fn of(plan: &'a Plan, position: usize, totals: &Totals) -> Option<Self> {
-        let polygons = plan.zones[position].polygons()?;
+    fn of(plan: &'a JobPlan, position: usize, totals: &Totals) -> Option<Self> {
+        let polygons = plan.zones()[position].polygons()?;
         let met: BTreeSet<u32> = totals.zones.iter().map(|combination| combination[position]).collect();
-        let close = polygons.keys_near(plan.grid.bounds());
+        let near = |grid: &Plan| Some(grid.zones[position].polygons()?.keys_near(grid.grid.bounds()));
+        let close: BTreeSet<u32> = plan.grids.iter().filter_map(near).flatten().collect();
         let mut without = Self { near: Vec::new(), elsewhere: 0 };
         for (key, (text, _)) in (0..).zip(&polygons.keys) {
             match (met.contains(&(key + 1)), close.contains(&key)) {
@@ -44,9 +46,9 @@ impl<'a> WithoutCells<'a> {
 }
 
 /// What the zones of the finished tables may be misread as.
-pub fn warnings(plan: &Plan, totals: &Totals) -> Vec<String> {
+pub fn warnings(plan: &JobPlan, totals: &Totals) -> Vec<String> {
     let mut warnings = Vec::new();
-    for (position, counted) in plan.zones.iter().enumerate() {
+    for (position, counted) in plan.zones().iter().enumerate() {
         let id = &plan.job.zones[counted.layer].id;
         let overlaps = totals.zone_overlaps[position];
         if overlaps > 0 {
@@ -68,10 +70,10 @@ pub fn warnings(plan: &Plan, totals: &Totals) -> Vec<String> {
 }
 
 /// The layers of a finished product, for run.json.
-pub fn facts(plan: &Plan, totals: &Totals, hashes: &InputHashes) -> Vec<Value> {
+pub fn facts(plan: &JobPlan, totals: &Totals, hashes: &InputHashes) -> Vec<Value> {
     let layer = |(place, layer): (usize, &ZoneLayer)| {
         let mut facts = description(plan, place);
-        let position = plan.zones.iter().position(|counted| counted.layer == place);
+        let position = plan.zones().iter().position(|counted| counted.layer == place);
         if let (Some(position), Some(path), Some(facts)) = (position, layer.path(), facts.as_object_mut()) {
             facts.insert("sha256".into(), json!(hashes.get(path)));
             if let Some(without) = WithoutCells::of(plan, position, totals) {
@@ -87,37 +89,40 @@ pub fn facts(plan: &Plan, totals: &Totals, hashes: &InputHashes) -> Vec<Value> {
 }
 
 /// A layer as it was understood, before any cell is counted.
-pub fn description(plan: &Plan, place: usize) -> Value {
+pub fn description(plan: &JobPlan, place: usize) -> Value {
     let layer = &plan.job.zones[place];
-    let counted = plan.zones.iter().find(|counted| counted.layer == place);
+    let counted = plan.zones().iter().find(|counted| counted.layer == place);
     match (&layer.origin, counted.map(|counted| &counted.cells)) {
         (ZoneOrigin::Polygons { path, key, name }, Some(ZoneCells::Polygons(polygons))) => json!({
             "id": layer.id, "kind": "polygons", "path": path, "key": key, "name": name,
             "features": polygons.features.len(), "zones": polygons.keys.len(), "crs": polygons.crs.name,
-            "proj": polygons.operation.iter().map(|operation| &operation.text).collect::<Vec<_>>(),
+            "proj": on_grids(plan, place, |cells| operation(cells).map(|operation| operation.text.clone())),
         }),
         (ZoneOrigin::Raster { path, .. }, Some(ZoneCells::Raster(raster))) => json!({
             "id": layer.id, "kind": "raster", "path": path, "band": raster.header.band,
             "rows": raster.header.grid.rows, "cols": raster.header.grid.cols, "type": raster.header.sample.word(),
             "nodata": raster.header.nodata_tag, "crs": raster.header.grid.crs.as_ref().map(|crs| &crs.name),
-            "alignment": raster.alignment.words(),
-            "proj": raster.alignment.operation().iter().map(|operation| &operation.text).collect::<Vec<_>>(),
+            "alignment": alignments(plan, place),
+            "proj": on_grids(plan, place, |cells| operation(cells).map(|operation| operation.text.clone())),
         }),
         _ => json!({ "id": layer.id, "kind": "crossed", "by": members(plan, layer) }),
     }
 }
 
 /// The same in a line.
-pub fn line(plan: &Plan, place: usize) -> String {
+pub fn line(plan: &JobPlan, place: usize) -> String {
     let layer = &plan.job.zones[place];
-    let counted = plan.zones.iter().find(|counted| counted.layer == place);
+    let counted = plan.zones().iter().find(|counted| counted.layer == place);
     let what = match counted.map(|CountedLayer { cells, .. }| cells) {
         Some(ZoneCells::Polygons(polygons)) => format!(
             "{} polygons, {} zones, from {}{}",
             polygons.features.len(),
             polygons.keys.len(),
             polygons.crs.name,
-            polygons.operation.as_ref().map_or(String::new(), |o| format!(" by {}", o.words()))
+            match on_grids(plan, place, |cells| operation(cells).map(Operation::words)) {
+                ways if ways.is_empty() => String::new(),
+                ways => format!(" by {}", ways.join(", ")),
+            }
         ),
         Some(ZoneCells::Raster(raster)) => format!(
             "a raster of {} x {} {}, {}; {}; {}",
@@ -126,13 +131,39 @@ pub fn line(plan: &Plan, place: usize) -> String {
             raster.header.sample.word(),
             raster.header.grid.crs.as_ref().map_or("no CRS", |crs| crs.name.as_str()),
             raster.header.nodata_tag.map_or("no nodata value".into(), |tag| format!("{tag} is outside")),
-            raster.alignment.words()
+            alignments(plan, place)
         ),
         None => format!("{} crossed, read off their counts", members(plan, layer).join(" and ")),
     };
     format!("zones `{}`: {what}", layer.id)
 }
 
-fn members<'a>(plan: &'a Plan, layer: &'a ZoneLayer) -> Vec<&'a str> {
+/// What is to be told of a layer on each grid, once where it is the same.
+fn on_grids(plan: &JobPlan, place: usize, tell: impl Fn(&ZoneCells) -> Option<String>) -> Vec<String> {
+    let mut told = Vec::new();
+    for cells in plan.grids.iter().flat_map(|grid| &grid.zones).filter(|zones| zones.layer == place) {
+        told.extend(tell(&cells.cells).filter(|words| !told.contains(words)));
+    }
+    told
+}
+
+/// How the cells of a raster of zones reach the grids.
+fn alignments(plan: &JobPlan, place: usize) -> String {
+    let words = |cells: &ZoneCells| match cells {
+        ZoneCells::Polygons(_) => None,
+        ZoneCells::Raster(raster) => Some(raster.alignment.words()),
+    };
+    on_grids(plan, place, words).join("; ")
+}
+
+/// What carries a layer's points or cells to a grid, if it lies in another CRS.
+fn operation(cells: &ZoneCells) -> Option<&Operation> {
+    match cells {
+        ZoneCells::Polygons(polygons) => polygons.operation.as_ref(),
+        ZoneCells::Raster(raster) => raster.alignment.operation(),
+    }
+}
+
+fn members<'a>(plan: &'a JobPlan, layer: &'a ZoneLayer) -> Vec<&'a str> {
     layer.members().iter().map(|member| member.id(&plan.job.zones)).collect()
 }

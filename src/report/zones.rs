@@ -11,7 +11,7 @@ use crate::model::area::Amount;
 use crate::model::epoch::Epoch;
 use crate::model::source::{NO_SOURCE, SourceIndex};
 use crate::plan::zones::CountedLayer;
-use crate::plan::{OUTSIDE, Plan};
+use crate::plan::{JobPlan, OUTSIDE};
 
 /// One zone of one layer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,7 +48,7 @@ pub struct ZoneTotals {
 
 impl ZoneTotals {
     /// True dates of its maps: one date, or the earliest and the latest.
-    pub fn dates(&self, plan: &Plan, from: Epoch, to: Epoch) -> (String, String) {
+    pub fn dates(&self, plan: &JobPlan, from: Epoch, to: Epoch) -> (String, String) {
         (dates(plan, &self.from_sources, from), dates(plan, &self.to_sources, to))
     }
 
@@ -59,7 +59,7 @@ impl ZoneTotals {
     }
 }
 
-fn dates(plan: &Plan, sources: &BTreeSet<SourceIndex>, year: Epoch) -> String {
+fn dates(plan: &JobPlan, sources: &BTreeSet<SourceIndex>, year: Epoch) -> String {
     let date = |source: &SourceIndex| {
         let map = plan.job.sources.get(usize::from(*source))?.maps.get(&year)?;
         Some(map.date.clone().unwrap_or_else(|| year.to_string()))
@@ -75,7 +75,7 @@ fn dates(plan: &Plan, sources: &BTreeSet<SourceIndex>, year: Epoch) -> String {
 /// Sorts joint counts into the zones of every layer, layer by layer: those of one layer are held at a time. The whole
 /// area comes first and is always there.
 pub fn by_zone<'a>(
-    plan: &'a Plan,
+    plan: &'a JobPlan,
     totals: &'a Totals,
     joints: &'a JointCounts,
 ) -> impl Iterator<Item = (Zone, ZoneTotals)> + 'a {
@@ -116,7 +116,7 @@ enum Places<'a> {
 
 impl<'a> Layer<'a> {
     /// Every layer but the whole, in the order of the tables.
-    fn all_of(plan: &'a Plan) -> Vec<Self> {
+    fn all_of(plan: &'a JobPlan) -> Vec<Self> {
         let has_countries = plan.job.sources.iter().any(|source| source.country.is_some());
         let own = [Member::Section, Member::Country];
         let own = own.into_iter().filter(|member| has_countries || *member != Member::Country);
@@ -165,14 +165,14 @@ impl<'a> Layer<'a> {
 }
 
 impl<'a> Places<'a> {
-    fn of(plan: &'a Plan, member: Member) -> Option<Self> {
+    fn of(plan: &'a JobPlan, member: Member) -> Option<Self> {
         let sources = plan.job.sources.as_slice();
         Some(match member {
             Member::Section => Self::BySource { sources, key: |source| Some(&source.section) },
             Member::Country => Self::BySource { sources, key: |source| source.country.as_deref() },
             Member::Layer(layer) => {
-                let position = plan.zones.iter().position(|counted| counted.layer == layer)?;
-                Self::Counted { position, layer: &plan.zones[position] }
+                let position = plan.zones().iter().position(|counted| counted.layer == layer)?;
+                Self::Counted { position, layer: &plan.zones()[position] }
             }
         })
     }

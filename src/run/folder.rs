@@ -51,7 +51,10 @@ impl OutputFolder {
             Err(TryLockError::Error(_)) => locked = false,
         }
         if locked {
-            for folder in [work.join("parts"), work.clone(), path.to_path_buf()] {
+            let parts = work.join("parts");
+            // Each of several grids has a folder of its own among the parts.
+            let of_grids = subfolders(&parts)?;
+            for folder in of_grids.into_iter().chain([parts, work.clone(), path.to_path_buf()]) {
                 remove_leftovers(&folder)?;
             }
         }
@@ -94,6 +97,13 @@ pub fn refuse_foreign(path: &Path, job: &str) -> Result<()> {
             .help("choose another folder, or say --overwrite to take this one over")),
         _ => Ok(()),
     }
+}
+
+fn subfolders(folder: &Path) -> Result<Vec<PathBuf>> {
+    let failed = |e: &std::io::Error| io_error("a folder cannot be read", folder, e);
+    let entries = std::fs::read_dir(folder).map_err(|e| failed(&e))?;
+    let paths = entries.map(|entry| entry.map(|entry| entry.path()).map_err(|e| failed(&e)));
+    Ok(paths.collect::<Result<Vec<_>>>()?.into_iter().filter(|path| path.is_dir()).collect())
 }
 
 /// Removes what a killed run left half-written; the lock says that nobody is writing now.

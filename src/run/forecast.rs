@@ -11,7 +11,7 @@ use crate::io::gdal::RasterHeader;
 use crate::model::window::Window;
 use crate::plan::alignment::Alignment;
 use crate::plan::zones::CountedLayer;
-use crate::plan::{Plan, Product};
+use crate::plan::{JobPlan, Plan, Product};
 
 use super::folder::refuse_foreign;
 use super::refuse_beyond_memory;
@@ -39,34 +39,18 @@ const WITH_OVERVIEWS: f64 = 4.0 / 3.0;
 
 impl Forecast {
     /// Looks ahead.
-    pub fn of(plan: &Plan) -> Self {
-        let size = |path: &PathBuf| std::fs::metadata(path).map_or(0, |m| m.len());
-        let file_bytes = |header: &RasterHeader| header.files.iter().map(size).sum::<u64>();
-        let scene_bytes = |scene: &crate::plan::Scene| file_bytes(&scene.header);
-        // Bytes of a cell in the inputs of an epoch, as they are compressed.
-        let density = |epoch: usize| {
-            let scenes = &plan.epochs[epoch].scenes;
-            let cells: u64 = scenes.iter().map(|s| s.header.grid.window().cells()).sum();
-            scenes.iter().map(scene_bytes).sum::<u64>() as f64 / cells.max(1) as f64
-        };
-        let maps = plan.epochs.len().max(1) as f64;
-        let mean = (0..plan.epochs.len()).map(density).sum::<f64>() / maps;
-        let of_product = |product: &Product| match product {
-            // The shares of one class take about as much as the map, more of a frequent class and less of a rare one.
-            Product::Landcover(epoch) | Product::Fraction(epoch, _) => density(*epoch),
-            Product::Change(_) => mean * CHANGE_SHARE,
-        };
-        let cells = plan.grid.window().cells() as f64 * WITH_OVERVIEWS;
-        let output_bytes = plan.products.iter().map(|p| (of_product(p) * cells) as u64).sum();
+    pub fn of(plan: &JobPlan) -> Self {
+        let output_bytes = plan.grids.iter().map(output_bytes).sum();
         let free_bytes = free_bytes(nearest_folder(&plan.job.output));
-        let scenes = plan.epochs.iter().flat_map(|e| &e.scenes).map(|scene| &scene.header);
-        let zones = plan.zones.iter().filter_map(CountedLayer::raster).map(|raster| &raster.header);
+        let scenes = plan.grids.iter().flat_map(|g| &g.epochs).flat_map(|e| &e.scenes).map(|s| &s.header);
+        // What zones are called is the same on every grid, and so are their files.
+        let zones = plan.zones().iter().filter_map(CountedLayer::raster).map(|raster| &raster.header);
         let mut forecast = Self {
             input_bytes: scenes.chain(zones).map(file_bytes).sum(),
             output_bytes,
             free_bytes,
             obstacles: obstacles(plan),
-            doubts: beyond_the_grid(plan),
+            doubts: plan.grids.iter().flat_map(beyond_the_grid).collect(),
         };
         // Parts stay beside what they were assembled into.
         if let Some(free) = free_bytes.filter(|free| *free < 2 * output_bytes) {
@@ -80,14 +64,39 @@ impl Forecast {
     }
 }
 
-fn obstacles(plan: &Plan) -> Vec<String> {
-    let checks = [refuse_beyond_memory(plan), refuse_foreign(&plan.job.output, &plan.job.name)];
-    checks.into_iter().filter_map(|check| check.err().as_ref().map(Error::to_string)).collect()
+fn file_bytes(header: &RasterHeader) -> u64 {
+    header.files.iter().map(|path: &PathBuf| std::fs::metadata(path).map_or(0, |m| m.len())).sum()
+}
+
+/// Bytes of the rasters of a grid, as dense as its inputs.
+fn output_bytes(plan: &Plan) -> u64 {
+    let scene_bytes = |scene: &crate::plan::Scene| file_bytes(&scene.header);
+    // Bytes of a cell in the inputs of an epoch, as they are compressed.
+    let density = |epoch: usize| {
+        let scenes = &plan.epochs[epoch].scenes;
+        let cells: u64 = scenes.iter().map(|s| s.header.grid.window().cells()).sum();
+        scenes.iter().map(scene_bytes).sum::<u64>() as f64 / cells.max(1) as f64
+    };
+    let maps = plan.epochs.len().max(1) as f64;
+    let mean = (0..plan.epochs.len()).map(density).sum::<f64>() / maps;
+    let of_product = |product: &Product| match product {
+        // The shares of one class take about as much as the map, more of a frequent class and less of a rare one.
+        Product::Landcover(epoch) | Product::Fraction(epoch, _) => density(*epoch),
+        Product::Change(_) => mean * CHANGE_SHARE,
+    };
+    let cells = plan.grid.window().cells() as f64 * WITH_OVERVIEWS;
+    plan.products.iter().map(|p| (of_product(p) * cells) as u64).sum()
+}
+
+fn obstacles(plan: &JobPlan) -> Vec<String> {
+    let memory = plan.grids.iter().map(refuse_beyond_memory);
+    let checks = memory.chain([refuse_foreign(&plan.job.output, &plan.job.name)]);
+    checks.filter_map(|check| check.err().as_ref().map(Error::to_string)).collect()
 }
 
 /// Inputs on the lattice that the grid does not wholly hold; where their cells have a class, `run` refuses them.
 fn beyond_the_grid(plan: &Plan) -> Vec<String> {
-    if plan.job.outside_grid == OutsideGrid::Drop {
+    if plan.outside_grid == OutsideGrid::Drop {
         return Vec::new();
     }
     let grid = plan.grid.window();

@@ -13,9 +13,10 @@ use serde::{Deserialize, Serialize};
 
 use super::encode::{CellStore, new_encoder};
 use super::ledger::{Ledger, TaskState};
-use super::work_folder;
+use super::parts::{GridParts, added_up};
+use super::{task_words, work_folder};
 use crate::config::zones::ZoneLayer;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::io::atomic::{AtomicFile, io_error, make_folder, publish, write_bytes};
 use crate::io::cog::{BlockDecoder, BlockEncoder, BlockStore, CogSpec, LevelShape, SampleType, assemble};
 use crate::io::digest::{CHECKSUMS, sha256, sha256_file};
@@ -29,7 +30,7 @@ use crate::kernel::pyramid::{BLOCK_LEVELS, mean, mode};
 use crate::model::fraction::{FRACTION_SCALE, Fraction};
 use crate::model::legend::Language;
 use crate::model::window::{BLOCK, Window};
-use crate::plan::{Plan, Product};
+use crate::plan::{JobPlan, Plan, Product};
 use crate::report::attributes::{attributes, palette};
 use crate::report::table;
 use crate::report::totals::Totals;
@@ -58,19 +59,20 @@ pub struct Merged {
 /// # Errors
 /// Input: parts are missing or stale; they are named. Io: the disk refuses; then outputs are as they were.
 pub fn merge(
-    plan: &Plan,
+    plan: &JobPlan,
     ledger: &Ledger,
     output: &Path,
     outside: Option<BTreeMap<PathBuf, u64>>,
     provenance: impl FnOnce(&Merged) -> Result<()>,
 ) -> Result<Merged> {
     refuse_gaps(plan, ledger)?;
-    let mut totals = Totals::new(plan.epochs.len(), plan.pairs.len(), plan.zones.len());
-    let parts = open_parts(plan, ledger, &mut totals)?;
+    let grids: Vec<GridParts> =
+        plan.grids.iter().map(|grid| GridParts::open(plan, grid, ledger)).collect::<Result<_>>()?;
     let record_path = record_path(output);
     let identity = identity(plan, ledger);
     if let Some(record) = in_place(&identity, output).filter(|record| record.is_intact(output)) {
         let outside = record.outside.into_iter().map(|(path, cells)| (PathBuf::from(path), cells)).collect();
+        let totals = added_up(grids)?;
         let merged = Merged { files: record.files, totals, unchanged: true, outside };
         provenance(&merged)?;
         return Ok(merged);
@@ -80,10 +82,13 @@ pub fn merge(
     remove_folder(&staging)?;
     make_folder(&staging)?;
     let mut names = Vec::new();
-    for (position, &product) in plan.products.iter().enumerate() {
-        stop::check()?;
-        names.extend(write_raster(plan, &parts, &totals, position, product, &staging)?);
+    for GridParts { plan, parts, totals } in &grids {
+        for (position, &product) in plan.products.iter().enumerate() {
+            stop::check()?;
+            names.extend(write_raster(plan, parts, totals, position, product, &staging)?);
+        }
     }
+    let totals = added_up(grids)?;
     if plan.job.products.tables {
         let context = table::Context::new(plan, &totals);
         for table in table::all(&context) {
@@ -102,7 +107,7 @@ pub fn merge(
 }
 
 /// Whether an earlier merge of just this left its outputs; whether they are still intact is not looked at.
-pub fn is_in_place(plan: &Plan, ledger: &Ledger, output: &Path) -> bool {
+pub fn is_in_place(plan: &JobPlan, ledger: &Ledger, output: &Path) -> bool {
     in_place(&identity(plan, ledger), output).is_some()
 }
 
@@ -141,48 +146,39 @@ fn checksums(files: &BTreeMap<String, String>) -> String {
     files.iter().map(|(name, hash)| format!("{hash}  {name}\n")).collect()
 }
 
-fn refuse_gaps(plan: &Plan, ledger: &Ledger) -> Result<()> {
+fn refuse_gaps(plan: &JobPlan, ledger: &Ledger) -> Result<()> {
     let gaps: Vec<String> = plan
-        .tasks
-        .iter()
-        .filter(|task| ledger.states[task.index] != TaskState::Done)
-        .map(|task| format!("task at {}: {}", task.window, ledger.states[task.index].reason()))
+        .tasks()
+        .filter(|(_, task)| ledger.states[task.index] != TaskState::Done)
+        .map(|(grid, task)| format!("{}: {}", task_words(grid, task), ledger.states[task.index].reason()))
         .collect();
     if gaps.is_empty() {
         return Ok(());
     }
-    Err(Error::input(format!("{} of {} tasks are not done", gaps.len(), plan.tasks.len()))
+    Err(Error::input(format!("{} of {} tasks are not done", gaps.len(), plan.task_count()))
         .found_all(gaps)
         .help("run the job first; nothing was published"))
 }
 
-/// Opens all parts and adds up their tables; of a part only where its blocks stand is kept.
-fn open_parts(plan: &Plan, ledger: &Ledger, totals: &mut Totals) -> Result<Vec<Part>> {
-    let mut open = |task| {
-        let path = ledger.part_path(task);
-        let mut part = Part::open(&path, false).map_err(|_| {
-            Error::new(ErrorKind::Io, "a part vanished").at(path.display()).help("run the job again")
-        })?;
-        totals.add(&std::mem::take(&mut part.footer.tables))?;
-        Ok(part)
-    };
-    plan.tasks.iter().map(&mut open).collect()
-}
-
 /// Hash of everything that can change a byte of the outputs.
-fn identity(plan: &Plan, ledger: &Ledger) -> String {
+fn identity(plan: &JobPlan, ledger: &Ledger) -> String {
     let job = &plan.job;
     let crossed = |layer: &'_ ZoneLayer| -> Vec<String> {
         layer.members().iter().map(|member| member.id(&job.zones).to_string()).collect()
     };
     let layers: Vec<_> = job.zones.iter().map(|layer| (&layer.id, crossed(layer))).collect();
-    let keys: Vec<_> = plan.zones.iter().map(|layer| layer.polygons().map(|p| &p.keys)).collect();
+    let keys: Vec<_> = plan.zones().iter().map(|layer| layer.polygons().map(|p| &p.keys)).collect();
     let sources: Vec<_> = job
         .sources
         .iter()
         .map(|s| {
             (&s.id, &s.section, &s.country, s.maps.iter().map(|(y, m)| (y, &m.date)).collect::<Vec<_>>())
         })
+        .collect();
+    let grids: Vec<_> = plan
+        .grids
+        .iter()
+        .map(|grid| (&grid.grid_id, grid.tasks.len(), grid.outside_grid, &grid.area, &grid.ellipsoidal))
         .collect();
     let stamp = crate::config::environment::source_date_epoch();
     sha256(
@@ -193,9 +189,7 @@ fn identity(plan: &Plan, ledger: &Ledger) -> String {
             sources,
             layers,
             keys,
-            job.outside_grid,
-            plan.area,
-            plan.ellipsoidal,
+            grids,
             stamp,
             &*job.target
         ])

@@ -10,6 +10,7 @@ pub mod ledger;
 mod locate;
 pub mod merge;
 pub mod outside;
+pub mod parts;
 mod scene;
 pub mod tally;
 pub mod task;
@@ -27,7 +28,7 @@ use rayon::prelude::*;
 use crate::error::{Error, ErrorKind, Result};
 use crate::io::progress::Progress;
 use crate::io::stop;
-use crate::plan::{Plan, Task};
+use crate::plan::{JobPlan, Plan, Task};
 use ledger::{Ledger, TaskState};
 use tally::Unexplained;
 
@@ -53,26 +54,27 @@ pub struct RunSummary {
 /// # Errors
 /// Unmapped: values that nothing explains, all of them. Incomplete: tasks that failed; the others are done. Io,
 /// Limit: the disk or the memory does not suffice. Terminated, Interrupted: stopped, resumable.
-pub fn run_tasks(plan: &Plan, ledger: &mut Ledger, progress: &Progress) -> Result<RunSummary> {
-    refuse_beyond_memory(plan)?;
-    let todo: Vec<&Task> = plan.tasks.iter().filter(|t| ledger.states[t.index] != TaskState::Done).collect();
+pub fn run_tasks(plan: &JobPlan, ledger: &mut Ledger, progress: &Progress) -> Result<RunSummary> {
+    plan.grids.iter().try_for_each(refuse_beyond_memory)?;
+    let todo: Vec<(&Plan, &Task)> =
+        plan.tasks().filter(|(_, task)| ledger.states[task.index] != TaskState::Done).collect();
     let outside = if todo.is_empty() { None } else { Some(outside::count(plan)?) };
-    let cells = |task: &Task| task.window.cells() * plan.epochs.len() as u64;
-    progress.start(todo.len(), todo.iter().map(|t| cells(t)).sum());
+    let cells = |task: &Task| task.window.cells() * plan.job.epochs.len() as u64;
+    progress.start(todo.len(), todo.iter().map(|(_, task)| cells(task)).sum());
     let started = Instant::now();
     let failures: Mutex<Vec<(usize, Error)>> = Mutex::new(Vec::new());
     let unexplained: Mutex<Vec<Unexplained>> = Mutex::new(Vec::new());
     let disk_refused = AtomicBool::new(false);
-    let work = |task: &&Task| {
+    let work = |(grid, task): &(&Plan, &Task)| {
         if stop::requested().is_some() || disk_refused.load(Ordering::Relaxed) {
             return;
         }
         let id = ledger.ids[task.index].clone();
         let path = ledger.part_path(task);
-        let outcome = if plan.storage.bytes {
-            task::process::<u8>(task, plan, id, &path)
+        let outcome = if grid.storage.bytes {
+            task::process::<u8>(task, grid, id, path)
         } else {
-            task::process::<i32>(task, plan, id, &path)
+            task::process::<i32>(task, grid, id, path)
         };
         match outcome {
             Ok(found) => lock(&unexplained).extend(found),
@@ -90,8 +92,8 @@ pub fn run_tasks(plan: &Plan, ledger: &mut Ledger, progress: &Progress) -> Resul
     refuse_failures(plan, failures.into_inner().unwrap_or_default())?;
     let summary = RunSummary {
         computed: todo.len(),
-        kept: plan.tasks.len() - todo.len(),
-        cells: todo.iter().map(|t| cells(t)).sum(),
+        kept: plan.task_count() - todo.len(),
+        cells: todo.iter().map(|(_, task)| cells(task)).sum(),
         seconds: started.elapsed().as_secs_f64(),
         outside,
     };
@@ -103,7 +105,7 @@ pub fn run_tasks(plan: &Plan, ledger: &mut Ledger, progress: &Progress) -> Resul
 ///
 /// # Errors
 /// Limit: threads cannot be started.
-pub fn thread_pool(plan: &Plan) -> Result<rayon::ThreadPool> {
+pub fn thread_pool(plan: &JobPlan) -> Result<rayon::ThreadPool> {
     let threads = workers(plan);
     rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
@@ -112,7 +114,7 @@ pub fn thread_pool(plan: &Plan) -> Result<rayon::ThreadPool> {
 }
 
 /// Tasks that run at once: the threads asked for, less where the memory setting does not hold so many tasks.
-pub fn workers(plan: &Plan) -> usize {
+pub fn workers(plan: &JobPlan) -> usize {
     let available = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let asked = match plan.job.compute.threads {
         0 => available,
@@ -126,7 +128,7 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-fn refuse_unexplained(plan: &Plan, found: Vec<Unexplained>) -> Result<()> {
+fn refuse_unexplained(plan: &JobPlan, found: Vec<Unexplained>) -> Result<()> {
     if found.is_empty() {
         return Ok(());
     }
@@ -154,7 +156,7 @@ fn refuse_unexplained(plan: &Plan, found: Vec<Unexplained>) -> Result<()> {
 }
 
 /// The worst kind of failure decides; every failure of that kind is told.
-fn refuse_failures(plan: &Plan, mut failures: Vec<(usize, Error)>) -> Result<()> {
+fn refuse_failures(plan: &JobPlan, mut failures: Vec<(usize, Error)>) -> Result<()> {
     failures.sort_by_key(|(index, _)| *index);
     for kind in [ErrorKind::Bug, ErrorKind::Input, ErrorKind::Limit] {
         let of_kind: Vec<&Error> = failures.iter().map(|(_, e)| e).filter(|e| e.kind() == kind).collect();
@@ -174,12 +176,18 @@ fn refuse_failures(plan: &Plan, mut failures: Vec<(usize, Error)>) -> Result<()>
     if failures.is_empty() {
         return Ok(());
     }
-    let describe =
-        |(index, error): &(usize, Error)| format!("task at {}: {error}", plan.tasks[*index].window);
-    let what = format!("{} of {} tasks failed; the others are done", failures.len(), plan.tasks.len());
+    let names: Vec<String> = plan.tasks().map(|(grid, task)| task_words(grid, task)).collect();
+    let describe = |(index, error): &(usize, Error)| format!("{}: {error}", names[*index]);
+    let what = format!("{} of {} tasks failed; the others are done", failures.len(), names.len());
     Err(Error::new(ErrorKind::Incomplete, what)
         .found_all(failures.iter().map(describe))
         .help("mend or replace the files, then run again: only these tasks are redone"))
+}
+
+/// A task in words.
+fn task_words(grid: &Plan, task: &Task) -> String {
+    let on_grid = grid.grid_id.as_ref().map_or(String::new(), |id| format!(" of grid `{id}`"));
+    format!("task at {}{on_grid}", task.window)
 }
 
 /// A disk that refuses one part refuses the next one too; a file that cannot be read spoils its own tasks only.
@@ -194,8 +202,9 @@ fn refuse_beyond_memory(plan: &Plan) -> Result<()> {
         return Ok(());
     }
     let shape = plan.task_shape;
+    let on_grid = plan.grid_id.as_ref().map_or(String::new(), |id| format!(" of grid `{id}`"));
     Err(Error::new(ErrorKind::Limit, "one task needs more memory than the job allows")
-        .found(format!("about {needed} MiB for a task of {} x {} cells", shape.rows, shape.cols))
+        .found(format!("about {needed} MiB for a task of {} x {} cells{on_grid}", shape.rows, shape.cols))
         .expected(format!("at most memory_mib = {allowed}"))
         .help(if shape.rows == shape.cols {
             "halve compute.task_cells (a quarter of the memory, the same results) or raise compute.memory_mib"

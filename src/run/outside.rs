@@ -15,29 +15,39 @@ use crate::kernel::align::{Frame, locate};
 use crate::model::legend::Absence;
 use crate::model::rule::{Outcome, RuleTable};
 use crate::model::window::{BLOCK, Window};
-use crate::plan::Plan;
 use crate::plan::alignment::Alignment;
 use crate::plan::scene::{Scene, outline};
+use crate::plan::{JobPlan, Plan};
 
-/// Counts valid cells outside the grid in every scene that reaches beyond it.
+/// Counts valid cells outside their grid in every scene that reaches beyond it.
 ///
 /// # Errors
-/// Misaligned: there are some, and the job does not say `outside_grid = "drop"`.
-pub fn count(plan: &Plan) -> Result<BTreeMap<PathBuf, u64>> {
-    let scenes: Vec<&Scene> = plan.epochs.iter().flat_map(|e| &e.scenes).collect();
-    let counted =
-        scenes.into_par_iter().map(|scene| Ok((scene.header.path.clone(), cells_outside(plan, scene)?)));
-    let mut outside: BTreeMap<PathBuf, u64> = BTreeMap::new();
-    for (path, cells) in counted.collect::<Result<Vec<_>>>()? {
-        if cells > 0 {
-            outside.insert(path, cells);
+/// Misaligned: there are some, and the job does not say `outside_grid = "drop"` of their grid.
+pub fn count(plan: &JobPlan) -> Result<BTreeMap<PathBuf, u64>> {
+    let scenes: Vec<(&Plan, &Scene)> = plan
+        .grids
+        .iter()
+        .flat_map(|grid| grid.epochs.iter().flat_map(|e| &e.scenes).map(move |scene| (grid, scene)))
+        .collect();
+    let counted = scenes.into_par_iter().map(|(grid, scene)| Ok((grid, scene, cells_outside(grid, scene)?)));
+    let (mut outside, mut refused) = (BTreeMap::new(), BTreeMap::new());
+    // A file that lies on two grids has cells outside each.
+    let mut of_grids: BTreeMap<(&PathBuf, Option<&String>), u64> = BTreeMap::new();
+    for (grid, scene, cells) in counted.collect::<Result<Vec<_>>>()?.into_iter().filter(|(.., n)| *n > 0) {
+        let key = (&scene.header.path, grid.grid_id.as_ref());
+        if of_grids.insert(key, cells).is_none() {
+            *outside.entry(scene.header.path.clone()).or_default() += cells;
+        }
+        if grid.outside_grid == OutsideGrid::Error {
+            let on_grid = key.1.map_or(String::new(), |id| format!(" outside grid `{id}`"));
+            refused.insert(key, format!("{}: {cells} px{on_grid}", scene.header.path.display()));
         }
     }
-    if outside.is_empty() || plan.job.outside_grid == OutsideGrid::Drop {
+    if refused.is_empty() {
         return Ok(outside);
     }
     Err(Error::new(ErrorKind::Misaligned, "valid cells fall outside the target grid")
-        .found_all(outside.iter().map(|(path, cells)| format!("{}: {cells} px", path.display())))
+        .found_all(refused.into_values())
         .expected("every valid cell on the grid")
         .help("widen grid.extent, or leave them out knowingly: grid.outside_grid = \"drop\""))
 }

@@ -70,12 +70,21 @@ impl AttributeTable {
     }
 }
 
+/// What the areas of an attribute table must be.
+pub enum RowAreas {
+    /// So many m² for each cell.
+    ByCells(f64),
+    /// These by value, in m².
+    ByValue(BTreeMap<i64, f64>, Closeness),
+    /// Nobody can say.
+    Unknown,
+}
+
 /// Compares an attribute table with the cells of its raster; gives the number of rows.
 pub fn check(
     file: &str,
     table: &AttributeTable,
-    kind: Kind,
-    counts: &Counts,
+    (kind, counts, areas): (Kind, &Counts, &RowAreas),
     tables: &Tables,
     manifest: &Manifest,
     findings: &mut Findings,
@@ -87,7 +96,6 @@ pub fn check(
     };
     let (area_at, label_at) = (table.column("Area_ha"), table.column("Class"));
     let transition_at = table.column("From").zip(table.column("To"));
-    let added_up = manifest.adds_areas_up().then(|| areas_of_values(kind, tables, manifest));
     let mut told_counts = BTreeMap::new();
     for (number, row) in (0u64..).zip(&table.rows) {
         let text = |at: usize| row.get(at).map(String::as_str).unwrap_or_default();
@@ -101,16 +109,16 @@ pub fn check(
             findings.add(file, "rows", || format!("value {value} has several rows"));
         }
         let found = area_at.and_then(|at| text(at).parse::<f64>().ok());
-        let (agrees, expected) = match (&added_up, manifest.cell_area_m2) {
-            (Some(areas), _) => {
+        let (agrees, expected) = match areas {
+            RowAreas::ByValue(areas, closeness) => {
                 let m2 = areas.get(&i64::from(value)).copied().unwrap_or(0.0);
-                (found.is_some_and(|ha| Closeness::AddedUp.holds(ha * 1e4, m2)), Some(m2 / 1e4))
+                (found.is_some_and(|ha| closeness.holds(ha * 1e4, m2)), Some(m2 / 1e4))
             }
-            (None, Some(m2)) => {
+            RowAreas::ByCells(m2) => {
                 let expected = Some(count as f64 * m2 / 1e4);
                 (same(found, expected), expected)
             }
-            (None, None) => (true, None),
+            RowAreas::Unknown => (true, None),
         };
         findings.that(agrees || area_at.is_none(), file, "areas", || {
             let found = area_at.map_or("", text);
@@ -148,8 +156,8 @@ pub fn check(
     table.rows.len() as u64
 }
 
-/// What the long tables say of the area of each value of a raster, in m².
-fn areas_of_values(kind: Kind, tables: &Tables, manifest: &Manifest) -> BTreeMap<i64, f64> {
+/// What the long tables say of the area of each value of a raster, in m², where it is the only one of its kind.
+pub fn areas_in_tables(kind: Kind, tables: &Tables, manifest: &Manifest) -> BTreeMap<i64, f64> {
     let mut areas = BTreeMap::new();
     match kind {
         Kind::Map(year) => {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use ndarray::Array2;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
@@ -15,6 +16,7 @@ use crate::kernel::pyramid::Tie;
 use crate::model::epoch::{Epoch, Interval};
 use crate::model::grid::Affine;
 use crate::model::legend::{ClassCode, Language, RAW};
+use crate::model::window::Window;
 
 /// Name of the file.
 pub const MANIFEST: &str = "run.json";
@@ -33,8 +35,12 @@ pub struct Manifest {
     pub complete: bool,
     /// The job as it was understood.
     pub job: JobRecord,
-    /// Where the cells lie.
-    pub grid: GridRecord,
+    /// Where the cells lie, if on one grid.
+    #[serde(default)]
+    grid: Option<GridRecord>,
+    /// Where the cells lie, grid by grid; at least one.
+    #[serde(default)]
+    pub grids: Vec<GridRecord>,
     /// Cells of the mosaics that each crosswalk rule decided; none where classes have no names.
     pub rules: Vec<RuleRecord>,
     /// The job's own layers: zones and strata.
@@ -42,12 +48,9 @@ pub struct Manifest {
     layers: Vec<LayerRecord>,
     /// Checksums of all files.
     pub outputs: BTreeMap<String, String>,
-    /// Square metres of a cell where all have the same, worked out from the grid.
+    /// Square metres of a cell where those of all grids have the same, worked out from the grids.
     #[serde(skip)]
     pub cell_area_m2: Option<f64>,
-    /// How large cells are, where they differ or are measured on the ellipsoid too.
-    #[serde(skip)]
-    pub cell_areas: Option<CellAreas>,
 }
 
 /// The job as it was understood.
@@ -129,9 +132,12 @@ pub struct RuleRecord {
     pub pixels: u64,
 }
 
-/// Where the cells lie.
+/// Where the cells of a grid lie.
 #[derive(Debug, Clone, Deserialize)]
 pub struct GridRecord {
+    /// Its name, where there are several.
+    #[serde(default)]
+    pub id: Option<String>,
     /// The CRS, where there is one.
     pub crs: Option<String>,
     /// From (column, row) to (x, y).
@@ -142,18 +148,23 @@ pub struct GridRecord {
     pub cols: usize,
     /// Row and column of the upper left cell on the lattice by which ties are broken.
     pub lattice_offset: (i64, i64),
+    /// Square metres of a cell where all have the same, worked out from CRS and affine transform.
+    #[serde(skip)]
+    pub cell_area_m2: Option<f64>,
+    /// How large cells are, where they differ or are measured on the ellipsoid too.
+    #[serde(skip)]
+    cell_areas: Option<CellAreas>,
 }
 
 impl Manifest {
     /// Reads it; a file that is missing, broken or incomplete is a difference.
     pub fn read(output: &Path, findings: &mut Findings) -> Option<Self> {
         let parsed = read_bounded(&output.join(MANIFEST), LARGEST).and_then(|bytes| {
-            serde_json::from_slice::<Self>(&bytes).map_err(|e| format!("cannot be understood: {e}"))
+            let parsed = serde_json::from_slice::<Self>(&bytes);
+            parsed.map_err(|e| format!("cannot be understood: {e}"))?.with_grids()
         });
         match parsed {
-            Ok(mut manifest) => {
-                manifest.cell_area_m2 = manifest.grid.cell_area_m2();
-                manifest.cell_areas = manifest.grid.cell_areas(manifest.job.ellipsoidal);
+            Ok(manifest) => {
                 findings.that(
                     manifest.complete,
                     MANIFEST,
@@ -166,6 +177,35 @@ impl Manifest {
                 findings.add(MANIFEST, "reading", || problem);
                 None
             }
+        }
+    }
+
+    /// Works out how large cells are; of several grids each has a name of its own.
+    fn with_grids(mut self) -> Result<Self, String> {
+        self.grids.extend(self.grid.take());
+        let names: BTreeSet<&String> = self.grids.iter().filter_map(|grid| grid.id.as_ref()).collect();
+        if self.grids.is_empty() || (self.grids.len() > 1 && names.len() < self.grids.len()) {
+            return Err("does not say where the cells lie, or not by names of grids".into());
+        }
+        for grid in &mut self.grids {
+            grid.cell_area_m2 = grid.constant_m2();
+            grid.cell_areas = grid.areas(self.job.ellipsoidal);
+        }
+        let of_cells: Vec<Option<f64>> = self.grids.iter().map(|grid| grid.cell_area_m2).collect();
+        // Sums are in whole mm²: cells that are alike in these are alike.
+        let alike = |m2: &Option<f64>| {
+            m2.is_some_and(|m2| of_cells[0].is_some_and(|f| whole_mm2(f) == whole_mm2(m2)))
+        };
+        self.cell_area_m2 = of_cells[0].filter(|_| of_cells.iter().all(alike));
+        Ok(self)
+    }
+
+    /// The areas of the cells of a window of a grid in m², where the tables have sums of such.
+    pub fn areas_of(&self, grid: usize, window: &Window) -> Option<Array2<f64>> {
+        let grid = self.grids.get(grid).filter(|_| self.adds_areas_up() || self.job.ellipsoidal)?;
+        match (&grid.cell_areas, grid.cell_area_m2) {
+            (Some(areas), _) => Some(areas.of_window(window)),
+            (None, m2) => m2.map(|m2| Array2::from_elem((window.rows, window.cols), m2)),
         }
     }
 
@@ -194,9 +234,10 @@ impl Manifest {
         self.job.source.iter().any(|source| source.id == id)
     }
 
-    /// Whether areas were added up cell by cell, because cells differ in size.
+    /// Whether areas were added up cell by cell, because cells of a grid or of several differ in size.
     pub fn adds_areas_up(&self) -> bool {
-        self.cell_area_m2.is_none() && self.cell_areas.is_some()
+        let known = |grid: &GridRecord| grid.cell_area_m2.is_some() || grid.cell_areas.is_some();
+        self.cell_area_m2.is_none() && self.grids.iter().all(known)
     }
 
     /// Whether classes have no names.
@@ -205,16 +246,25 @@ impl Manifest {
     }
 }
 
+fn whole_mm2(m2: f64) -> f64 {
+    (m2 * 1e6).round()
+}
+
 impl GridRecord {
+    /// Its name for a message, empty where it is the only one.
+    pub fn words(&self) -> String {
+        self.id.as_ref().map_or(String::new(), |id| format!(" on grid `{id}`"))
+    }
+
     /// |a·e - b·d| on an equal-area grid; elsewhere cells differ.
-    fn cell_area_m2(&self) -> Option<f64> {
+    fn constant_m2(&self) -> Option<f64> {
         let crs = crs_from_wkt(self.crs.as_ref()?).ok()?;
         let [_, a, b, _, d, e] = self.affine.0;
         crs.equal_area.then(|| (a * e - b * d).abs() * crs.unit_m * crs.unit_m)
     }
 
     /// How large cells are, where they differ, or on the ellipsoid beside those of a sphere.
-    fn cell_areas(&self, ellipsoidal: bool) -> Option<CellAreas> {
+    fn areas(&self, ellipsoidal: bool) -> Option<CellAreas> {
         let crs = crs_from_wkt(self.crs.as_ref()?).ok()?;
         (ellipsoidal || !crs.equal_area)
             .then(|| CellAreas::of(&crs, self.affine, (self.rows, self.cols), ellipsoidal))

@@ -147,12 +147,13 @@ pub fn verify_showing(output: &Path, progress: &Progress) -> Result<Report> {
 
     let mut found = Findings::default();
     let rasters = rasters::open_all(output, &listing, &manifest, &mut found);
-    let (facts, surveyed) = survey::survey(&rasters, &manifest, progress)?;
-    found.merge(surveyed.pixels);
+    let (facts, told) = survey::survey(&rasters, &manifest, progress)?;
+    found.merge(told.pixels);
     let compared = pixels::check(output, &rasters, &facts, &tables, &manifest, &mut found);
     group("pixels", compared, found);
-    let compared = format!("{} overview cells compared with the cells under them", facts.overview_cells);
-    group("overviews", compared, surveyed.overviews);
+    let compared =
+        format!("{} overview cells compared with the cells under them", facts.whole.overview_cells);
+    group("overviews", compared, told.overviews);
 
     group("tables", tables.compared(), table_findings);
     let mut found = Findings::default();

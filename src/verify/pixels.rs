@@ -1,15 +1,15 @@
 //! Third group, third part: what the rasters hold is what the tables and attribute tables say.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::areas::{self, Closeness};
-use super::attributes::{self, AttributeTable};
+use super::attributes::{self, AttributeTable, RowAreas};
 use super::findings::Findings;
 use super::manifest::Manifest;
 use super::rasters::{Kind, Raster, change_code};
 use super::read_bounded;
-use super::survey::{Counts, Facts};
+use super::survey::{Facts, Surveyed};
 use super::tables::{CHANGE_MATRIX, CLASS_AREA, ELLIPSOIDAL, EXCLUDED, OWN, Side, Tables, Zone};
 use crate::kernel::change::CHANGE_NODATA;
 use crate::model::epoch::Interval;
@@ -18,46 +18,42 @@ use crate::model::epoch::Interval;
 pub fn check(
     output: &Path,
     rasters: &[Raster],
-    facts: &Facts,
+    surveyed: &Surveyed,
     tables: &Tables,
     manifest: &Manifest,
     findings: &mut Findings,
 ) -> String {
     let mut attribute_rows = 0;
     for raster in rasters {
-        let counts = match raster.kind {
-            Kind::Map(year) => facts.maps.get(&year),
-            Kind::Change(pair) => facts.changes.get(&pair),
-            // Shares were compared with each other and with the map while they were read.
-            Kind::Fraction(..) => None,
-        };
-        let Some(counts) = counts else { continue };
-        if let Kind::Map(year) = raster.kind {
-            check_palette(raster, tables, findings);
-            if tables.has(CLASS_AREA) {
-                let stated = tables.class_counts(&Zone::all(), year);
-                findings.compare(&raster.name, "class counts", &counts.values, &stated, |code| {
-                    format!("cells of class {code}, against {CLASS_AREA}")
+        let facts = &surveyed.grids[raster.grid];
+        // Shares were compared with each other and with the map while they were read.
+        let Some(counts) = facts.counts(raster.kind) else { continue };
+        match raster.kind {
+            Kind::Map(_) => check_palette(raster, tables, findings),
+            Kind::Change(_) => {
+                let total = counts.values.values().sum::<u64>() + counts.nodata;
+                let area = raster.window.cells();
+                findings.that(total == area, &raster.name, "change counts", || {
+                    format!("{total} cells; expected {area}")
                 });
             }
-        }
-        if let Kind::Change(pair) = raster.kind
-            && tables.has(CHANGE_MATRIX)
-        {
-            check_change(raster, pair, counts, tables, manifest, findings);
+            Kind::Fraction(..) => {}
         }
         if !manifest.is_raw() {
             let file = format!("{}.aux.xml", raster.name);
             let bytes = read_bounded(&output.join(&file), attributes::LARGEST);
             match bytes.and_then(|bytes| AttributeTable::parse(&bytes)) {
                 Ok(table) => {
-                    attribute_rows +=
-                        attributes::check(&file, &table, raster.kind, counts, tables, manifest, findings);
+                    let areas = row_areas(raster, facts, tables, manifest);
+                    let of_raster = (raster.kind, counts, &areas);
+                    attribute_rows += attributes::check(&file, &table, of_raster, tables, manifest, findings);
                 }
                 Err(problem) => findings.add(&file, "reading", || problem),
             }
         }
     }
+    let facts = &surveyed.whole;
+    check_counts(rasters, facts, tables, manifest, findings);
     for (pair, joints) in &facts.joints {
         let (mut matrix, mut excluded) = (BTreeMap::new(), BTreeMap::new());
         for (joint, &cells) in joints.iter().filter(|(_, cells)| **cells > 0) {
@@ -85,18 +81,74 @@ pub fn check(
         0 => String::new(),
         n => format!("{n} areas measured anew, "),
     };
+    let pairs: usize = surveyed.grids.iter().map(|facts| facts.joints.len()).sum();
     let shares = match facts.shared {
         0 => String::new(),
         n => format!("shares in {n} cells added up, "),
     };
     format!(
-        "{} cells of {} rasters counted, {} pairs of maps cross-tabulated, {} change codes worked out anew, {measured}\
+        "{} cells of {} rasters counted, {pairs} pairs of maps cross-tabulated, {} change codes worked out anew, {measured}\
          {shares}{attribute_rows} rows of attribute tables compared",
         facts.cells,
         rasters.len(),
-        facts.joints.len(),
         facts.recomputed
     )
+}
+
+/// What the areas of a raster's attribute table must be: by the number of cells where these are alike; else as the tables
+/// tell them, or as they were measured anew where the tables tell of other grids too.
+fn row_areas(raster: &Raster, facts: &Facts, tables: &Tables, manifest: &Manifest) -> RowAreas {
+    match manifest.grids[raster.grid].cell_area_m2 {
+        Some(m2) => RowAreas::ByCells(m2),
+        None if !manifest.adds_areas_up() => RowAreas::Unknown,
+        None if manifest.grids.len() == 1 => {
+            RowAreas::ByValue(attributes::areas_in_tables(raster.kind, tables, manifest), Closeness::AddedUp)
+        }
+        None => match facts.areas_of_values(raster.kind, manifest.job.unchanged) {
+            Some(areas) => RowAreas::ByValue(areas, Closeness::WorkedOut),
+            None => RowAreas::Unknown,
+        },
+    }
+}
+
+/// The cells of all grids together, map by map and change by change, are those of the tables.
+fn check_counts(
+    rasters: &[Raster],
+    facts: &Facts,
+    tables: &Tables,
+    manifest: &Manifest,
+    findings: &mut Findings,
+) {
+    let kinds: BTreeSet<Kind> = rasters.iter().map(|raster| raster.kind).collect();
+    for kind in kinds {
+        let Some(counts) = facts.counts(kind) else { continue };
+        // Of several rasters none is the one that differs.
+        let mut of_kind =
+            rasters.iter().filter(|raster| raster.kind == kind).map(|raster| raster.name.as_str());
+        let several = manifest.grids.len() > 1;
+        let only = of_kind.next().filter(|_| !several);
+        let all = if several { "all grids together, " } else { "" };
+        match kind {
+            Kind::Map(year) if tables.has(CLASS_AREA) => {
+                let stated = tables.class_counts(&Zone::all(), year);
+                findings.compare(
+                    only.unwrap_or(CLASS_AREA),
+                    "class counts",
+                    &counts.values,
+                    &stated,
+                    |code| format!("cells of class {code} in {year}, {all}against {CLASS_AREA}"),
+                );
+            }
+            Kind::Change(pair) if tables.has(CHANGE_MATRIX) => {
+                let stated = stated_changes(tables, pair, manifest);
+                let found = counts.values.iter().map(|(code, cells)| (i64::from(*code), *cells)).collect();
+                findings.compare(only.unwrap_or(CHANGE_MATRIX), "change counts", &found, &stated, |code| {
+                    format!("cells of change code {code} in {pair}, {all}against {CHANGE_MATRIX}")
+                });
+            }
+            Kind::Map(_) | Kind::Change(_) | Kind::Fraction(..) => {}
+        }
+    }
 }
 
 /// Areas that were added up cell by cell are those of the cells that the maps hold; gives the number of comparisons.
@@ -137,14 +189,7 @@ fn check_areas(facts: &Facts, tables: &Tables, manifest: &Manifest, findings: &m
 }
 
 /// The counts of a change raster follow from the matrix: this holds where there are no maps, too.
-fn check_change(
-    raster: &Raster,
-    pair: Interval,
-    counts: &Counts,
-    tables: &Tables,
-    manifest: &Manifest,
-    findings: &mut Findings,
-) {
+fn stated_changes(tables: &Tables, pair: Interval, manifest: &Manifest) -> BTreeMap<i64, u64> {
     let mut stated: BTreeMap<i64, u64> = BTreeMap::new();
     for ((from, to), cells) in tables.matrix(&Zone::all(), pair) {
         let code = change_code(Some(from), Some(to), manifest.job.unchanged);
@@ -153,13 +198,7 @@ fn check_change(
     }
     // Unchanged cells may be written as nodata; then nobody can tell them from the others.
     stated.remove(&i64::from(CHANGE_NODATA));
-    let found = counts.values.iter().map(|(code, cells)| (i64::from(*code), *cells)).collect();
-    findings.compare(&raster.name, "change counts", &found, &stated, |code| {
-        format!("cells of change code {code}, against {CHANGE_MATRIX}")
-    });
-    let total = counts.values.values().sum::<u64>() + counts.nodata;
-    let area = manifest.grid.rows as u64 * manifest.grid.cols as u64;
-    findings.that(total == area, &raster.name, "change counts", || format!("{total} cells; expected {area}"));
+    stated
 }
 
 /// The colours of a map are those of the legend.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::checksums::Listing;
 use super::findings::{Findings, close};
-use super::manifest::Manifest;
+use super::manifest::{GridRecord, Manifest};
 use super::{one_line, overviews};
 use crate::io::gdal::{RasterFile, RasterHeader, SampleKind, crs_from_wkt, open_raster, same_crs};
 use crate::kernel::change::{CHANGE_NODATA, Unchanged};
@@ -37,6 +37,8 @@ pub struct Raster {
     pub path: PathBuf,
     /// What it shows.
     pub kind: Kind,
+    /// Position of its grid.
+    pub grid: usize,
     /// Its nodata value, if it has one.
     pub nodata: Option<ClassCode>,
     /// Its colours by code.
@@ -60,20 +62,20 @@ pub fn open_all(
         if !path.is_file() {
             continue;
         }
-        let Some(kind) = kind_of(name, &manifest.job.name) else {
+        let Some((grid, kind)) = shown_by(name, &manifest.job.name, &manifest.grids) else {
             findings.add(name, "name", || "its name does not say which years it shows");
             continue;
         };
-        if let Some(other) = rasters.iter().find(|raster| raster.kind == kind) {
+        if let Some(other) = rasters.iter().find(|raster| (raster.grid, raster.kind) == (grid, kind)) {
             findings.add(name, "name", || format!("shows the same as {}", other.name));
             continue;
         }
         match open_raster(&path, None) {
-            Ok(file) => rasters.extend(check_header(name, path, kind, &file, manifest, findings)),
+            Ok(file) => rasters.extend(check_header(name, path, (grid, kind), &file, manifest, findings)),
             Err(error) => findings.add(name, "reading", || one_line(&error)),
         }
     }
-    let shown: BTreeSet<Kind> = rasters.iter().map(|raster| raster.kind).collect();
+    let shown: BTreeSet<(usize, Kind)> = rasters.iter().map(|raster| (raster.grid, raster.kind)).collect();
     let maps = manifest.epochs().into_iter().map(Kind::Map);
     let changes = manifest.job.pairs.iter().copied().map(Kind::Change);
     // Which classes there are is told by the table of classes, and a share that is missing is missed in the sums.
@@ -89,11 +91,16 @@ pub fn open_all(
         // Tables alone are a product too; some rasters of a kind without the others are none.
         let asked_for = folder == FRACTION && manifest.job.fractions;
         let any = asked_for || listing.keys().any(|name| is_raster(name) && name.starts_with(folder));
-        for kind in expected.into_iter().filter(|kind| any && !shown.contains(kind)) {
+        let of_grids =
+            (0..manifest.grids.len()).flat_map(|grid| expected.iter().map(move |kind| (grid, *kind)));
+        for (grid, kind) in of_grids.filter(|raster| any && !shown.contains(raster)) {
+            let words = manifest.grids[grid].words();
             findings.add(folder, "missing", || match kind {
-                Kind::Map(year) => format!("there is no sound map of {year}"),
-                Kind::Change(pair) => format!("there is no sound change raster from {pair}"),
-                Kind::Fraction(year, fraction) => format!("there is no sound {} of {year}", fraction.word()),
+                Kind::Map(year) => format!("there is no sound map of {year}{words}"),
+                Kind::Change(pair) => format!("there is no sound change raster from {pair}{words}"),
+                Kind::Fraction(year, fraction) => {
+                    format!("there is no sound {} of {year}{words}", fraction.word())
+                }
             });
         }
     }
@@ -104,6 +111,18 @@ pub fn open_all(
 pub fn is_raster(name: &str) -> bool {
     let folders = ["landcover", "change", FRACTION];
     name.ends_with(".tif") && name.split_once('/').is_some_and(|(folder, _)| folders.contains(&folder))
+}
+
+/// Position of the grid of a raster and what it shows, by its name, which goes on with the name of the grid where there are
+/// several.
+fn shown_by(name: &str, job: &str, grids: &[GridRecord]) -> Option<(usize, Kind)> {
+    if let [_] = grids {
+        return Some((0, kind_of(name, job)?));
+    }
+    let on = |(position, grid): (usize, &GridRecord)| {
+        Some((position, kind_of(name, &format!("{job}_{}", grid.id.as_ref()?))?))
+    };
+    grids.iter().enumerate().find_map(on)
 }
 
 /// What a raster shows, by its name: `<name>_landcover_<year>_<res>.tif`, `<name>_change_<from>_<to>_<res>.tif`,
@@ -129,13 +148,13 @@ fn kind_of(name: &str, job: &str) -> Option<Kind> {
 fn check_header(
     name: &str,
     path: PathBuf,
-    kind: Kind,
+    (position, kind): (usize, Kind),
     file: &RasterFile,
     manifest: &Manifest,
     findings: &mut Findings,
 ) -> Option<Raster> {
     let RasterHeader { sample, grid, overviews, nodata_tag, .. } = &file.header;
-    let record = &manifest.grid;
+    let record = &manifest.grids[position];
     let shape = findings.that((grid.rows, grid.cols) == (record.rows, record.cols), name, "grid", || {
         format!(
             "has {} rows and {} columns; expected {} and {}",
@@ -180,6 +199,7 @@ fn check_header(
         name: name.to_string(),
         path,
         kind,
+        grid: position,
         nodata,
         palette: file.palette(),
         window,

@@ -16,6 +16,7 @@ use super::{heed_stop, one_line, overviews};
 use crate::error::Result;
 use crate::io::gdal::{Pixels, RasterFile, open_raster};
 use crate::io::progress::Progress;
+use crate::kernel::change::Unchanged;
 use crate::model::epoch::{Epoch, Interval};
 use crate::model::legend::ClassCode;
 use crate::model::window::{BLOCK, Window};
@@ -39,7 +40,7 @@ pub type Joint = (Option<ClassCode>, Option<ClassCode>);
 pub type JointCounts = BTreeMap<Joint, u64>;
 
 /// What the rasters hold. A raster that could not be read throughout is not in it.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Facts {
     /// Counts of each map.
     pub maps: BTreeMap<Epoch, Counts>,
@@ -71,6 +72,15 @@ pub struct SurveyFindings {
     pub overviews: Findings,
 }
 
+/// What the rasters of an output hold.
+#[derive(Debug, Default)]
+pub struct Surveyed {
+    /// Grid by grid.
+    pub grids: Vec<Facts>,
+    /// On all grids together; what one of them lacks is not in it.
+    pub whole: Facts,
+}
+
 /// Reads all rasters, all levels, once.
 ///
 /// # Errors
@@ -79,39 +89,55 @@ pub fn survey(
     rasters: &[Raster],
     manifest: &Manifest,
     progress: &Progress,
-) -> Result<(Facts, SurveyFindings)> {
-    let (mut facts, mut findings) = (Facts::default(), SurveyFindings::default());
-    let Some(first) = rasters.first() else { return Ok((facts, findings)) };
-    let side = LEAST_SIDE.max(1 << overviews::levels(first.window.rows, first.window.cols));
-    let bands: Vec<Window> = (0..first.window.rows)
-        .step_by(side)
-        .map(|row| Window { row: row as i64, rows: side.min(first.window.rows - row), ..first.window })
+) -> Result<(Surveyed, SurveyFindings)> {
+    let on = |grid: usize| rasters.iter().filter(move |raster| raster.grid == grid);
+    let grids = 0..manifest.grids.len();
+    let bands: Vec<(usize, usize, Window)> = grids
+        .clone()
+        .flat_map(|grid| on(grid).next().map(|first| bands(grid, first.window)).unwrap_or_default())
         .collect();
-    progress.start(bands.len(), first.window.cells() * rasters.len() as u64);
-    let of_band = |band: &Window| {
-        let mut survey = Survey::new(rasters, manifest);
+    progress.start(bands.len(), rasters.iter().map(|raster| raster.window.cells()).sum());
+    let of_band = |&(grid, side, band): &(usize, usize, Window)| {
+        let mut survey = Survey::new(on(grid), grid, manifest);
         for square in band.squares(side) {
             heed_stop()?;
             survey.square(&square);
         }
-        progress.done(band.cells() * rasters.len() as u64);
-        Ok((survey.facts, survey.findings))
+        progress.done(band.cells() * on(grid).count() as u64);
+        Ok((grid, survey.facts, survey.findings))
     };
-    let parts: Vec<(Facts, SurveyFindings)> =
+    let parts: Vec<(usize, Facts, SurveyFindings)> =
         bands.par_iter().with_max_len(1).map(of_band).collect::<Result<_>>()?;
     progress.finish();
-    for (part, found) in parts {
-        facts.merge(part);
+    let mut findings = SurveyFindings::default();
+    let mut surveyed =
+        Surveyed { grids: grids.clone().map(|_| Facts::default()).collect(), whole: Facts::default() };
+    for (grid, part, found) in parts {
+        surveyed.whole.merge(part.clone());
+        surveyed.grids[grid].merge(part);
         findings.pixels.merge(found.pixels);
         findings.overviews.merge(found.overviews);
     }
-    facts.forget_unread();
-    Ok((facts, findings))
+    // Half a total agrees with nothing.
+    let lacks = |grid: usize, kind: Kind| !on(grid).any(|raster| raster.kind == kind);
+    let incomplete =
+        rasters.iter().map(|raster| raster.kind).filter(|kind| grids.clone().any(|g| lacks(g, *kind)));
+    surveyed.whole.unread.extend(incomplete);
+    surveyed.grids.iter_mut().chain([&mut surveyed.whole]).for_each(Facts::forget_unread);
+    Ok((surveyed, findings))
 }
 
-/// A survey of some squares by one thread.
+/// The rows of squares that the rasters of a grid are read in, each with the grid and the side of its squares.
+fn bands(grid: usize, window: Window) -> Vec<(usize, usize, Window)> {
+    let side = LEAST_SIDE.max(1 << overviews::levels(window.rows, window.cols));
+    let band = |row: usize| Window { row: row as i64, rows: side.min(window.rows - row), ..window };
+    (0..window.rows).step_by(side).map(|row| (grid, side, band(row))).collect()
+}
+
+/// A survey of some squares of a grid by one thread.
 struct Survey<'a> {
     manifest: &'a Manifest,
+    grid: usize,
     /// Maps by year, then change rasters.
     open: Vec<(&'a Raster, Option<RasterFile>)>,
     facts: Facts,
@@ -119,16 +145,15 @@ struct Survey<'a> {
 }
 
 impl<'a> Survey<'a> {
-    fn new(rasters: &'a [Raster], manifest: &'a Manifest) -> Self {
-        let mut open: Vec<_> =
-            rasters.iter().map(|raster| (raster, open_raster(&raster.path, None).ok())).collect();
+    fn new(rasters: impl Iterator<Item = &'a Raster>, grid: usize, manifest: &'a Manifest) -> Self {
+        let mut open: Vec<_> = rasters.map(|raster| (raster, open_raster(&raster.path, None).ok())).collect();
         open.sort_by_key(|(raster, _)| raster.kind);
-        Self { manifest, open, facts: Facts::default(), findings: SurveyFindings::default() }
+        Self { manifest, grid, open, facts: Facts::default(), findings: SurveyFindings::default() }
     }
 
     fn square(&mut self, square: &Window) {
         let open = std::mem::take(&mut self.open);
-        let areas = self.manifest.cell_areas.as_ref().map(|areas| areas.of_window(square));
+        let areas = self.manifest.areas_of(self.grid, square);
         let mut maps: BTreeMap<Epoch, (&Raster, Array2<i32>)> = BTreeMap::new();
         let mut compared: BTreeSet<Interval> = BTreeSet::new();
         let pairs = &self.manifest.job.pairs;
@@ -194,7 +219,7 @@ impl<'a> Survey<'a> {
             Kind::Fraction(..) => {}
         }
         self.facts.cells += square.cells();
-        let record = &self.manifest.grid;
+        let record = &self.manifest.grids[self.grid];
         let pyramid = overviews::Pyramid {
             name: &raster.name,
             file,
@@ -344,6 +369,32 @@ impl Facts {
         self.overview_cells += other.overview_cells;
         self.shared += other.shared;
         self.unread.extend(other.unread);
+    }
+
+    /// Counts of a map or a change raster.
+    pub fn counts(&self, kind: Kind) -> Option<&Counts> {
+        match kind {
+            Kind::Map(year) => self.maps.get(&year),
+            Kind::Change(pair) => self.changes.get(&pair),
+            Kind::Fraction(..) => None,
+        }
+    }
+
+    /// Areas of the values of a raster in m², as the maps of its grid have them; `None` where these were not measured.
+    pub fn areas_of_values(&self, kind: Kind, unchanged: Unchanged) -> Option<BTreeMap<i64, f64>> {
+        let mut areas = BTreeMap::new();
+        match kind {
+            Kind::Map(year) => {
+                areas.extend(self.map_areas.get(&year)?.iter().map(|(class, m2)| (i64::from(*class), *m2)));
+            }
+            Kind::Change(pair) => {
+                for (&(from, to), m2) in self.joint_areas.get(&pair)? {
+                    *areas.entry(change_code(from, to, unchanged)).or_default() += m2;
+                }
+            }
+            Kind::Fraction(..) => return None,
+        }
+        Some(areas)
     }
 
     /// Leaves out what rests on rasters that could not be read throughout: half a count agrees with nothing.

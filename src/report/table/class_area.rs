@@ -7,7 +7,7 @@ use crate::io::table::{Column, RowSink, Table};
 
 /// A row per zone, year and class of a scheme.
 fn rows(context: &Context, scheme: &Scheme, sink: &mut RowSink) -> Result<()> {
-    for (epoch, joints) in context.plan.epochs.iter().zip(&context.totals.areas) {
+    for (year, joints) in context.plan.job.epochs.iter().zip(&context.totals.areas) {
         for (zone, totals) in context.by_zone(joints) {
             let whole: u64 = totals.counts.values().map(|amount| amount.pixels).sum();
             let counts = scheme.counts(&totals.counts);
@@ -18,7 +18,7 @@ fn rows(context: &Context, scheme: &Scheme, sink: &mut RowSink) -> Result<()> {
                     continue;
                 }
                 let mut row: Vec<String> = scheme.cells().collect();
-                row.extend([zone.layer.clone(), zone.id.clone(), zone.name.clone(), epoch.year.to_string()]);
+                row.extend([zone.layer.clone(), zone.id.clone(), zone.name.clone(), year.to_string()]);
                 row.extend([code.clone(), name.clone(), pixels.to_string()]);
                 row.extend(context.areas(amount));
                 row.extend(context.ellipsoidal(amount));

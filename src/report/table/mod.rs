@@ -19,7 +19,7 @@ use crate::kernel::tabulate::JointCounts;
 use crate::model::area::{Amount, in_m2};
 use crate::model::legend::{ClassCode, Language};
 use crate::model::matrix::ChangeMatrix;
-use crate::plan::Plan;
+use crate::plan::JobPlan;
 
 /// Every table of a product.
 pub fn all<'a>(context: &'a Context) -> Vec<Table<'a>> {
@@ -42,7 +42,7 @@ pub fn all<'a>(context: &'a Context) -> Vec<Table<'a>> {
 
 /// What every table is made from.
 pub struct Context<'a> {
-    plan: &'a Plan,
+    plan: &'a JobPlan,
     totals: &'a Totals,
     /// Classes in order: those of the legend; those met, for rasters without one.
     codes: Vec<ClassCode>,
@@ -50,7 +50,7 @@ pub struct Context<'a> {
 
 impl<'a> Context<'a> {
     /// What the tables of a product are made from.
-    pub fn new(plan: &'a Plan, totals: &'a Totals) -> Self {
+    pub fn new(plan: &'a JobPlan, totals: &'a Totals) -> Self {
         let codes = if plan.job.target.is_raw() {
             let met = totals.areas.iter().flat_map(|joints| joints.keys().filter_map(|j| j.from));
             met.collect::<std::collections::BTreeSet<_>>().into_iter().collect()
@@ -114,7 +114,7 @@ impl<'a> Context<'a> {
 
     /// How areas were computed; where cells differ, also what is counted all the same.
     fn area_notes(&self) -> Vec<(String, String)> {
-        let mut notes = vec![("area".to_string(), self.plan.area.method())];
+        let mut notes = vec![("area".to_string(), self.plan.area_method())];
         if self.plan.area.is_summed() {
             notes.push(("shares".into(), "percentages and rates are of cells, not of their areas".into()));
         }

@@ -11,14 +11,14 @@ pub fn table<'a>(context: &'a Context) -> Table<'a> {
     let id = |source: u8| {
         context.plan.job.sources.get(usize::from(source)).map_or("", |s| s.id.as_str()).to_string()
     };
-    for (epoch, overlaps) in context.plan.epochs.iter().zip(&context.totals.overlaps) {
+    for (year, overlaps) in context.plan.job.epochs.iter().zip(&context.totals.overlaps) {
         let mut shared: BTreeMap<(u8, u8), u64> = BTreeMap::new();
         for (overlap, amount) in overlaps {
             *shared.entry((overlap.winner, overlap.loser)).or_default() += amount.pixels;
         }
         for (overlap, &amount) in overlaps.iter().filter(|(o, _)| o.winner_code != o.loser_code) {
             let whole = shared[&(overlap.winner, overlap.loser)];
-            let mut row = vec![epoch.year.to_string(), id(overlap.winner), id(overlap.loser)];
+            let mut row = vec![year.to_string(), id(overlap.winner), id(overlap.loser)];
             row.extend([overlap.winner_code.to_string(), context.name(overlap.winner_code)]);
             row.extend([
                 overlap.loser_code.to_string(),

@@ -12,8 +12,8 @@ use crate::model::source::SourceIndex;
 
 /// The rules of the sources of an epoch: those that some file can fall under, and those that were counted.
 fn rules_of(context: &Context, epoch: usize) -> BTreeMap<RuleCount, Amount> {
-    let scenes = &context.plan.epochs[epoch].scenes;
-    let known = scenes.iter().flat_map(|scene| {
+    let scenes = context.plan.grids.iter().flat_map(|plan| &plan.epochs[epoch].scenes);
+    let known = scenes.flat_map(|scene| {
         let telling = |rule: &&Rule| match rule.outcome {
             Outcome::Class(_) | Outcome::Absent(Absence::NoObservation) => true,
             Outcome::Absent(Absence::Outside) | Outcome::Unmapped | Outcome::NoStratum => false,
@@ -44,7 +44,7 @@ fn key(source: SourceIndex, rule: &Rule) -> RuleCount {
 /// A row per year, source and rule.
 pub fn table<'a>(context: &'a Context) -> Table<'a> {
     let mut rows = Vec::new();
-    for (position, epoch) in context.plan.epochs.iter().enumerate() {
+    for (position, &year) in context.plan.job.epochs.iter().enumerate() {
         let rules = rules_of(context, position);
         let mut decided: BTreeMap<SourceIndex, u64> = BTreeMap::new();
         for (rule, amount) in &rules {
@@ -52,13 +52,13 @@ pub fn table<'a>(context: &'a Context) -> Table<'a> {
         }
         for (rule, &amount) in &rules {
             let Some(source) = context.plan.job.sources.get(usize::from(rule.source)) else { continue };
-            let Some(map) = source.maps.get(&epoch.year) else { continue };
+            let Some(map) = source.maps.get(&year) else { continue };
             let status = match &map.crosswalk {
                 None => "kept",
                 Some(_) if rule.proposed => "proposed",
                 Some(_) => "published",
             };
-            let mut row = vec![epoch.year.to_string(), source.id.clone()];
+            let mut row = vec![year.to_string(), source.id.clone()];
             row.push(map.crosswalk.as_ref().map(|crosswalk| crosswalk.id.clone()).unwrap_or_default());
             row.extend([rule.from.to_string(), map.legend.name(rule.from, context.language())]);
             row.push(rule.stratum.clone().unwrap_or_default());

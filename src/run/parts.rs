@@ -1,0 +1,51 @@
+//! Finished parts, grid by grid, and what their tables add up to.
+
+use super::ledger::Ledger;
+use crate::error::{Error, ErrorKind, Result};
+use crate::io::part::Part;
+use crate::plan::{JobPlan, Plan};
+use crate::report::totals::Totals;
+
+/// The parts of a grid, and what their tables add up to.
+pub struct GridParts<'a> {
+    /// What is done on the grid.
+    pub plan: &'a Plan,
+    /// In the order of its tasks.
+    pub parts: Vec<Part>,
+    /// Sums over its tasks.
+    pub totals: Totals,
+}
+
+impl<'a> GridParts<'a> {
+    /// Opens all parts and adds up their tables; of a part only where its blocks stand is kept.
+    ///
+    /// # Errors
+    /// Io: a part vanished.
+    pub fn open(job: &JobPlan, plan: &'a Plan, ledger: &Ledger) -> Result<Self> {
+        let mut totals = Totals::new(plan.epochs.len(), plan.pairs.len(), plan.zones.len());
+        let cell_mm2 = job.cell_mm2(plan);
+        let mut open = |task| {
+            let path = ledger.part_path(task);
+            let mut part = Part::open(path, false).map_err(|_| {
+                Error::new(ErrorKind::Io, "a part vanished").at(path.display()).help("run the job again")
+            })?;
+            totals.add(&std::mem::take(&mut part.footer.tables), cell_mm2)?;
+            Ok(part)
+        };
+        let parts = plan.tasks.iter().map(&mut open).collect::<Result<_>>()?;
+        Ok(Self { plan, parts, totals })
+    }
+}
+
+/// The sums over all grids; those of a single grid are not copied, as they may be large.
+///
+/// # Errors
+/// Bug: there is no grid.
+pub fn added_up(grids: Vec<GridParts>) -> Result<Totals> {
+    let mut grids = grids.into_iter().map(|grid| grid.totals);
+    let first = grids.next().ok_or_else(|| Error::bug("a plan without a grid"))?;
+    Ok(grids.fold(first, |mut totals, grid| {
+        totals.merge(grid);
+        totals
+    }))
+}
