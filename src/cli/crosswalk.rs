@@ -1,4 +1,4 @@
-//! `nalcms crosswalk list | show | check`: the crosswalks that ship, and a linter for one's own.
+//! `nalcms crosswalk list | show | check | diff`: the crosswalks that ship, and a linter for one's own.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,6 +6,8 @@ use clap::{Args, FromArgMatches, Subcommand};
 use serde_json::{Value, json};
 
 use super::columns::columns;
+use super::crosswalk_against::AgainstOptions;
+use super::crosswalk_diff::{DiffArgs, diff};
 use super::legend::{by_status, code_list, status_word};
 use super::options::TalkOptions;
 use super::single::{here, word};
@@ -19,7 +21,7 @@ pub static VERB: Verb = Verb {
     name: "crosswalk",
     arguments: |command| {
         CrosswalkCommand::augment_subcommands(command)
-            .about("List, show and check crosswalks: what each class of one legend is in another")
+            .about("List, show, check and compare crosswalks: what each class of one legend is in another")
             .subcommand_required(true)
             .arg_required_else_help(true)
             .after_help(
@@ -36,6 +38,7 @@ pub static VERB: Verb = Verb {
         CrosswalkCommand::List(_) => list(),
         CrosswalkCommand::Show(args) => show(&args),
         CrosswalkCommand::Check(args) => check(&args),
+        CrosswalkCommand::Diff(args) => diff(&args),
     },
 };
 
@@ -51,8 +54,14 @@ enum CrosswalkCommand {
     Show(ShowArgs),
     /// Check a crosswalk against its legends; exit 1 when a class has no row or a row is wrong
     #[command(after_help = "Examples:\n  nalcms crosswalk check nlcd-nalcms\n  \
-                            nalcms crosswalk check ./mine.toml --legend ./a.toml --target-legend ./b.toml")]
+                            nalcms crosswalk check ./mine.toml --legend ./a.toml --target-legend ./b.toml\n  \
+                            nalcms crosswalk check nlcd-nalcms --against nlcd_2016.tif")]
     Check(CheckArgs),
+    /// Compare two crosswalks on a map: what moves, per class and zone
+    #[command(after_help = "Examples:\n  \
+                            nalcms crosswalk diff nlcd-nalcms ./mine.toml --against nlcd_2016.tif --missing-stratum default\n  \
+                            nalcms crosswalk diff ./a.toml ./b.toml --against map.tif --zones parks.gpkg --zone-key id --json")]
+    Diff(DiffArgs),
 }
 
 #[derive(Debug, Args)]
@@ -76,6 +85,8 @@ struct ShowArgs {
 struct CheckArgs {
     #[command(flatten)]
     of: CrosswalkOptions,
+    #[command(flatten)]
+    against: AgainstOptions,
     #[command(flatten)]
     talk: TalkOptions,
 }
@@ -365,12 +376,16 @@ fn check(args: &CheckArgs) -> Result<Answer> {
     for remark in &remarks {
         text += &format!("remark: {remark}\n");
     }
+    let against = args.against.look((crosswalk, from, to), *language, &args.talk)?;
+    text += against.as_ref().map_or("", |against| against.text.as_str());
+    let has_gaps = against.as_ref().is_some_and(|against| against.has_gaps);
     let json = json!({
         "crosswalk": summary(crosswalk), "sound": sound, "total": findings.is_total(), "violations": violations,
         "orphans": joined.named(&findings.orphans, from), "unreached": joined.named(&findings.unreached, to),
         "conditional": strata, "proposed": findings.proposed, "proposed_percent": share, "remarks": remarks,
+        "against": against.map(|against| against.json),
     });
-    Ok(Answer { text, json, finding: !sound })
+    Ok(Answer { text, json, finding: !sound || has_gaps })
 }
 
 fn percent(part: usize, whole: usize) -> f64 {

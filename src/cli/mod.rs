@@ -7,6 +7,8 @@ mod align;
 mod change;
 mod columns;
 mod crosswalk;
+mod crosswalk_against;
+mod crosswalk_diff;
 mod info;
 mod legend;
 mod merge;
@@ -18,6 +20,7 @@ mod run;
 mod single;
 mod status;
 mod synth;
+mod tally;
 mod verify;
 
 use std::ffi::OsString;

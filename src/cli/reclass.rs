@@ -47,14 +47,29 @@ struct ReclassArgs {
     /// Legend of the output; default: the one the crosswalk names
     #[arg(long, value_name = "ID")]
     target_legend: Option<String>,
+    #[command(flatten)]
+    strata: StratumOptions,
+    #[command(flatten)]
+    options: RasterOptions,
+}
+
+/// Flags of conditional rows.
+#[derive(Debug, Args)]
+pub struct StratumOptions {
     /// Layer of conditional rows: NAME=FILE,FIELD (may be repeated)
     #[arg(long, value_name = "NAME=FILE,FIELD", value_parser = stratum)]
     stratum: Vec<Layer>,
     /// What conditional rows do without their layer: error, default
     #[arg(long, value_name = "WORD", default_value = "error", value_parser = word::<MissingStratum>)]
     missing_stratum: MissingStratum,
-    #[command(flatten)]
-    options: RasterOptions,
+}
+
+impl StratumOptions {
+    /// Tells a stage of them.
+    pub fn declare(&self, stage: &mut Stage) {
+        stage.strata = self.stratum.iter().map(|layer| (layer.id.clone(), layer.clone())).collect();
+        stage.missing_stratum = self.missing_stratum;
+    }
 }
 
 fn stratum(text: &str) -> std::result::Result<Layer, String> {
@@ -84,7 +99,6 @@ fn reclass(args: &ReclassArgs) -> Result<Answer> {
     stage.name = target.id.clone();
     stage.target = target;
     stage.crosswalk = Some(crosswalk);
-    stage.strata = args.stratum.iter().map(|layer| (layer.id.clone(), layer.clone())).collect();
-    stage.missing_stratum = args.missing_stratum;
+    args.strata.declare(&mut stage);
     write_raster(stage, &args.output, &args.options)
 }
