@@ -159,7 +159,7 @@ mod vectors {
         _mm512_min_pd, _mm512_mul_pd, _mm512_roundscale_pd, _mm512_set1_pd, _mm512_setzero_pd, _mm512_sub_pd,
     };
 
-    use super::super::line::ROUNDING;
+    use super::line::ROUNDING;
     use super::{LINES, Line, MOST, PER_STEP, Quadratics, SIDE, Stretches};
 
     /// A polynomial for each lane.
@@ -219,10 +219,10 @@ mod vectors {
         store(&mut stretches.edges, edges);
         let mut lowest_cells = [0; LINES];
         store(&mut lowest_cells, lowest_cell);
-        for i in 0..LINES {
+        for (i, lowest) in lowest_cells.into_iter().enumerate() {
             let is_falling = falls >> i & 1 != 0;
             stretches.step[i] = if is_falling { -1 } else { 1 };
-            stretches.first[i] = if is_falling { -1 - lowest_cells[i] } else { lowest_cells[i] };
+            stretches.first[i] = if is_falling { -1 - lowest } else { lowest };
         }
         let most = _mm512_mask_reduce_max_pd(clear, edges).max(0.0) as usize;
         let (begin, mut least, mut edge) = (number(line.begin), number(f64::INFINITY), lowest);

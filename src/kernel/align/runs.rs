@@ -45,8 +45,8 @@ pub fn runs<E>(
             return;
         };
         let clear = cut.find(along, band.cells);
-        for at in 0..band.lines {
-            if clear[at] {
+        for (at, is_clear) in clear.into_iter().enumerate().take(band.lines) {
+            if is_clear {
                 cut.add_runs(at, line(at), &wanted, &mut found);
             } else {
                 let place = (line(at), band.cells);

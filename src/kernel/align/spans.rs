@@ -47,8 +47,8 @@ pub(super) fn spans<E>(
             return;
         };
         let clear = cut.find(&along.less_a_column_a_cell(), band.cells);
-        for at in 0..band.lines {
-            if clear[at] {
+        for (at, is_clear) in clear.into_iter().enumerate().take(band.lines) {
+            if is_clear {
                 cut.add_spans(at, line(at), along.begin, &mut spans);
             } else {
                 let begins = scratch.find(&along.line(at), band.cells, 1);
