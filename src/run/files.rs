@@ -89,6 +89,27 @@ impl OpenFiles {
         Ok(cells)
     }
 
+    /// Cells that `make` makes in memory that nobody uses any more, and that is used again at the next place.
+    pub fn lend(&mut self, make: impl FnOnce(Vec<u8>) -> Array2<u8>) -> Rc<Array2<u8>> {
+        let cells = Rc::new(make(self.spare_cells.pop().unwrap_or_default()));
+        self.lent.push(cells.clone());
+        cells
+    }
+
+    /// Hands out the cells of a window of a scene of bytes, as [`RasterFile::visit_bytes`] does: nothing is copied, and
+    /// nothing is kept for other years.
+    ///
+    /// # Errors
+    /// As [`OpenFiles::of`] and [`RasterFile::visit_bytes`].
+    pub fn visit_bytes(
+        &mut self,
+        scene: &Scene,
+        window: &Window,
+        line: impl FnMut(usize, usize, &[u8]),
+    ) -> Result<()> {
+        self.of(scene)?.visit_bytes(window, line)
+    }
+
     fn block(&mut self, scene: &Scene, window: &Window, place: (usize, usize)) -> Result<Rc<Array2<u8>>> {
         let mut stored = self.spare_stored.pop().unwrap_or_default();
         let Some(coding) = self.of(scene)?.compressed_block(place.0, place.1, &mut stored) else {

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use crate::error::{Error, Result};
 use crate::io::proj::Direction;
-use crate::kernel::align::{Frame, Located, Run, locate, runs, wrap_longitudes};
+use crate::kernel::align::{Frame, Located, Mesh, Run, locate, runs, wrap_longitudes};
 use crate::model::grid::{Grid, cell_index};
 use crate::model::window::Window;
 use crate::plan::Plan;
@@ -79,23 +79,40 @@ impl<'a> Locator<'a> {
         Ok(under)
     }
 
+    /// A window of a source lattice, carried to the target grid.
+    ///
+    /// # Errors
+    /// Bug: PROJ lost an operation.
+    pub fn mesh(&self, lattice: &SourceLattice, window: &Window) -> Result<Mesh> {
+        let frame = Frame::of(&self.plan.grid).ok_or_else(|| Error::bug("the target grid is no grid"))?;
+        Mesh::over(&lattice.grid, window, &frame, &mut |xs: &mut [f64], ys: &mut [f64]| {
+            to_target(lattice, xs, ys)
+        })
+    }
+
     /// Hands out the cells of a window of a source lattice with their centre in a window of the target grid, in runs.
     ///
+    /// # Shape
+    /// `mesh` is one of the lattice and holds the window.
     /// # Errors
     /// Bug: PROJ lost an operation.
     pub fn runs(
         &self,
         lattice: &SourceLattice,
+        mesh: &Mesh,
         piece: &Window,
         window: &Window,
-        each: impl FnMut(Run),
+        each: impl FnMut(&[Run]),
     ) -> Result<()> {
-        let frame = Frame::of(&self.plan.grid).ok_or_else(|| Error::bug("the target grid is no grid"))?;
-        let carry = |xs: &mut [f64], ys: &mut [f64]| match &lattice.operation {
-            Some(operation) => operation.transform(Direction::Forward, xs, ys),
-            None => Ok(()),
-        };
-        runs(&lattice.grid, piece, &frame, window, carry, each)
+        runs(mesh, piece, window, |xs: &mut [f64], ys: &mut [f64]| to_target(lattice, xs, ys), each)
+    }
+}
+
+/// Takes points of a source lattice's CRS to that of the target grid.
+fn to_target(lattice: &SourceLattice, xs: &mut [f64], ys: &mut [f64]) -> Result<()> {
+    match &lattice.operation {
+        Some(operation) => operation.transform(Direction::Forward, xs, ys),
+        None => Ok(()),
     }
 }
 

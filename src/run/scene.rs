@@ -10,7 +10,7 @@ use super::locate::Locator;
 use crate::error::{Error, Result};
 use crate::io::gdal::{CellKeys, Pixels, SampleKind};
 use crate::kernel::ClassValue;
-use crate::kernel::align::{Located, nearest};
+use crate::kernel::align::{Located, nearest, nearest_in};
 use crate::kernel::mosaic::ByteLookup;
 use crate::kernel::reclass::{UnknownValues, reclass};
 use crate::model::byte_rules::ByteRules;
@@ -118,7 +118,8 @@ impl<'a, T: ClassValue> TaskScene<'a, T> {
             Cells::Located(located) => {
                 let read = files.bytes(self.scene, &located.bounds)?;
                 // Where a cell lies in none of the scene, there is such a byte, or there would be no table.
-                Ok(Rc::new(nearest(read.view(), located, table.rules.outside().unwrap_or_default())))
+                let outside = table.rules.outside().unwrap_or_default();
+                Ok(files.lend(|memory| nearest_in(read.view(), located, outside, memory)))
             }
             Cells::Voters => Err(Error::bug("bytes that vote have no place yet")),
         }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use ndarray::{Array2, ArrayViewMut2, s};
+use ndarray::{Array2, ArrayViewMut2, Axis, s};
 
 use super::files::OpenFiles;
 use super::fraction::Teller;
@@ -25,6 +25,9 @@ const TARGET_SIDE: usize = 64;
 
 /// Side of the windows of the lattice that are read at once.
 const LATTICE_SIDE: usize = 1024;
+
+/// Cells of a lattice that are carried to the target at once, at most.
+const MOST_SHARED: u64 = 1 << 26;
 
 /// What stands for a slot that is not known yet.
 const NO_SLOT: Slot = Slot::MAX;
@@ -73,6 +76,8 @@ pub struct Poll<'p, 'a, T> {
     /// The slot of each byte, by table.
     by_value: BTreeMap<(usize, usize), [Slot; 256]>,
     votes: &'p mut Votes,
+    /// What the cells of a window of the lattice vote for, row by row: memory that is used again.
+    ballots: Vec<Slot>,
 }
 
 impl<'p, 'a, T: ClassValue> Poll<'p, 'a, T> {
@@ -86,7 +91,7 @@ impl<'p, 'a, T: ClassValue> Poll<'p, 'a, T> {
         nodata: T,
     ) -> Self {
         let (slots, by_value) = Default::default();
-        Self { scenes, positions, files, plan, nodata, slots, by_value, votes }
+        Self { scenes, positions, files, plan, nodata, slots, by_value, votes, ballots: Vec::new() }
     }
 
     /// The rule that decides each cell of a window of the target; the votes are told to `teller`.
@@ -103,15 +108,23 @@ impl<'p, 'a, T: ClassValue> Poll<'p, 'a, T> {
         let reach = self.positions.iter().map(|&position| on_lattice(self.scenes[position].scene));
         let reach = reach.fold(Window::whole(0, 0), |all, scene| all.union(&scene));
         let mut layer = Array2::from_elem((window.rows, window.cols), NOT_COVERED);
-        for part in window.squares(TARGET_SIDE) {
+        // Neighbouring parts share patches of the lattice.
+        let under = locator.under(lattice, window, &reach)?;
+        let shared = (under.cells() <= MOST_SHARED).then(|| locator.mesh(lattice, &under)).transpose()?;
+        for part in downwards(window) {
             self.votes.begin(part);
             for piece in locator.under(lattice, &part, &reach)?.squares(LATTICE_SIDE) {
-                let slots = self.slots_in(&piece)?;
-                let ballots = slots.as_slice().unwrap_or_default();
-                let votes = &mut self.votes;
-                locator.runs(lattice, &piece, &part, |run| {
-                    votes.cast(run.holder, ballots, run.first, run.cells);
-                })?;
+                self.fill_in(&piece)?;
+                let Self { votes, ballots, .. } = self;
+                let own;
+                let mesh = match shared.as_ref().filter(|mesh| mesh.holds(&piece)) {
+                    Some(mesh) => mesh,
+                    None => {
+                        own = locator.mesh(lattice, &piece)?;
+                        &own
+                    }
+                };
+                locator.runs(lattice, mesh, &piece, &part, |runs| votes.cast_runs(ballots, runs))?;
             }
             self.note_unexplained();
             let rules: Vec<&Rule> = self.slots.rules.iter().map(|(rule, _)| rule).collect();
@@ -137,9 +150,10 @@ impl<'p, 'a, T: ClassValue> Poll<'p, 'a, T> {
         }
     }
 
-    /// What each cell of a window of the lattice votes for.
-    fn slots_in(&mut self, piece: &Window) -> Result<Array2<Slot>> {
-        let mut slots = Array2::from_elem((piece.rows, piece.cols), NO_RULE);
+    /// Fills in what each cell of a window of the lattice votes for.
+    fn fill_in(&mut self, piece: &Window) -> Result<()> {
+        let mut ballots = std::mem::take(&mut self.ballots);
+        ballots.resize(piece.rows * piece.cols, NO_RULE);
         let mut laid = Window::whole(0, 0);
         for &position in self.positions {
             let scene = self.scenes[position].scene;
@@ -148,18 +162,29 @@ impl<'p, 'a, T: ClassValue> Poll<'p, 'a, T> {
             if part.is_empty() {
                 continue;
             }
-            let inside = part.shift(-place.row, -place.col);
-            let (row, col) = ((part.row - piece.row) as usize, (part.col - piece.col) as usize);
-            let out = slots.slice_mut(s![row..row + part.rows, col..col + part.cols]);
+            let is_first = laid.is_empty();
+            // Where one scene has all of the window, nothing shows through it.
+            if is_first && part != *piece {
+                ballots.fill(NO_RULE);
+            }
             let free = laid.intersect(&part).is_empty();
             laid = laid.union(&part);
+            let inside = part.shift(-place.row, -place.col);
+            let (row, col) = ((part.row - piece.row) as usize, (part.col - piece.col) as usize);
+            let mut out = ArrayViewMut2::from_shape((piece.rows, piece.cols), &mut ballots)
+                .map_err(|_| Error::bug("ballots are of another shape than their cells"))?;
+            let out = out.slice_mut(s![row..row + part.rows, col..col + part.cols]);
             self.lay_under(position, &inside, free, out).map_err(|e| e.at(scene.header.path.display()))?;
         }
-        Ok(slots)
+        if laid.is_empty() {
+            ballots.fill(NO_RULE);
+        }
+        self.ballots = ballots;
+        Ok(())
     }
 
-    /// Fills in what the cells of a window of a scene vote for, where nothing was mapped before; `free` says that this is so
-    /// everywhere.
+    /// Fills in what the cells of a window of a scene vote for, where nothing was mapped before; `free` says that no other
+    /// scene lies there, and then what stands in `out` does not matter.
     fn lay_under(
         &mut self,
         position: usize,
@@ -174,7 +199,7 @@ impl<'p, 'a, T: ClassValue> Poll<'p, 'a, T> {
             let read = scene.rules(files, inside)?;
             let rules = scene.all_rules();
             let mut by_rule = vec![None; rules.len()];
-            for (out, &rule) in out.iter_mut().zip(read.iter()).filter(|(out, _)| **out == NO_RULE) {
+            for (out, &rule) in out.iter_mut().zip(read.iter()).filter(|(out, _)| free || **out == NO_RULE) {
                 let rule = usize::from(rule);
                 *out = match by_rule[rule] {
                     Some(slot) => slot,
@@ -183,30 +208,34 @@ impl<'p, 'a, T: ClassValue> Poll<'p, 'a, T> {
             }
             return Ok(());
         };
-        let read = scene.bytes(files, &cells, &table)?;
         let known = by_value.entry(table.place).or_insert([NO_SLOT; 256]);
         let mut line = vec![NO_RULE; inside.cols];
-        for (mut out, read) in out.outer_iter_mut().zip(read.outer_iter()) {
-            let read = read.to_slice().unwrap_or_default();
-            map_bytes(read, known, &mut line);
-            if line.contains(&NO_SLOT) {
+        let mut refused = None;
+        files.visit_bytes(scene.scene, inside, |row, col, read| {
+            let mut out = out.index_axis_mut(Axis(0), row);
+            let Some(out) = out.as_slice_mut().and_then(|out| out.get_mut(col..col + read.len())) else {
+                return;
+            };
+            let mapped = if free { &mut *out } else { &mut line[..read.len()] };
+            map_bytes(read, known, mapped);
+            if mapped.contains(&NO_SLOT) {
                 for &value in read {
                     if known[usize::from(value)] == NO_SLOT {
-                        known[usize::from(value)] = slots.slot_of(table.rules.rule(value), position)?;
+                        match slots.slot_of(table.rules.rule(value), position) {
+                            Ok(slot) => known[usize::from(value)] = slot,
+                            Err(error) => refused = refused.take().or(Some(error)),
+                        }
                     }
                 }
-                map_bytes(read, known, &mut line);
+                map_bytes(read, known, mapped);
             }
-            match out.as_slice_mut().filter(|_| free) {
-                Some(out) => out.copy_from_slice(&line),
-                None => {
-                    for (out, &slot) in out.iter_mut().zip(&line) {
-                        *out = if *out == NO_RULE { slot } else { *out };
-                    }
+            if !free {
+                for (out, &slot) in out.iter_mut().zip(&line) {
+                    *out = if *out == NO_RULE { slot } else { *out };
                 }
             }
-        }
-        Ok(())
+        })?;
+        refused.map_or(Ok(()), Err)
     }
 
     /// The rules by their index in the layers; cells whose value nothing explains are handed out.
@@ -222,6 +251,12 @@ impl<'p, 'a, T: ClassValue> Poll<'p, 'a, T> {
         }
         rules
     }
+}
+
+/// The parts of a window of the target, column by column of parts: what the last ones read is at hand where the next
+/// window begins, to the right.
+fn downwards(window: &Window) -> impl Iterator<Item = Window> + use<> {
+    window.pieces(window.rows, TARGET_SIDE).flat_map(|column| column.squares(TARGET_SIDE))
 }
 
 /// Where the cells of a scene lie on its lattice.

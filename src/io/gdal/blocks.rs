@@ -14,8 +14,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::io::tiff::{BlockCoding, BlockDecoder, ExpectedShape, PlainBlocks, index_bytes};
 use crate::model::window::{BLOCK, Window};
 
-/// Bytes of decoded blocks that an open raster keeps: those which the last windows cut.
-const BLOCK_CACHE_BYTES: usize = 4 << 20;
+/// Bytes of decoded blocks that an open raster keeps: those which the last windows cut. Three rows of the ten blocks of 512
+/// bytes that a row of windows cuts, where a task has eight in a row and lies askew.
+const BLOCK_CACHE_BYTES: usize = 8 << 20;
 
 /// Blocks wider than this, in cells, are strips that many windows of a row cut.
 const WIDE: usize = 4 * BLOCK;
@@ -164,7 +165,7 @@ impl BlockReader {
         if let Some(known) = self.cache.get(place) {
             return Ok(known);
         }
-        let mut bytes = Vec::new();
+        let mut bytes = self.cache.spare.take().unwrap_or_default();
         self.read(dataset, place, &mut bytes)?;
         let bytes = Arc::new(bytes);
         self.cache.keep(place, bytes.clone());
@@ -281,11 +282,13 @@ struct BlockCache {
     bytes: usize,
     /// Most bytes that are kept.
     room: usize,
+    /// Memory of a block that was let go: warm, and not cleared again.
+    spare: Option<Vec<u8>>,
 }
 
 impl BlockCache {
     fn of(room: usize) -> Self {
-        Self { blocks: BTreeMap::new(), used: 0, bytes: 0, room }
+        Self { blocks: BTreeMap::new(), used: 0, bytes: 0, room, spare: None }
     }
 
     fn get(&mut self, place: Place) -> Option<Arc<Vec<u8>>> {
@@ -303,7 +306,9 @@ impl BlockCache {
         while self.bytes > self.room
             && let Some((&oldest, _)) = self.blocks.iter().min_by_key(|(_, (last_use, _))| last_use)
         {
-            self.bytes -= self.blocks.remove(&oldest).map_or(0, |(_, bytes)| bytes.capacity());
+            let Some((_, bytes)) = self.blocks.remove(&oldest) else { continue };
+            self.bytes -= bytes.capacity();
+            self.spare = Arc::try_unwrap(bytes).ok();
         }
     }
 }

@@ -325,23 +325,35 @@ impl RasterFile {
     /// # Errors
     /// Those of [`Self::read`]. Bug: the raster has cells of another type.
     pub fn read_bytes(&self, window: &Window, memory: Vec<u8>) -> Result<Array2<u8>> {
+        let mut cells = memory;
+        // Every cell will be written: what stands there need not be cleared.
+        cells.resize(window.rows * window.cols, 0);
+        self.visit_bytes(window, |row, col, line| {
+            cells[row * window.cols + col..][..line.len()].copy_from_slice(line);
+        })?;
+        Array2::from_shape_vec((window.rows, window.cols), cells).map_err(wrong_shape)
+    }
+
+    /// Hands out the cells of a window of a raster of unsigned bytes, a line of a block at a time, from where they were
+    /// decoded to: the line's row and column in the window, and its bytes.
+    ///
+    /// # Shape
+    /// The window lies in the raster; every cell of it is handed out once.
+    /// # Errors
+    /// Those of [`Self::read_bytes`].
+    pub fn visit_bytes(&self, window: &Window, mut line: impl FnMut(usize, usize, &[u8])) -> Result<()> {
         let other_type = || Error::bug("a raster of other cells was read as bytes");
         if self.header.sample != SampleKind::U8 {
             return Err(other_type());
         }
-        let Some(blocks) = self.blocks_for(window) else {
-            return match self.read_by_window(window)? {
-                Pixels::Bytes(cells) => Ok(cells),
-                Pixels::Codes(_) => Err(other_type()),
-            };
-        };
-        let mut cells = memory;
-        // Every cell will be written: what stands there need not be cleared.
-        cells.resize(window.rows * window.cols, 0);
-        blocks.borrow_mut().visit(&self.dataset, window, |row, col, line| {
-            cells[row * window.cols + col..][..line.len()].copy_from_slice(line);
-        })?;
-        Array2::from_shape_vec((window.rows, window.cols), cells).map_err(wrong_shape)
+        if let Some(blocks) = self.blocks_for(window) {
+            return blocks.borrow_mut().visit(&self.dataset, window, line);
+        }
+        let Pixels::Bytes(cells) = self.read_by_window(window)? else { return Err(other_type()) };
+        for (row, cells) in cells.outer_iter().enumerate() {
+            line(row, 0, cells.to_slice().unwrap_or_default());
+        }
+        Ok(())
     }
 
     /// The reader of whole blocks, where it pays to read a window by them.

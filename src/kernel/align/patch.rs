@@ -7,7 +7,7 @@
 
 use super::Frame;
 use super::exact::carried;
-use super::line::{self, Quadratic, SIDE, STEP, steps};
+use super::line::{self, LINES, Quadratic, Quadratics, SIDE, STEP, steps};
 use crate::model::grid::Grid;
 use crate::model::window::Window;
 
@@ -30,6 +30,10 @@ const SAMPLES: [i64; 2] = [27, 101];
 /// Beyond this, in cells, no raster reaches and whole numbers of 32 bits end.
 const FAR: f64 = 1e9;
 
+/// How much further or less far than a cell the next one may lie, in rows and in columns, where rows run nearly along those
+/// of a raster.
+const MOST_ASKEW: f64 = 0.2;
+
 /// (column, row) of the raster at the nodes of a patch.
 #[derive(Debug)]
 struct Patch {
@@ -41,11 +45,7 @@ impl Patch {
     /// Columns and rows along one row of the patch.
     fn along(&self, row: i64) -> (Quadratic, Quadratic) {
         let t = steps(row);
-        let line = |nodes: &[[f64; 3]; 3]| {
-            let at = |col: usize| Quadratic::through([nodes[0][col], nodes[1][col], nodes[2][col]]).at(t);
-            Quadratic::through([at(0), at(1), at(2)])
-        };
-        (line(&self.cols), line(&self.rows))
+        (along(&down(&self.cols), t), along(&down(&self.rows), t))
     }
 
     /// How far interpolation may be wrong, in cells; `None` if that is too far, or cannot be said.
@@ -96,6 +96,17 @@ impl Patch {
     }
 }
 
+/// Polynomials down the three columns of nodes of a patch.
+fn down(nodes: &[[f64; 3]; 3]) -> [Quadratic; 3] {
+    [0, 1, 2].map(|col| Quadratic::through(nodes.map(|row| row[col])))
+}
+
+/// The polynomial along a line of a patch.
+#[inline(always)]
+fn along(down: &[Quadratic; 3], t: f64) -> Quadratic {
+    Quadratic::through(down.map(|down| down.at(t)))
+}
+
 /// The columns and rows along a line of a patch.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Along {
@@ -124,6 +135,44 @@ impl Along {
     }
 }
 
+/// Lines of a patch, one below the other.
+#[derive(Debug, Clone)]
+pub(super) struct Band {
+    /// First cell of the first line, the cells of the window counted row by row.
+    pub first: usize,
+    /// Cells of each line.
+    pub cells: usize,
+    /// How many there are, at most [`LINES`].
+    pub lines: usize,
+    /// Where they lie; `None` where all are doubtful.
+    pub along: Option<AlongAll>,
+}
+
+/// The columns and rows along the lines of a band.
+#[derive(Debug, Clone)]
+pub(super) struct AlongAll {
+    /// Columns of the raster.
+    pub cols: Quadratics,
+    /// Rows of the raster.
+    pub rows: Quadratics,
+    /// Cells of the patch before the lines' first.
+    pub begin: usize,
+    /// How far both may be wrong, in cells.
+    pub bound: f64,
+}
+
+impl AlongAll {
+    /// The same with columns less one for each cell of the patch.
+    pub fn less_a_column_a_cell(&self) -> Self {
+        Self { cols: self.cols.less_one_a_cell(), ..self.clone() }
+    }
+
+    /// One of the lines.
+    pub fn line(&self, line: usize) -> Along {
+        Along { col: self.cols.one(line), row: self.rows.one(line), begin: self.begin, bound: self.bound }
+    }
+}
+
 /// Cells side by side in a window and in a patch.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Line {
@@ -135,59 +184,120 @@ pub(super) struct Line {
     pub along: Option<Along>,
 }
 
-/// Hands out the lines of a window, patch by patch. Patches that hold nothing of `wanted`, a window of the raster, may be
-/// left out.
-///
-/// # Errors
-/// Those of `carry` and of `each`.
-pub(super) fn lines<E>(
-    grid: &Grid,
-    window: &Window,
-    frame: &Frame,
-    wanted: Option<&Window>,
-    carry: &mut impl FnMut(&mut [f64], &mut [f64]) -> Result<(), E>,
-    mut each: impl FnMut(Line),
-) -> Result<(), E> {
-    let on_lattice = window.shift(grid.lattice.0, grid.lattice.1);
-    let patches = Patches::covering(&on_lattice);
-    let centre = |(row, col): (i64, i64)| {
-        grid.affine.apply((col - grid.lattice.1) as f64 + 0.5, (row - grid.lattice.0) as f64 + 0.5)
-    };
-    let points = patches.nodes().chain(patches.samples());
-    let (at_cols, at_rows) = carried(frame, points.map(centre).unzip(), carry)?;
-    for (number, place) in patches.places().enumerate() {
-        let (patch, samples) = patches.patch(number, &at_cols, &at_rows);
-        let bound = patch.bound(samples, frame);
-        if let (Some(_), Some(wanted)) = (bound, wanted)
-            && patch.extent().intersect(wanted).is_empty()
-        {
-            continue;
-        }
-        let part = place.intersect(&on_lattice);
-        for row in part.row..part.row_end() {
-            let first = (row - on_lattice.row) as usize * window.cols + (part.col - on_lattice.col) as usize;
-            let along = bound.map(|bound| {
-                let (col, row) = patch.along(row - place.row);
-                Along { col, row, begin: (part.col - place.col) as usize, bound }
-            });
-            each(Line { first, cells: part.cols, along });
+/// The patches of a window, carried to a raster: what is asked of parts of it again and again.
+#[derive(Debug)]
+pub struct Mesh {
+    grid: Grid,
+    frame: Frame,
+    patches: Patches,
+    /// Columns and rows of the raster at all nodes and then all samples.
+    cols: Vec<f64>,
+    rows: Vec<f64>,
+}
+
+impl Mesh {
+    /// The patches that cover a window of a grid; `carry` is that of [`super::locate`].
+    ///
+    /// # Errors
+    /// Those of `carry`.
+    pub fn over<E>(
+        grid: &Grid,
+        window: &Window,
+        frame: &Frame,
+        carry: &mut impl FnMut(&mut [f64], &mut [f64]) -> Result<(), E>,
+    ) -> Result<Self, E> {
+        let patches = Patches::covering(&window.shift(grid.lattice.0, grid.lattice.1));
+        let centre = |(row, col): (i64, i64)| {
+            grid.affine.apply((col - grid.lattice.1) as f64 + 0.5, (row - grid.lattice.0) as f64 + 0.5)
+        };
+        let points = patches.nodes().chain(patches.samples());
+        let (cols, rows) = carried(frame, points.map(centre).unzip(), carry)?;
+        Ok(Self { grid: grid.clone(), frame: frame.clone(), patches, cols, rows })
+    }
+
+    /// The grid whose cells are located.
+    pub(super) fn grid(&self) -> &Grid {
+        &self.grid
+    }
+
+    /// The raster in which they are located.
+    pub(super) fn frame(&self) -> &Frame {
+        &self.frame
+    }
+
+    /// Whether the raster has cells of nearly the same size and rows that run nearly along those of the grid, everywhere.
+    pub(super) fn is_parallel(&self) -> bool {
+        let across = self.patches.nodes_across();
+        let nodes = across * (2 * self.patches.down + 1);
+        let all = |values: &[f64], along: f64| {
+            values[..nodes].chunks(across).flat_map(|row| row.windows(2)).all(|pair| {
+                let ahead = (pair[1] - pair[0]) / STEP as f64;
+                (ahead - along).abs() < MOST_ASKEW
+            })
+        };
+        all(&self.cols, 1.0) && all(&self.rows, 0.0)
+    }
+
+    /// Whether it has all patches of a window.
+    pub fn holds(&self, window: &Window) -> bool {
+        self.patches.window().contains(&self.on_lattice(window))
+    }
+
+    fn on_lattice(&self, window: &Window) -> Window {
+        window.shift(self.grid.lattice.0, self.grid.lattice.1)
+    }
+
+    /// Hands out the lines of a window in bands, patch by patch. Patches that hold nothing of `wanted`, a window of the
+    /// raster, may be left out.
+    ///
+    /// # Shape
+    /// It [holds](Self::holds) the window.
+    pub(super) fn bands(&self, window: &Window, wanted: Option<&Window>, mut each: impl FnMut(&Band)) {
+        let on_lattice = self.on_lattice(window);
+        for (number, place) in self.patches.under(&on_lattice) {
+            let (patch, samples) = self.patches.patch(number, &self.cols, &self.rows);
+            let bound = patch.bound(samples, &self.frame);
+            if let (Some(_), Some(wanted)) = (bound, wanted)
+                && patch.extent().intersect(wanted).is_empty()
+            {
+                continue;
+            }
+            let part = place.intersect(&on_lattice);
+            let begin = (part.col - place.col) as usize;
+            let (cols_down, rows_down) = (down(&patch.cols), down(&patch.rows));
+            for row in (part.row..part.row_end()).step_by(LINES) {
+                let first =
+                    (row - on_lattice.row) as usize * window.cols + (part.col - on_lattice.col) as usize;
+                let lines = LINES.min((part.row_end() - row) as usize);
+                let ts: [f64; LINES] = std::array::from_fn(|line| steps(row - place.row + line as i64));
+                let along_all = bound.map(|bound| {
+                    let lines = |down| Quadratics::of(&ts.map(|t| along(down, t)));
+                    AlongAll { cols: lines(&cols_down), rows: lines(&rows_down), begin, bound }
+                });
+                each(&Band { first, cells: part.cols, lines, along: along_all });
+            }
         }
     }
-    Ok(())
+
+    /// Hands out the lines of a window one by one; see [`Self::bands`].
+    fn lines(&self, window: &Window, mut each: impl FnMut(&Line)) {
+        self.bands(window, None, |band| {
+            for line in 0..band.lines {
+                let along = band.along.as_ref().map(|along| along.line(line));
+                each(&Line { first: band.first + line * window.cols, cells: band.cells, along });
+            }
+        });
+    }
 }
 
 /// Interpolates the row and column of the raster under each cell of a window, also where that is outside the raster.
 /// Returns the cells, counted row by row, whose place is doubtful; theirs is undefined.
-pub(super) fn interpolate<E>(
-    grid: &Grid,
-    window: &Window,
-    frame: &Frame,
-    carry: &mut impl FnMut(&mut [f64], &mut [f64]) -> Result<(), E>,
-    rows: &mut [i32],
-    cols: &mut [i32],
-) -> Result<Vec<u32>, E> {
+///
+/// # Shape
+/// `mesh` holds the window.
+pub(super) fn interpolate(mesh: &Mesh, window: &Window, rows: &mut [i32], cols: &mut [i32]) -> Vec<u32> {
     let mut doubtful = Vec::new();
-    lines(grid, window, frame, None, carry, |line| {
+    mesh.lines(window, |line| {
         let places = line.first..line.first + line.cells;
         let Some(along) = line.along else {
             doubtful.extend(places.map(|at| at as u32));
@@ -199,11 +309,12 @@ pub(super) fn interpolate<E>(
             let near = (0..line.cells).filter(|&cell| along.is_doubtful(cell));
             doubtful.extend(near.map(|cell| (line.first + cell) as u32));
         }
-    })?;
-    Ok(doubtful)
+    });
+    doubtful
 }
 
 /// The patches that cover a window of the lattice.
+#[derive(Debug)]
 struct Patches {
     /// First cell of the first patch.
     row: i64,
@@ -217,6 +328,30 @@ impl Patches {
         let (row, col) = (window.row.div_euclid(SIDE) * SIDE, window.col.div_euclid(SIDE) * SIDE);
         let patches = |from: i64, end: i64| ((end - from) as usize).div_ceil(SIDE as usize);
         Self { row, col, down: patches(row, window.row_end()), across: patches(col, window.col_end()) }
+    }
+
+    /// The window that they cover.
+    fn window(&self) -> Window {
+        let side = SIDE as usize;
+        Window { row: self.row, col: self.col, rows: self.down * side, cols: self.across * side }
+    }
+
+    /// Those that a window of the lattice meets, row by row, with their numbers.
+    fn under(&self, window: &Window) -> impl Iterator<Item = (usize, Window)> + use<> {
+        let met = window.intersect(&self.window());
+        let met =
+            if met.is_empty() { Window { row: self.row, col: self.col, rows: 0, cols: 0 } } else { met };
+        let (row, col, across) = (self.row, self.col, self.across);
+        let range = |from: i64, end: i64| (from.div_euclid(SIDE), (end + SIDE - 1).div_euclid(SIDE));
+        let (down, down_end) = range(met.row - row, met.row_end() - row);
+        let (first, end) = range(met.col - col, met.col_end() - col);
+        (down..down_end).flat_map(move |down| {
+            (first..end).map(move |at| {
+                let (row, col) = (row + down * SIDE, col + at * SIDE);
+                let place = Window { row, col, rows: SIDE as usize, cols: SIDE as usize };
+                (down as usize * across + at as usize, place)
+            })
+        })
     }
 
     /// Patches, row by row.

@@ -1,234 +1,162 @@
 //! Runs of smaller cells whose centres lie in one cell of another raster.
 
-use super::line::{self, SIDE};
-use super::patch::{self, Along};
-use super::{Frame, exact};
-use crate::model::grid::Grid;
+use super::cut::{Cut, Scratch};
+use super::exact;
+use super::patch::{Along, Mesh};
 use crate::model::window::Window;
 
 /// Cells side by side whose centres lie in one cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Run {
     /// The cell that holds their centres, the cells of the wanted window counted row by row.
-    pub holder: usize,
+    pub holder: u32,
     /// The first of them, the cells of their own window counted row by row.
-    pub first: usize,
+    pub first: u32,
     /// How many there are.
-    pub cells: usize,
+    pub cells: u32,
 }
 
-/// Hands out every cell of a window whose centre lies in a wanted window of the raster, once, in runs.
+/// Runs that are handed out at once: more than a line has.
+const AT_ONCE: usize = 256;
+
+/// Hands out every cell of a window whose centre lies in a wanted window of the raster, once, in runs, some at a time.
 ///
-/// `carry` is that of [`super::locate`].
+/// `mesh` holds the window; `carry` is that of [`super::locate`].
 ///
 /// # Errors
 /// Those of `carry`.
 pub fn runs<E>(
-    grid: &Grid,
+    mesh: &Mesh,
     window: &Window,
-    frame: &Frame,
     wanted: &Window,
     mut carry: impl FnMut(&mut [f64], &mut [f64]) -> Result<(), E>,
-    mut each: impl FnMut(Run),
+    mut each: impl FnMut(&[Run]),
 ) -> Result<(), E> {
+    let (grid, frame) = (mesh.grid(), mesh.frame());
     let wanted = wanted.intersect(&Window::whole(frame.rows, frame.cols));
-    let holder = |row: i32, col: i32| {
-        // What lies before the window is far beyond it as a number without sign.
-        let down = row.wrapping_sub(wanted.row as i32) as u32 as usize;
-        let across = col.wrapping_sub(wanted.col as i32) as u32 as usize;
-        (down < wanted.rows && across < wanted.cols).then_some(down * wanted.cols + across)
-    };
     let mut doubtful = Vec::new();
+    let mut found = Found { runs: [Run { holder: 0, first: 0, cells: 0 }; AT_ONCE], number: 0 };
+    let mut cut = Cut::default();
     let mut scratch = Scratch::default();
-    patch::lines(grid, window, frame, Some(&wanted), &mut carry, |line| {
-        let Some(along) = line.along else {
-            doubtful.extend(line.first..line.first + line.cells);
+    mesh.bands(window, Some(&wanted), |band| {
+        let line = |line: usize| band.first + line * window.cols;
+        let Some(along) = &band.along else {
+            doubtful.extend((0..band.lines).flat_map(|at| line(at)..line(at) + band.cells));
             return;
         };
-        if !reaches(&along, line.cells, &wanted) {
-            return;
-        }
-        let ends = scratch.find(&along, line.cells);
-        let mut first = 0;
-        for end in ends.iter().chain([line.cells]) {
-            if scratch.doubtful.get(first) {
-                doubtful.push(line.first + first);
-            } else if let Some(holder) = holder(scratch.rows[first], scratch.cols[first]) {
-                each(Run { holder, first: line.first + first, cells: end - first });
+        let clear = cut.find(along, band.cells);
+        for (at, is_clear) in clear.into_iter().enumerate().take(band.lines) {
+            if is_clear {
+                cut.add_runs(at, line(at), &wanted, &mut found);
+            } else {
+                let place = (line(at), band.cells);
+                scratch.add_runs(&along.line(at), place, &wanted, &mut doubtful, &mut found);
             }
-            first = end;
+            found.hand_out(&mut each);
         }
-    })?;
+    });
     let place = |at: &usize| (window.row + (at / window.cols) as i64, window.col + (at % window.cols) as i64);
-    let found = exact::cells_at(grid, frame, doubtful.iter().map(place), &mut carry)?;
-    for (&first, (row, col)) in doubtful.iter().zip(found) {
-        if let Some(holder) = holder(row, col) {
-            each(Run { holder, first, cells: 1 });
+    let exactly = exact::cells_at(grid, frame, doubtful.iter().map(place), &mut carry)?;
+    for (&first, (row, col)) in doubtful.iter().zip(exactly) {
+        if let Some(holder) = holder(&wanted, row, col) {
+            found.add(holder, first, 1);
+            found.hand_out(&mut each);
         }
     }
     Ok(())
 }
 
-/// Whether a line may reach a window: not if it lies clearly beside it.
-fn reaches(along: &Along, cells: usize, wanted: &Window) -> bool {
-    let (first, last) = (along.at(0), along.at(cells - 1));
-    let beside = |first: f64, last: f64, bulge: f64, from: i64, end: i64| {
-        let margin = bulge + 1.0;
-        first.max(last) + margin < from as f64 || first.min(last) - margin > end as f64
-    };
-    !beside(first.0, last.0, along.col.bulge(), wanted.col, wanted.col_end())
-        && !beside(first.1, last.1, along.row.bulge(), wanted.row, wanted.row_end())
+/// The number of a cell among those of a window.
+#[inline(always)]
+fn holder(wanted: &Window, row: i32, col: i32) -> Option<usize> {
+    // What lies before the window is far beyond it as a number without sign.
+    let down = row.wrapping_sub(wanted.row as i32) as u32 as usize;
+    let across = col.wrapping_sub(wanted.col as i32) as u32 as usize;
+    (down < wanted.rows && across < wanted.cols).then_some(down * wanted.cols + across)
 }
 
-const LINE: usize = SIDE as usize;
+/// Runs that were found and not handed out yet.
+struct Found {
+    runs: [Run; AT_ONCE],
+    number: usize,
+}
 
-/// One bit for each cell of a line.
-#[derive(Debug, Clone, Copy, Default)]
-struct Bits([u64; LINE / 64]);
-
-impl Bits {
-    fn get(&self, at: usize) -> bool {
-        self.0[at / 64] >> (at % 64) & 1 != 0
+impl Found {
+    #[inline(always)]
+    fn add(&mut self, holder: usize, first: usize, cells: usize) {
+        self.runs[self.number] = Run { holder: holder as u32, first: first as u32, cells: cells as u32 };
+        self.number += 1;
     }
 
-    fn set(&mut self, at: usize) {
-        self.0[at / 64] |= 1 << (at % 64);
-    }
-
-    /// Those that are set, in order.
-    fn iter(self) -> impl Iterator<Item = usize> {
-        (0..).step_by(64).zip(self.0).flat_map(|(base, mut word)| {
-            std::iter::from_fn(move || {
-                let at = word.trailing_zeros();
-                word &= word.wrapping_sub(1);
-                (at < 64).then_some(base + at as usize)
-            })
-        })
+    #[inline(always)]
+    fn hand_out(&mut self, each: &mut impl FnMut(&[Run])) {
+        each(&self.runs[..self.number]);
+        self.number = 0;
     }
 }
 
-/// Places along a line.
-struct Scratch {
-    cols: [i32; LINE],
-    rows: [i32; LINE],
-    doubtful: Bits,
-}
-
-impl Default for Scratch {
-    fn default() -> Self {
-        Self { cols: [0; LINE], rows: [0; LINE], doubtful: Bits::default() }
+impl Cut {
+    /// Adds the runs of a clear line that lie in a window.
+    fn add_runs(&self, line: usize, first_cell: usize, wanted: &Window, found: &mut Found) {
+        let (cols, rows) = (&self.cols, &self.rows);
+        // Here it stays in a register.
+        let mut number = found.number;
+        let (first, step) = (i64::from(cols.first[line]), i64::from(cols.step[line]));
+        // Stretches before the window's columns, and up to their end.
+        let before = if step > 0 { wanted.col - first } else { first - wanted.col_end() + 1 };
+        let within = |stretches: i64| stretches.clamp(0, cols.count(line) as i64) as usize;
+        let (mut at, end_at) = (within(before), within(before + wanted.cols as i64));
+        let mut begin = at.checked_sub(1).map_or(0, |last| cols.end(line, last));
+        for row_at in 0..rows.count(line) {
+            let row = i64::from(rows.first[line] + row_at as i32 * rows.step[line]) - wanted.row;
+            let row_end = rows.end(line, row_at);
+            if !(0..wanted.rows as i64).contains(&row) {
+                while at < end_at && cols.end(line, at) <= row_end {
+                    at += 1;
+                }
+                begin = begin.max(row_end);
+                continue;
+            }
+            let mut holder = row * wanted.cols as i64 + first + at as i64 * step - wanted.col;
+            while at < end_at {
+                let col_end = cols.end(line, at);
+                let end = col_end.min(row_end);
+                if begin < end {
+                    let (first, cells) = ((first_cell + begin) as u32, (end - begin) as u32);
+                    found.runs[number] = Run { holder: holder as u32, first, cells };
+                    number += 1;
+                    begin = end;
+                }
+                if col_end > row_end {
+                    break;
+                }
+                at += 1;
+                holder += step;
+            }
+        }
+        found.number = number;
     }
 }
 
 impl Scratch {
-    /// Finds where each cell of a line lies, and which begin another run than the cell before.
-    fn find(&mut self, along: &Along, cells: usize) -> Bits {
-        let mut least = line::place(along.col, along.begin, &mut self.cols[..cells]);
-        let mut begins = changes(&self.cols, cells);
-        match along.row.constant(along.begin, cells, along.bound) {
-            Some(row) => self.rows[..cells].fill(row),
-            None => {
-                least = least.min(line::place(along.row, along.begin, &mut self.rows[..cells]));
-                for (word, rows) in begins.0.iter_mut().zip(changes(&self.rows, cells).0) {
-                    *word |= rows;
-                }
+    /// Adds the runs of any line that lie in a window, and the doubtful cells.
+    fn add_runs(
+        &mut self,
+        along: &Along,
+        (first_cell, cells): (usize, usize),
+        wanted: &Window,
+        doubtful: &mut Vec<usize>,
+        found: &mut Found,
+    ) {
+        let ends = self.find(along, cells, 0);
+        let mut first = 0;
+        for end in ends.iter().chain([cells]) {
+            if self.doubtful.get(first) {
+                doubtful.push(first_cell + first);
+            } else if let Some(holder) = holder(wanted, self.rows[first], self.cols[first]) {
+                found.add(holder, first_cell + first, end - first);
             }
-        }
-        self.doubtful = Bits::default();
-        if least <= along.bound {
-            for cell in (0..cells).filter(|&cell| along.is_doubtful(cell)) {
-                self.doubtful.set(cell);
-                if cell > 0 {
-                    begins.set(cell);
-                }
-                if cell + 1 < cells {
-                    begins.set(cell + 1);
-                }
-            }
-        }
-        begins
-    }
-}
-
-/// The cells, among the first ones of a line, that lie elsewhere than the cell before.
-fn changes(places: &[i32; LINE], cells: usize) -> Bits {
-    #[cfg(target_arch = "x86_64")]
-    if is_x86_feature_detected!("avx512f") {
-        #[expect(unsafe_code, reason = "the processor has the instructions")]
-        return unsafe { vectors::changes(places, cells) };
-    }
-    changes_one_by_one(places, cells)
-}
-
-fn changes_one_by_one(places: &[i32; LINE], cells: usize) -> Bits {
-    let mut bits = Bits::default();
-    for (at, pair) in (1..cells).zip(places.windows(2)) {
-        if pair[0] != pair[1] {
-            bits.set(at);
-        }
-    }
-    bits
-}
-
-#[cfg(target_arch = "x86_64")]
-mod vectors {
-    use std::arch::x86_64::{__m512i, _mm512_alignr_epi32, _mm512_cmpneq_epi32_mask, _mm512_loadu_si512};
-
-    use super::{Bits, LINE};
-
-    const STEP: usize = 16;
-
-    #[target_feature(enable = "avx512f")]
-    pub(super) fn changes(places: &[i32; LINE], cells: usize) -> Bits {
-        let mut bits = Bits::default();
-        let (steps, _) = places.as_chunks::<STEP>();
-        let mut before = load(&steps[0]);
-        for (number, step) in steps.iter().enumerate() {
-            let here = load(step);
-            // Each cell beside the one before it; the very first beside itself or what is left out below.
-            let shifted = _mm512_alignr_epi32::<15>(here, before);
-            let changed = u64::from(_mm512_cmpneq_epi32_mask(here, shifted));
-            bits.0[number / 4] |= changed << (number % 4 * STEP);
-            before = here;
-        }
-        bits.0[0] &= !1;
-        for (word, bits) in bits.0.iter_mut().enumerate() {
-            let valid = cells.saturating_sub(64 * word);
-            if valid < 64 {
-                *bits &= (1 << valid) - 1;
-            }
-        }
-        bits
-    }
-
-    #[inline]
-    #[target_feature(enable = "avx512f")]
-    fn load(places: &[i32; STEP]) -> __m512i {
-        #[expect(unsafe_code, reason = "64 bytes are read from 64 bytes, wherever they lie")]
-        unsafe {
-            _mm512_loadu_si512(places.as_ptr().cast())
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        #[test]
-        fn every_way_finds_the_same_changes(
-            lengths in proptest::collection::vec(1usize..20, 1..130),
-            cells in 1usize..=LINE,
-        ) {
-            let runs = (0..).zip(&lengths).flat_map(|(place, &n)| std::iter::repeat_n(place, n));
-            let mut places = [i32::MAX; LINE];
-            places.iter_mut().zip(runs).for_each(|(place, run)| *place = run);
-            let expected: Vec<usize> = (1..cells).filter(|&at| places[at] != places[at - 1]).collect();
-            prop_assert_eq!(changes(&places, cells).iter().collect::<Vec<_>>(), &expected[..]);
-            prop_assert_eq!(changes_one_by_one(&places, cells).iter().collect::<Vec<_>>(), expected);
+            first = end;
         }
     }
 }

@@ -154,6 +154,48 @@ proptest! {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
 
+    /// So does locating span by span, in a raster of cells of the same size whose rows run nearly along the window's; and
+    /// what is taken by spans is what lies under each cell.
+    #[test]
+    fn spans_are_the_cells_of_exact_places(
+        angle in prop_oneof![-0.15f64..0.15, Just(0.0)],
+        wave in prop_oneof![3 => Just(0.0), 1 => 0.0f64..50.0],
+        radius in prop_oneof![2 => Just(6.4e6), 1 => 5e5f64..2e6],
+        away in (-3e5f64..3e5, -3e5f64..3e5),
+        larger in prop_oneof![3 => 0.9f64..1.1, 1 => Just(1.0)],
+        lattice in (-500i64..500, -500i64..500),
+        window in (0i64..150, 0i64..150, 1usize..300, 1usize..300),
+        offset in (0i64..250, 0i64..250),
+        extent in (1usize..700, 1usize..700),
+    ) {
+        let target = grid(Affine::north_up(away.0, away.1, 30.0, 30.0), 450, 450, lattice);
+        let window = Window { row: window.0, col: window.1, rows: window.2, cols: window.3 };
+        let turn = [angle.cos(), angle.sin(), wave];
+        let carry = |xs: &mut [f64], ys: &mut [f64]| {
+            bend(xs, ys, turn, radius);
+            Ok::<_, Infallible>(())
+        };
+        let (x, y) = target.affine.apply(window.col as f64, window.row as f64);
+        let (mut xs, mut ys) = ([x], [y]);
+        bend(&mut xs, &mut ys, turn, radius);
+        let side = 30.0 * larger;
+        let affine = Affine::north_up(xs[0] - offset.1 as f64 * side, ys[0] + offset.0 as f64 * side, side, side);
+        let source = Frame::of(&grid(affine, extent.0, extent.1, (0, 0))).unwrap();
+        let Ok(fast) = locate(&target, &window, &source, carry);
+        let Ok(exact) = locate_exactly(&target, &window, &source, carry);
+        prop_assert!(fast.cells().eq(exact.cells()));
+        prop_assert_eq!((fast.bounds, fast.whole), (exact.bounds, exact.whole));
+        let bounds = exact.bounds;
+        let values = Array2::from_shape_fn((bounds.rows, bounds.cols), |(row, col)| (row * 7 + col * 3) as u8);
+        prop_assert_eq!(nearest(values.view(), &fast, 255), nearest(values.view(), &exact, 255));
+        let wide = values.mapv(u32::from);
+        prop_assert_eq!(nearest(wide.view(), &fast, 999), nearest(wide.view(), &exact, 999));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
     /// Runs hand out what locating finds: every cell with its centre in the wanted window once, and no other.
     #[test]
     fn runs_are_the_cells_that_are_located(
@@ -182,8 +224,14 @@ proptest! {
         let affine = Affine::north_up(xs[0] - 30.0 * side, ys[0] + 30.0 * side, side, side);
         let raster = Frame::of(&grid(affine, 80, 90, (0, 0))).unwrap();
         let mut found = Vec::new();
-        let Ok(()) = runs(&cells, &window, &raster, &wanted, carry, |run| {
-            found.extend((run.first..run.first + run.cells).map(|cell| (cell, run.holder)));
+        // The mesh may reach beyond the window.
+        let around = Window { row: window.row - 70, col: window.col - 200, rows: window.rows + 90, cols: window.cols + 300 };
+        let Ok(mesh) = Mesh::over(&cells, &around, &raster, &mut { carry });
+        prop_assert!(mesh.holds(&window) && mesh.holds(&around));
+        let Ok(()) = runs(&mesh, &window, &wanted, carry, |runs| {
+            for run in runs {
+                found.extend((run.first..run.first + run.cells).map(|cell| (cell as usize, run.holder as usize)));
+            }
         });
         found.sort_unstable();
         let Ok(located) = locate_exactly(&cells, &window, &raster, carry);

@@ -6,7 +6,8 @@
 
 use ndarray::Array2;
 
-use super::scrutiny::clear_winner;
+use super::runs::Run;
+use super::scrutiny::{self, UNCLEAR, clear_winners};
 use crate::kernel::pyramid::{Tie, mode};
 use crate::model::legend::ClassCode;
 use crate::model::rule::{Outcome, Rule};
@@ -62,42 +63,40 @@ impl Votes {
     }
 
     /// Adds the ballots `first..first + n` of `ballots` to a cell, the cells of the window counted row by row.
-    #[inline(always)]
     pub fn cast(&mut self, cell: usize, ballots: &[Slot], first: usize, n: usize) {
-        let height = usize::from(self.heights[cell]);
-        let at_once =
-            ballots.get(first..first + AT_ONCE).and_then(|ballots| ballots.first_chunk::<AT_ONCE>());
-        if let (Some(ballots), true) = (at_once, n <= AT_ONCE && height <= KEPT - AT_ONCE) {
-            // What is copied beyond n is overwritten by the next.
-            self.heaps[cell][height..height + AT_ONCE].copy_from_slice(ballots);
-            self.heights[cell] += n as u8;
-        } else {
-            self.cast_each(cell, &ballots[first..first + n]);
-        }
+        self.cast_runs(ballots, &[Run { holder: cell as u32, first: first as u32, cells: n as u32 }]);
     }
 
-    #[cold]
-    fn cast_each(&mut self, cell: usize, ballots: &[Slot]) {
-        for &ballot in ballots {
-            if usize::from(self.heights[cell]) == KEPT {
-                self.counts.resize(self.heights.len(), [0; MOST_SLOTS]);
-                for &counted in &self.heaps[cell] {
-                    self.counts[cell][usize::from(counted)] += 1;
-                }
-                self.heights[cell] = 0;
+    /// Adds runs of ballots, each to the cell that holds it.
+    pub fn cast_runs(&mut self, ballots: &[Slot], runs: &[Run]) {
+        let (heaps, heights) = (self.heaps.as_mut_slice(), self.heights.as_mut_slice());
+        for run in runs {
+            let (cell, first, n) = (run.holder as usize, run.first as usize, run.cells as usize);
+            let height = usize::from(heights[cell]);
+            let at_once = ballots.get(first..).and_then(|ballots| ballots.first_chunk::<AT_ONCE>());
+            if let (Some(ballots), true) = (at_once, n <= AT_ONCE && height <= KEPT - AT_ONCE) {
+                // What is copied beyond n is overwritten by the next.
+                heaps[cell][height..height + AT_ONCE].copy_from_slice(ballots);
+                heights[cell] = (height + n) as u8;
+            } else {
+                cast_each(heaps, heights, &mut self.counts, cell, &ballots[first..first + n]);
             }
-            self.heaps[cell][usize::from(self.heights[cell])] = ballot;
-            self.heights[cell] += 1;
         }
     }
 
     /// The number of votes for each slot in a cell.
     pub fn counts(&self, cell: usize) -> [u32; MOST_SLOTS] {
-        let mut counts = self.counts.get(cell).copied().unwrap_or([0; MOST_SLOTS]);
-        for &ballot in &self.heaps[cell][..usize::from(self.heights[cell])] {
-            counts[usize::from(ballot)] += 1;
-        }
+        let mut counts = [0; MOST_SLOTS];
+        self.count(cell, &mut counts);
         counts
+    }
+
+    fn count(&self, cell: usize, counts: &mut [u32; MOST_SLOTS]) {
+        match self.counts.get(cell) {
+            Some(counted) => counts.copy_from_slice(counted),
+            None => counts.fill(0),
+        }
+        scrutiny::count(self.heights[cell].into(), &self.heaps[cell], counts);
     }
 
     /// Votes for each slot, in the whole window.
@@ -117,16 +116,37 @@ impl Votes {
     pub fn winners(&self, rules: &[&Rule], lattice: (i64, i64), tie: Tie) -> Array2<Slot> {
         let order = Order::of(rules);
         let parties = order.parties();
-        let winner = |(row, col): (usize, usize)| {
-            let cell = row * self.window.cols + col;
-            let heap = &self.heaps[cell][..usize::from(self.heights[cell])];
-            let clear =
-                if self.counts.is_empty() { clear_winner(heap, &self.heaps[cell], &parties) } else { None };
-            clear.unwrap_or_else(|| {
-                order.winner(&self.counts(cell), (lattice.0 + row as i64, lattice.1 + col as i64), tie)
-            })
-        };
-        Array2::from_shape_fn((self.window.rows, self.window.cols), winner)
+        let mut winners = Array2::from_elem((self.window.rows, self.window.cols), UNCLEAR);
+        if let (Some(winners), true) = (winners.as_slice_mut(), self.counts.is_empty()) {
+            clear_winners(&self.heaps, &self.heights, &parties, winners);
+        }
+        let (mut counts, mut by_class) = ([0; MOST_SLOTS], Vec::new());
+        for (cell, winner) in winners.iter_mut().enumerate().filter(|(_, winner)| **winner == UNCLEAR) {
+            let (row, col) = ((cell / self.window.cols) as i64, (cell % self.window.cols) as i64);
+            self.count(cell, &mut counts);
+            *winner = order.winner(&counts, (lattice.0 + row, lattice.1 + col), tie, &mut by_class);
+        }
+        winners
+    }
+}
+
+/// Adds ballots to a cell one by one; a heap that is full is counted.
+#[cold]
+fn cast_each(
+    heaps: &mut [[Slot; KEPT]],
+    heights: &mut [u8],
+    counts: &mut Vec<[u32; MOST_SLOTS]>,
+    cell: usize,
+    ballots: &[Slot],
+) {
+    for &ballot in ballots {
+        if usize::from(heights[cell]) == KEPT {
+            counts.resize(heights.len(), [0; MOST_SLOTS]);
+            scrutiny::count(KEPT, &heaps[cell], &mut counts[cell]);
+            heights[cell] = 0;
+        }
+        heaps[cell][usize::from(heights[cell])] = ballot;
+        heights[cell] += 1;
     }
 }
 
@@ -167,13 +187,21 @@ impl Order {
         parties
     }
 
-    fn winner(&self, counts: &[u32; MOST_SLOTS], (row, col): (i64, i64), tie: Tie) -> Slot {
+    /// The slot that decides a cell; `by_class` is memory for its votes.
+    fn winner(
+        &self,
+        counts: &[u32; MOST_SLOTS],
+        (row, col): (i64, i64),
+        tie: Tie,
+        by_class: &mut Vec<(i32, u64)>,
+    ) -> Slot {
         let votes =
             |slots: &[Slot]| slots.iter().map(|&slot| u64::from(counts[usize::from(slot)])).sum::<u64>();
         // Classes are told apart by their position, which ascends with their code.
-        let by_class: Vec<(i32, u64)> = (0..).zip(self.classes.iter().map(|slots| votes(slots))).collect();
+        by_class.clear();
+        by_class.extend((0..).zip(self.classes.iter().map(|slots| votes(slots))));
         let all: u64 = counts.iter().map(|&n| u64::from(n)).sum();
-        let class = mode(&by_class, all, ClassCode::MIN, (LEVEL, row, col), tie);
+        let class = mode(by_class, all, ClassCode::MIN, (LEVEL, row, col), tie);
         match usize::try_from(class) {
             Ok(class) => leading(&self.classes[class], counts),
             Err(_) if votes(&self.unobserved) >= u64::from(counts[usize::from(NO_RULE)]).max(1) => {
