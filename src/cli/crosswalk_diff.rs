@@ -138,7 +138,7 @@ pub fn diff(args: &DiffArgs) -> Result<Answer> {
     }
     let Some(joints) = finished.merged.totals.pairs.first() else { return Ok(Answer::default()) };
     let report = Report { plan: &plan, target: &target, language: args.language };
-    let zones: Vec<_> = by_zone(&plan, &finished.merged.totals, joints)
+    let zones: Vec<_> = by_zone(&plan, &finished.merged.totals, joints, None)
         .filter(|(zone, _)| zone.is_all() || zone.layer == ZONES)
         .map(|(zone, totals)| (if zone.is_all() { "all".into() } else { zone.id }, Moves::of(&totals.counts)))
         .collect();

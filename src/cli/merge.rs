@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use clap::{Args, FromArgMatches};
 use serde_json::json;
 
-use super::options::{ComputeOptions, TalkOptions};
+use super::options::{ComputeOptions, GuardOptions, TalkOptions};
 use super::run::write_provenance;
 use super::{Answer, Verb};
 use crate::config::job::Job;
 use crate::error::{Error, Result};
 use crate::plan::JobPlan;
+use crate::plan::comparability::refuse_nothing_left;
 use crate::plan::fingerprint::InputHashes;
 use crate::run::folder::OutputFolder;
 use crate::run::ledger::Ledger;
@@ -40,13 +41,17 @@ struct MergeArgs {
     #[command(flatten)]
     compute: ComputeOptions,
     #[command(flatten)]
+    guard: GuardOptions,
+    #[command(flatten)]
     talk: TalkOptions,
 }
 
 fn assemble(args: &MergeArgs) -> Result<Answer> {
     let mut job = Job::read(&args.job)?;
     args.compute.overlay(&mut job.compute);
+    args.guard.overlay(&mut job);
     let plan = JobPlan::of(job)?;
+    refuse_nothing_left(&plan.job, &plan.comparability)?;
     let folder = OutputFolder::take(&plan.job.output, &plan.job.name, args.overwrite)?;
     let merged = thread_pool(&plan)?.install(|| {
         let hashes = InputHashes::of(&plan, &work_folder(&folder.path).join("inputs.json"))?;

@@ -3,6 +3,7 @@
 use clap::{ArgMatches, Args};
 
 use crate::config::file::ComputeFile;
+use crate::config::job::Job;
 use crate::io::progress::{Progress, ProgressMode};
 
 /// Flags of every verb.
@@ -47,6 +48,21 @@ impl ComputeOptions {
     /// Progress as the flags say.
     pub fn progress(&self, talk: &TalkOptions) -> Progress {
         Progress::new(self.progress, talk.quiet)
+    }
+}
+
+/// Flags of the verbs that plan a job's comparisons.
+#[derive(Debug, Clone, Args)]
+pub struct GuardOptions {
+    /// Compare what the makers of the maps forbid to compare, and stamp it
+    #[arg(long)]
+    pub allow_incomparable: bool,
+}
+
+impl GuardOptions {
+    /// Lays the flag over the job.
+    pub fn overlay(&self, job: &mut Job) {
+        job.allow_incomparable |= self.allow_incomparable;
     }
 }
 

@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use clap::{Args, FromArgMatches};
 use serde_json::{Value, json};
 
-use super::options::{ComputeOptions, TalkOptions};
+use super::options::{ComputeOptions, GuardOptions, TalkOptions};
 use super::{Answer, Verb};
 use crate::config::job::Job;
 use crate::error::{Error, Result};
 use crate::io::atomic::write_bytes;
 use crate::plan::{EpochPlan, JobPlan, Plan, Scene};
-use crate::report::zone_layers;
+use crate::report::{comparability, zone_layers};
 use crate::run::forecast::Forecast;
 use crate::run::workers;
 
@@ -38,12 +38,15 @@ struct PlanArgs {
     #[command(flatten)]
     compute: ComputeOptions,
     #[command(flatten)]
+    guard: GuardOptions,
+    #[command(flatten)]
     talk: TalkOptions,
 }
 
 fn plan(args: &PlanArgs) -> Result<Answer> {
     let mut job = Job::read(&args.job)?;
     args.compute.overlay(&mut job.compute);
+    args.guard.overlay(&mut job);
     let plan = JobPlan::of(job)?;
     let forecast = Forecast::of(&plan);
     let json = as_json(&plan, &forecast);
@@ -80,6 +83,9 @@ fn as_text(plan: &JobPlan, forecast: &Forecast) -> String {
     }
     let pairs: Vec<String> = plan.pairs.iter().map(ToString::to_string).collect();
     text += &format!("change: {}\n", if pairs.is_empty() { "none".into() } else { pairs.join(", ") });
+    for line in comparability::lines(plan) {
+        text += &format!("{line}\n");
+    }
     for place in 0..plan.job.zones.len() {
         text += &format!("{}\n", zone_layers::line(plan, place));
     }
@@ -195,6 +201,7 @@ fn as_json(plan: &JobPlan, forecast: &Forecast) -> Value {
         "workers": workers(plan), "bytes_per_task": plan.task_bytes(),
         "outputs": plan.grids.iter().flat_map(|grid| grid.products.iter().map(|p| grid.path_of(*p))).collect::<Vec<_>>(),
         "bytes": { "inputs": forecast.input_bytes, "outputs_about": forecast.output_bytes, "free": forecast.free_bytes },
+        "comparability": comparability::facts(plan), "allowed_incomparable": comparability::allowed(plan),
         "warnings": plan.warnings.iter().chain(&forecast.doubts).collect::<Vec<_>>(),
         "obstacles": forecast.obstacles,
     });

@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 use clap::{Args, FromArgMatches};
 use serde_json::json;
 
-use super::options::{ComputeOptions, TalkOptions};
+use super::options::{ComputeOptions, GuardOptions, TalkOptions};
 use super::{Answer, Verb, talk};
 use crate::config::job::Job;
 use crate::error::Result;
 use crate::io::progress::Progress;
 use crate::model::area::Amount;
 use crate::plan::JobPlan;
+use crate::plan::comparability::refuse_nothing_left;
 use crate::plan::fingerprint::InputHashes;
 use crate::report::manifest::{self, standing};
 use crate::report::zone_layers;
@@ -46,12 +47,15 @@ struct RunArgs {
     #[command(flatten)]
     compute: ComputeOptions,
     #[command(flatten)]
+    guard: GuardOptions,
+    #[command(flatten)]
     talk: TalkOptions,
 }
 
 fn run(args: &RunArgs) -> Result<Answer> {
     let mut job = Job::read(&args.job)?;
     args.compute.overlay(&mut job.compute);
+    args.guard.overlay(&mut job);
     let plan = JobPlan::of(job)?;
     let finished = execute(&plan, &args.compute.progress(&args.talk), args.overwrite, &args.talk)?;
     Ok(finished.answer(&plan))
@@ -75,6 +79,8 @@ pub fn execute(
     overwrite: bool,
     talking: &TalkOptions,
 ) -> Result<Finished> {
+    // Before the folder is taken: what is refused leaves nothing behind.
+    refuse_nothing_left(&plan.job, &plan.comparability)?;
     let folder = OutputFolder::take(&plan.job.output, &plan.job.name, overwrite)?;
     if talking.verbose > 0 {
         talk(&super::plan::inputs_text(plan));
@@ -170,9 +176,4 @@ fn shown(path: &Path) -> PathBuf {
         Ok(here) => whole.strip_prefix(here).map(Path::to_path_buf).unwrap_or(whole),
         Err(_) => whole,
     }
-}
-
-/// Reads a job file, for the verbs that look at one.
-pub fn plan_of(path: &Path) -> Result<JobPlan> {
-    JobPlan::of(Job::read(path)?)
 }

@@ -8,6 +8,7 @@ use clap::Args;
 
 use super::options::{ComputeOptions, TalkOptions};
 use super::run::execute;
+use crate::config::comparability;
 use crate::config::file::{ComputeFile, Extent, MissingStratum, OutsideGrid, Resampling};
 use crate::config::grids::{GridChoice, JobGrid};
 use crate::config::job::{Job, Layer, Products, Source, SourceMap};
@@ -133,6 +134,8 @@ impl Stage {
             files: files.clone(),
             date: None,
             edition: None,
+            sensor: None,
+            method: None,
             legend: self.legend.clone(),
             crosswalk: self.crosswalk.clone(),
             take_default: self.missing_stratum == MissingStratum::Default,
@@ -159,6 +162,8 @@ impl Stage {
             sources: vec![source],
             epochs: self.files.keys().copied().collect(),
             pairs: self.pair.into_iter().collect(),
+            comparability: comparability::rules(None, here())?,
+            allow_incomparable: false,
             unchanged: self.unchanged,
             tie: Tie::Hash,
             ellipsoidal: false,

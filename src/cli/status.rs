@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use clap::{Args, FromArgMatches};
 use serde_json::json;
 
-use super::options::TalkOptions;
-use super::run::plan_of;
+use super::options::{GuardOptions, TalkOptions};
 use super::{Answer, Verb};
+use crate::config::job::Job;
 use crate::error::{Error, Result};
 use crate::io::digest::CHECKSUMS;
+use crate::plan::JobPlan;
 use crate::plan::fingerprint::InputHashes;
 use crate::run::ledger::{Ledger, TaskState};
 use crate::run::merge::is_in_place;
@@ -33,11 +34,15 @@ struct StatusArgs {
     /// The job file
     job: PathBuf,
     #[command(flatten)]
+    guard: GuardOptions,
+    #[command(flatten)]
     talk: TalkOptions,
 }
 
 fn status(args: &StatusArgs) -> Result<Answer> {
-    let plan = plan_of(&args.job)?;
+    let mut job = Job::read(&args.job)?;
+    args.guard.overlay(&mut job);
+    let plan = JobPlan::of(job)?;
     let output = &plan.job.output;
     let hashes = InputHashes::of(&plan, &work_folder(output).join("inputs.json"))?;
     let ledger = Ledger::read(&plan, &hashes, output);

@@ -51,6 +51,8 @@ pub struct JobFile {
     /// Which changes to compute.
     #[serde(default)]
     pub change: ChangeFile,
+    /// File with rules on which maps may be compared, before those that ship.
+    pub comparability: Option<String>,
     /// Which areas to tell.
     #[serde(default)]
     pub areas: AreasFile,
@@ -240,6 +242,10 @@ pub struct EpochFile {
     pub date: Option<String>,
     /// Edition of the map.
     pub edition: Option<String>,
+    /// Sensor that its imagery is from.
+    pub sensor: Option<String>,
+    /// Method by which it was made.
+    pub method: Option<String>,
     /// Keys of the source, overridden.
     #[serde(flatten)]
     pub keys: SourceKeys,
@@ -252,6 +258,8 @@ struct EpochTable {
     files: OneOrMany<String>,
     date: Option<DateText>,
     edition: Option<DateText>,
+    sensor: Option<String>,
+    method: Option<String>,
     legend: Option<String>,
     crosswalk: Option<String>,
     missing_stratum: Option<MissingStratum>,
@@ -304,6 +312,8 @@ impl<'de> Deserialize<'de> for EpochFile {
                     files: table.files.to_vec(),
                     date: table.date.map(DateText::into_text),
                     edition: table.edition.map(DateText::into_text),
+                    sensor: table.sensor,
+                    method: table.method,
                     keys: SourceKeys {
                         legend: table.legend,
                         crosswalk: table.crosswalk,

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::comparability;
 use super::file::{
     ComputeFile, EpochFile, JobFile, MissingStratum, PairRule, Pairs, Resampling, SourceFile, SourceKeys,
     StratumFile,
@@ -15,6 +16,7 @@ use crate::error::{Error, Result};
 use crate::io::proj::Datum;
 use crate::kernel::change::{LARGEST_CODE, Unchanged};
 use crate::kernel::pyramid::Tie;
+use crate::model::comparability::ComparabilityRule;
 use crate::model::crosswalk::Crosswalk;
 use crate::model::epoch::{Epoch, Interval};
 use crate::model::legend::{ClassCode, Language, Legend};
@@ -40,6 +42,10 @@ pub struct Job {
     pub epochs: Vec<Epoch>,
     /// Pairs to compare, in the order asked for.
     pub pairs: Vec<Interval>,
+    /// Rules on which maps may be compared; the first that holds decides.
+    pub comparability: Vec<Arc<ComparabilityRule>>,
+    /// Whether what they forbid is compared all the same, and stamped.
+    pub allow_incomparable: bool,
     /// How unchanged cells are written.
     pub unchanged: Unchanged,
     /// Who wins a tie in overviews.
@@ -104,6 +110,10 @@ pub struct SourceMap {
     pub date: Option<String>,
     /// Edition.
     pub edition: Option<String>,
+    /// Sensor that its imagery is from.
+    pub sensor: Option<String>,
+    /// Method by which it was made.
+    pub method: Option<String>,
     /// Legend of the files.
     pub legend: Arc<Legend>,
     /// Crosswalk to the product's legend; `None` keeps the codes.
@@ -210,6 +220,8 @@ impl Job {
             sources,
             epochs,
             pairs,
+            comparability: comparability::rules(file.comparability.as_deref(), folder)?,
+            allow_incomparable: false,
             unchanged: file.change.unchanged,
             tie: file.tie,
             ellipsoidal: file.areas.ellipsoidal,
@@ -355,6 +367,8 @@ impl Loader<'_> {
             files,
             date: epoch.date.clone(),
             edition: epoch.edition.clone(),
+            sensor: epoch.sensor.clone(),
+            method: epoch.method.clone(),
             legend,
             crosswalk,
             take_default,

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use crate::error::{Error, Result, did_you_mean};
 use crate::io::gdal::crs_from_wkt;
+use crate::model::comparability::ComparabilityRule;
 use crate::model::crosswalk::Crosswalk;
 use crate::model::grid::{Affine, Grid};
 use crate::model::legend::{Legend, RAW, RollUp};
@@ -139,6 +140,15 @@ pub fn crosswalk(name: &str, folder: &Path) -> Result<Crosswalk> {
 pub fn rollup(name: &str, folder: &Path) -> Result<RollUp> {
     let (text, place) = find("roll-up", name, &[], folder)?;
     RollUp::from_toml(&text, &place)
+}
+
+/// The comparability rules in a file on disk.
+///
+/// # Errors
+/// Usage: no such file, or one that cannot be read or contradicts itself.
+pub fn comparability(name: &str, folder: &Path) -> Result<Vec<ComparabilityRule>> {
+    let (text, place) = find("comparability", name, &[], folder)?;
+    ComparabilityRule::all_from_toml(&text, &place)
 }
 
 /// The grid of an identifier or file.

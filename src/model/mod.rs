@@ -2,6 +2,7 @@
 
 pub mod area;
 pub mod byte_rules;
+pub mod comparability;
 pub mod crosswalk;
 pub mod ellipsoid;
 pub mod epoch;

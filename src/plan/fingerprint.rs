@@ -9,6 +9,7 @@
 //! | strata, zones | SHA-256 of their files; which polygons share a key; the PROJ text that takes them to the cells |
 //! | zone rasters | as scenes: SHA-256, header as understood, alignment with its PROJ text |
 //! | areas | where they are added up: the ellipsoid, the unit and the PROJ text by which cells are measured |
+//! | comparability | the sources whose comparison is left out, in pairs where there are any |
 //! | settings | pairs, unchanged, tie, compression, products |
 //!
 //! Threads, memory, paths, names, colours and crossed layers are not in it; names, colours and crossed layers are in the
@@ -22,6 +23,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 use serde_json::{Value, json};
 
+use super::comparability::PairComparability;
 use super::zones::{CountedLayer, ZoneCells};
 use super::{EpochPlan, JobPlan, Plan, Scene, Task};
 use crate::error::Result;
@@ -128,7 +130,7 @@ impl Identities {
 fn common(plan: &Plan, hashes: &InputHashes) -> String {
     let job = &plan.job;
     let zones: Vec<Value> = plan.zones.iter().map(|layer| zone_facts(layer, hashes)).collect();
-    let facts = json!({
+    let mut facts = json!({
         "version": env!("CARGO_PKG_VERSION"),
         "gdal": crate::io::gdal::version(),
         "grid": [plan.grid.crs.as_ref().map(|c| (&c.name, &c.proj)), plan.grid.affine, plan.grid.rows, plan.grid.cols, plan.grid.lattice],
@@ -144,6 +146,11 @@ fn common(plan: &Plan, hashes: &InputHashes) -> String {
         "areas": plan.sizes.as_ref().map(super::area::Sizing::identity),
         "zones": zones,
     });
+    let left_out = |pair: &PairComparability| pair.left_out().collect::<Vec<_>>();
+    // Rules that leave nothing out change no byte, and so no identity.
+    if plan.comparability.iter().any(PairComparability::leaves_anything_out) {
+        facts["left_out"] = plan.comparability.iter().map(|pair| json!(left_out(pair))).collect();
+    }
     sha256(facts.to_string())
 }
 

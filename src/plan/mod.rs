@@ -6,6 +6,7 @@
 
 pub mod alignment;
 pub mod area;
+pub mod comparability;
 pub mod extent;
 pub mod fingerprint;
 pub mod inputs;
@@ -33,6 +34,7 @@ use crate::model::rule::StratumValues;
 use crate::model::window::BLOCK;
 use alignment::Alignment;
 use area::{Areas, Sizing};
+use comparability::PairComparability;
 use inputs::InputHeader;
 use operations::Operations;
 use scene::Surveyor;
@@ -67,6 +69,8 @@ pub struct Plan {
     pub epochs: Vec<EpochPlan>,
     /// Pairs to compare.
     pub pairs: Vec<Interval>,
+    /// What is known of each pair, as far as sources of this grid go.
+    pub comparability: Vec<PairComparability>,
     /// Pieces of the grid, row by row; their positions are those among the tasks of all grids.
     pub tasks: Vec<Task>,
     /// Rows and columns of a task.
@@ -123,6 +127,7 @@ impl Plan {
         (position, grid): (usize, Grid),
         epochs: Vec<EpochPlan>,
         storage: Storage,
+        comparability: &[PairComparability],
         first_task: usize,
         warnings: &mut Vec<String>,
     ) -> Result<Self> {
@@ -147,6 +152,7 @@ impl Plan {
             ellipsoidal,
             epochs,
             pairs,
+            comparability: comparability.iter().map(|pair| pair.on_grid(job, position)).collect(),
             task_shape,
             zones,
             storage,

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::comparability::{self, PairComparability};
 use super::inputs::{InputHeader, read_headers, stratum_values};
 use super::operations::Operations;
 use super::zones::CountedLayer;
@@ -20,6 +21,8 @@ pub struct JobPlan {
     pub grids: Vec<Plan>,
     /// Pairs to compare.
     pub pairs: Vec<Interval>,
+    /// What is known of each pair: which of its maps may be compared.
+    pub comparability: Vec<PairComparability>,
     /// How the area of the cells of all grids together is told.
     pub area: CellArea,
     /// How the ellipsoidal areas beside those of a sphere are computed, where the job asks for them.
@@ -59,10 +62,20 @@ impl JobPlan {
             surveyed.push((grid, epochs));
         }
         all_or_none(refused)?;
+        let comparability = PairComparability::of_job(&job, &headers);
+        warnings.extend(comparability::warnings(&job, &comparability, &headers));
         let mut plans: Vec<Plan> = Vec::new();
         for (position, (grid, epochs)) in surveyed.into_iter().enumerate() {
             let first_task = plans.iter().map(|plan| plan.tasks.len()).sum();
-            let plan = Plan::lay_out(&job, (position, grid), epochs, storage, first_task, &mut warnings);
+            let plan = Plan::lay_out(
+                &job,
+                (position, grid),
+                epochs,
+                storage,
+                &comparability,
+                first_task,
+                &mut warnings,
+            );
             plans.push(plan.map_err(|e| on_grid(&job, position, e))?);
         }
         let area = area_of_all(&plans);
@@ -74,7 +87,8 @@ impl JobPlan {
             CellArea::Summed(_) | CellArea::Constant(_) => {}
         }
         let ellipsoidal = ellipsoidal_of_all(&plans, &area)?;
-        Ok(Self { pairs: job.pairs.clone(), job, grids: plans, area, ellipsoidal, warnings: dedup(warnings) })
+        let (pairs, warnings) = (job.pairs.clone(), dedup(warnings));
+        Ok(Self { pairs, comparability, job, grids: plans, area, ellipsoidal, warnings })
     }
 
     /// The first grid; of most jobs the only one.

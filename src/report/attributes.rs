@@ -68,6 +68,9 @@ fn change(plan: &Plan, totals: &Totals, pair: usize) -> Rat {
     let mut values: BTreeMap<u16, (Amount, i32, i32)> = BTreeMap::new();
     for (joint, amount) in &totals.pairs[pair] {
         let (Some(from), Some(to)) = (joint.from, joint.to) else { continue };
+        if plan.comparability[pair].leaves_out(joint.from_source, joint.to_source) {
+            continue;
+        }
         let value = change_code(from, to, plan.job.unchanged);
         if value != CHANGE_NODATA {
             let classes = if value == 0 { (0, 0) } else { (from, to) };

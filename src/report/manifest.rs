@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::totals::Totals;
-use super::zone_layers;
+use super::{comparability, zone_layers};
 use crate::error::{Error, Result};
 use crate::io::atomic::write_bytes;
 use crate::io::digest::sha256;
@@ -106,6 +106,8 @@ fn content(plan: &JobPlan, hashes: &InputHashes, Facts { totals, files, .. }: Fa
         "rests_on": rests_on(plan, totals),
         "rules": rules(plan, totals),
         "zone_overlap_pixels": totals.zone_overlaps.iter().sum::<u64>(),
+        "comparability": comparability::facts(plan),
+        "allowed_incomparable": comparability::allowed(plan),
         "warnings": plan.warnings.iter().cloned().chain(zone_layers::warnings(plan, totals)).collect::<Vec<_>>(),
         "outputs": files,
     });
@@ -139,7 +141,8 @@ pub fn job(plan: &JobPlan) -> Value {
     let job = &plan.job;
     let map = |map: &crate::config::job::SourceMap| {
         json!({
-            "files": map.files, "date": map.date, "edition": map.edition, "legend": map.legend.id,
+            "files": map.files, "date": map.date, "edition": map.edition, "sensor": map.sensor, "method": map.method,
+            "legend": map.legend.id,
             "crosswalk": map.crosswalk.as_ref().map(|c| &c.id), "priority": map.priority,
             "missing_stratum": if map.take_default { "default" } else { "error" },
             "resampling": map.resampling, "band": map.band,

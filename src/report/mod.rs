@@ -2,6 +2,7 @@
 //! counts come from the parts, statistics from [`crate::statistic`].
 
 pub mod attributes;
+pub mod comparability;
 pub mod manifest;
 pub mod table;
 pub mod totals;

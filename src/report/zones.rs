@@ -8,8 +8,10 @@ use crate::config::zones::Member;
 use crate::kernel::combine::{NO_ZONE, ZoneNumber};
 use crate::kernel::tabulate::{Joint, JointCounts};
 use crate::model::area::Amount;
+use crate::model::comparability::Verdict;
 use crate::model::epoch::Epoch;
 use crate::model::source::{NO_SOURCE, SourceIndex};
+use crate::plan::comparability::{PairComparability, reason_words};
 use crate::plan::zones::CountedLayer;
 use crate::plan::{JobPlan, OUTSIDE};
 
@@ -38,8 +40,16 @@ pub type ZoneCounts = BTreeMap<(Option<i32>, Option<i32>), Amount>;
 /// What a zone holds.
 #[derive(Debug, Clone, Default)]
 pub struct ZoneTotals {
-    /// Its counts.
+    /// Its counts, of cells that are compared or have no class in one of the years.
     pub counts: ZoneCounts,
+    /// Counts of cells that have a class in both years and must not be compared.
+    pub left_out: ZoneCounts,
+    /// Cells that are compared by what is known of them: yes, no, unknown.
+    compared: BTreeMap<Verdict, u64>,
+    /// Sources of which cells must not be compared, whether they were left out or not.
+    forbidden: BTreeSet<(SourceIndex, SourceIndex)>,
+    /// Why they must not.
+    reasons: BTreeSet<String>,
     /// Sources that decided its cells at `from`.
     from_sources: BTreeSet<SourceIndex>,
     /// Sources that decided its cells at `to`.
@@ -52,7 +62,39 @@ impl ZoneTotals {
         (dates(plan, &self.from_sources, from), dates(plan, &self.to_sources, to))
     }
 
-    fn add(&mut self, joint: &Joint, amount: Amount) {
+    /// Whether the makers of its maps let them be compared, in the word of the tables.
+    pub fn comparable(&self) -> &'static str {
+        let any = |verdict: Verdict| self.compared.get(&verdict).is_some_and(|cells| *cells > 0);
+        if any(Verdict::No) {
+            "no"
+        } else if !self.left_out.is_empty() {
+            "partial"
+        } else if any(Verdict::Yes) && !any(Verdict::Unknown) {
+            "yes"
+        } else {
+            "unknown"
+        }
+    }
+
+    /// Why cells of it must not be compared; empty where all may be.
+    pub fn reasons(&self) -> String {
+        self.reasons.iter().map(String::as_str).collect::<Vec<_>>().join("; ")
+    }
+
+    /// Sorts a count in. This is the one place where what may be compared parts from what may not.
+    fn add(&mut self, joint: &Joint, amount: Amount, pair: Option<&PairComparability>) {
+        if let (Some(pair), Some(_), Some(_)) = (pair, joint.from, joint.to) {
+            let (from, to) = (joint.from_source, joint.to_source);
+            let verdict = pair.verdict(from, to);
+            if verdict == Verdict::No && self.forbidden.insert((from, to)) {
+                self.reasons.extend(pair.rule(from, to).map(reason_words));
+            }
+            if pair.leaves_out(from, to) {
+                *self.left_out.entry((joint.from, joint.to)).or_default() += amount;
+                return;
+            }
+            *self.compared.entry(verdict).or_default() += amount.pixels;
+        }
         *self.counts.entry((joint.from, joint.to)).or_default() += amount;
         self.from_sources.extend((joint.from_source != NO_SOURCE).then_some(joint.from_source));
         self.to_sources.extend((joint.to_source != NO_SOURCE).then_some(joint.to_source));
@@ -73,17 +115,19 @@ fn dates(plan: &JobPlan, sources: &BTreeSet<SourceIndex>, year: Epoch) -> String
 }
 
 /// Sorts joint counts into the zones of every layer, layer by layer: those of one layer are held at a time. The whole
-/// area comes first and is always there.
+/// area comes first and is always there. Counts of a pair of years come with what is known of it: cells that must not be
+/// compared stand apart.
 pub fn by_zone<'a>(
     plan: &'a JobPlan,
     totals: &'a Totals,
     joints: &'a JointCounts,
+    pair: Option<&'a PairComparability>,
 ) -> impl Iterator<Item = (Zone, ZoneTotals)> + 'a {
     let mut whole = ZoneTotals::default();
-    joints.iter().for_each(|(joint, amount)| whole.add(joint, *amount));
+    joints.iter().for_each(|(joint, amount)| whole.add(joint, *amount, pair));
     let all = Zone { layer: "all".into(), id: "all".into(), name: String::new(), is_all: true };
-    let zones_of = |layer: Layer<'a>| {
-        let zones = layer.zones(totals, joints);
+    let zones_of = move |layer: Layer<'a>| {
+        let zones = layer.zones(totals, joints, pair);
         zones.into_iter().map(move |(places, totals)| (layer.zone(&places), totals))
     };
     std::iter::once((all, whole)).chain(Layer::all_of(plan).into_iter().flat_map(zones_of))
@@ -136,7 +180,12 @@ impl<'a> Layer<'a> {
             .collect()
     }
 
-    fn zones(&self, totals: &Totals, joints: &JointCounts) -> BTreeMap<Vec<Place>, ZoneTotals> {
+    fn zones(
+        &self,
+        totals: &Totals,
+        joints: &JointCounts,
+        pair: Option<&PairComparability>,
+    ) -> BTreeMap<Vec<Place>, ZoneTotals> {
         let mut zones: BTreeMap<Vec<Place>, ZoneTotals> = BTreeMap::new();
         for (joint, &amount) in joints {
             let combination = totals.zones.get(joint.zone);
@@ -145,7 +194,7 @@ impl<'a> Layer<'a> {
             if places.contains(&Place::Nowhere) {
                 places = vec![Place::Nowhere];
             }
-            zones.entry(places).or_default().add(joint, amount);
+            zones.entry(places).or_default().add(joint, amount, pair);
         }
         zones
     }

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use ndarray::{Array2, ArrayView2, s};
+use ndarray::{Array2, ArrayView2, Zip, s};
 
 use super::compose::BlockMap;
 use crate::error::{Error, Result};
@@ -18,7 +18,9 @@ use crate::kernel::pyramid::{BLOCK_LEVELS, Means, Overviews, Pyramid, Tie};
 use crate::kernel::runs::constant;
 use crate::model::epoch::Epoch;
 use crate::model::fraction::FRACTION_NODATA;
+use crate::model::source::{NO_SOURCE, SourceIndex};
 use crate::model::window::{BLOCK, Window};
+use crate::plan::comparability::PairComparability;
 use crate::plan::task::Task;
 use crate::plan::{Plan, Product};
 
@@ -282,10 +284,15 @@ impl<'a, T: ClassValue> Rasters<'a, T> {
                 }
             }
         }
-        for (raster, pair) in self.change.iter_mut().zip(&self.plan.pairs) {
+        let pairs = self.plan.pairs.iter().zip(&self.plan.comparability);
+        for (raster, (pair, comparability)) in self.change.iter_mut().zip(pairs) {
             if pair.from.max(pair.to) == year {
-                let (from, to) = (maps[&pair.from].classes(), maps[&pair.to].classes());
-                let codes = change_codes(from, to, self.nodata, self.plan.job.unchanged)?;
+                let (from, to) = (&maps[&pair.from], &maps[&pair.to]);
+                let unchanged = self.plan.job.unchanged;
+                let mut codes = change_codes(from.classes(), to.classes(), self.nodata, unchanged)?;
+                if comparability.leaves_anything_out() {
+                    leave_out(comparability, &from.winners(), &to.winners(), &mut codes);
+                }
                 raster.add(block, codes.view(), &mut self.change_pyramid, &mut sink)?;
             }
         }
@@ -336,6 +343,25 @@ impl<'a, T: ClassValue> Rasters<'a, T> {
 /// Bug: the codec library cannot be set up.
 pub fn new_encoder(compression: Compression) -> Result<BlockEncoder> {
     BlockEncoder::new(compression).map_err(|e| Error::bug(e.to_string()))
+}
+
+/// Cells that must not be compared have no change.
+fn leave_out(
+    comparability: &PairComparability,
+    from: &Array2<SourceIndex>,
+    to: &Array2<SourceIndex>,
+    codes: &mut Array2<u16>,
+) {
+    // Neighbours are decided by the same sources, so that the rules are rarely asked.
+    let (mut last, mut is_left_out) = ((NO_SOURCE, NO_SOURCE), false);
+    Zip::from(from).and(to).and(codes).for_each(|&from, &to, code| {
+        if (from, to) != last {
+            (last, is_left_out) = ((from, to), comparability.leaves_out(from, to));
+        }
+        if is_left_out {
+            *code = CHANGE_NODATA;
+        }
+    });
 }
 
 fn change_codes<T: ClassValue>(

@@ -10,6 +10,7 @@ use crate::io::disk::free_bytes;
 use crate::io::gdal::RasterHeader;
 use crate::model::window::Window;
 use crate::plan::alignment::Alignment;
+use crate::plan::comparability::refuse_nothing_left;
 use crate::plan::zones::CountedLayer;
 use crate::plan::{JobPlan, Plan, Product};
 
@@ -90,7 +91,10 @@ fn output_bytes(plan: &Plan) -> u64 {
 
 fn obstacles(plan: &JobPlan) -> Vec<String> {
     let memory = plan.grids.iter().map(refuse_beyond_memory);
-    let checks = memory.chain([refuse_foreign(&plan.job.output, &plan.job.name)]);
+    let checks = memory.chain([
+        refuse_foreign(&plan.job.output, &plan.job.name),
+        refuse_nothing_left(&plan.job, &plan.comparability),
+    ]);
     checks.filter_map(|check| check.err().as_ref().map(Error::to_string)).collect()
 }
 

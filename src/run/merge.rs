@@ -30,8 +30,10 @@ use crate::kernel::pyramid::{BLOCK_LEVELS, mean, mode};
 use crate::model::fraction::{FRACTION_SCALE, Fraction};
 use crate::model::legend::Language;
 use crate::model::window::{BLOCK, Window};
+use crate::plan::comparability::refuse_nothing_left;
 use crate::plan::{JobPlan, Plan, Product};
 use crate::report::attributes::{attributes, palette};
+use crate::report::comparability;
 use crate::report::table;
 use crate::report::totals::Totals;
 
@@ -65,6 +67,7 @@ pub fn merge(
     outside: Option<BTreeMap<PathBuf, u64>>,
     provenance: impl FnOnce(&Merged) -> Result<()>,
 ) -> Result<Merged> {
+    refuse_nothing_left(&plan.job, &plan.comparability)?;
     refuse_gaps(plan, ledger)?;
     let grids: Vec<GridParts> =
         plan.grids.iter().map(|grid| GridParts::open(plan, grid, ledger)).collect::<Result<_>>()?;
@@ -191,7 +194,8 @@ fn identity(plan: &JobPlan, ledger: &Ledger) -> String {
             keys,
             grids,
             stamp,
-            &*job.target
+            &*job.target,
+            comparability::facts(plan)
         ])
         .to_string(),
     )
@@ -338,12 +342,18 @@ fn metadata(plan: &Plan, product: Product) -> Vec<(String, String)> {
         }
     };
     let overviews = if matches!(product, Product::Fraction(..)) { "AVERAGE" } else { "MODE" };
+    let comparable = match product {
+        Product::Change(pair) if plan.comparability[pair].compares_forbidden() => Some("no"),
+        Product::Change(pair) if plan.comparability[pair].leaves_anything_out() => Some("partial"),
+        _ => None,
+    };
     let mut items = vec![
         ("TIFFTAG_SOFTWARE".to_string(), format!("nalcms {}", env!("CARGO_PKG_VERSION"))),
         ("TIFFTAG_IMAGEDESCRIPTION".to_string(), format!("{}: {what}", plan.job.name)),
         ("NALCMS_LEGEND".to_string(), plan.job.target.id.clone()),
         ("OVERVIEW_RESAMPLING".to_string(), overviews.to_string()),
     ];
+    items.extend(comparable.map(|word| ("NALCMS_COMPARABLE".to_string(), word.to_string())));
     if let Some(seconds) = crate::config::environment::source_date_epoch()
         && let Some(date) = chrono::DateTime::from_timestamp(seconds, 0)
     {

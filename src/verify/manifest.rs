@@ -46,6 +46,9 @@ pub struct Manifest {
     /// The job's own layers: zones and strata.
     #[serde(default)]
     layers: Vec<LayerRecord>,
+    /// What is known of each comparison.
+    #[serde(default)]
+    comparability: Vec<ComparisonRecord>,
     /// Checksums of all files.
     pub outputs: BTreeMap<String, String>,
     /// Square metres of a cell where those of all grids have the same, worked out from the grids.
@@ -119,6 +122,14 @@ struct SourceRecord {
     id: String,
     country: Option<String>,
     epochs: BTreeMap<String, IgnoredAny>,
+}
+
+/// What is known of the maps of two sources at two years.
+#[derive(Debug, Clone, Deserialize)]
+struct ComparisonRecord {
+    from: Epoch,
+    to: Epoch,
+    left_out: bool,
 }
 
 /// Cells that one crosswalk rule decided.
@@ -227,6 +238,13 @@ impl Manifest {
         let by_source = |id: &str| id == SECTION || id == COUNTRY;
         let crossed = self.layers.iter().filter(|record| record.id == layer && record.has_zones());
         by_source(layer) || crossed.flat_map(|record| &record.by).any(|member| by_source(member))
+    }
+
+    /// Whether cells of some sources are left out of the comparison of two years.
+    pub fn leaves_out(&self, pair: Interval) -> bool {
+        self.comparability
+            .iter()
+            .any(|record| record.left_out && (record.from, record.to) == (pair.from, pair.to))
     }
 
     /// Whether the job has a source of this name.

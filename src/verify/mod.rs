@@ -12,6 +12,7 @@ mod area_sums;
 mod areas;
 mod attributes;
 mod checksums;
+mod coverage;
 mod findings;
 mod fractions;
 mod layout;
@@ -159,6 +160,7 @@ pub fn verify_showing(output: &Path, progress: &Progress) -> Result<Report> {
     let mut found = Findings::default();
     let mut compared = sums::check(&tables, &manifest, &mut found);
     compared += &area_sums::check(&tables, &manifest, &mut found);
+    compared += &coverage::check(output, &tables, &manifest, &mut found);
     group("sums", compared, found);
     let mut found = Findings::default();
     let compared = wide::check(output, &tables, &manifest, &mut found);

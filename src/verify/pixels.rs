@@ -9,10 +9,11 @@ use super::findings::Findings;
 use super::manifest::Manifest;
 use super::rasters::{Kind, Raster, change_code};
 use super::read_bounded;
-use super::survey::{Facts, Surveyed};
+use super::survey::{Facts, JointCounts, Surveyed};
 use super::tables::{CHANGE_MATRIX, CLASS_AREA, ELLIPSOIDAL, EXCLUDED, OWN, Side, Tables, Zone};
-use crate::kernel::change::CHANGE_NODATA;
+use crate::kernel::change::{CHANGE_NODATA, Unchanged};
 use crate::model::epoch::Interval;
+use crate::model::legend::ClassCode;
 
 /// Compares counts of cells with every file that states them; says what was compared.
 pub fn check(
@@ -55,15 +56,11 @@ pub fn check(
     let facts = &surveyed.whole;
     check_counts(rasters, facts, tables, manifest, findings);
     for (pair, joints) in &facts.joints {
-        let (mut matrix, mut excluded) = (BTreeMap::new(), BTreeMap::new());
-        for (joint, &cells) in joints.iter().filter(|(_, cells)| **cells > 0) {
-            match *joint {
-                (Some(from), Some(to)) => drop(matrix.insert((from, to), cells)),
-                (Some(from), None) => drop(excluded.insert((from, Side::From), cells)),
-                (None, Some(to)) => drop(excluded.insert((to, Side::To), cells)),
-                (None, None) => {}
-            }
+        // Without the change raster nobody can say which cells were left out.
+        if manifest.leaves_out(*pair) && !facts.changes.contains_key(pair) {
+            continue;
         }
+        let (matrix, excluded) = expected(facts, *pair, joints, tables, manifest);
         if tables.has(CHANGE_MATRIX) {
             let stated = tables.matrix(&Zone::all(), *pair);
             findings.compare(CHANGE_MATRIX, "joint counts", &stated, &matrix, |(from, to)| {
@@ -93,6 +90,44 @@ pub fn check(
         rasters.len(),
         facts.recomputed
     )
+}
+
+/// The matrix and the excluded cells that maps and change raster of a pair make.
+fn expected(
+    facts: &Facts,
+    pair: Interval,
+    joints: &JointCounts,
+    tables: &Tables,
+    manifest: &Manifest,
+) -> (BTreeMap<(ClassCode, ClassCode), u64>, BTreeMap<(ClassCode, Side), u64>) {
+    let (mut matrix, mut excluded) = (BTreeMap::new(), BTreeMap::new());
+    let mut exclude = |code: ClassCode, side: Side, cells: u64| {
+        *excluded.entry((code, side)).or_default() += cells;
+    };
+    let stated = tables.matrix(&Zone::all(), pair);
+    for (&joint, &cells) in joints.iter().filter(|(_, cells)| **cells > 0) {
+        match joint {
+            (Some(from), Some(to)) => {
+                let kept_is_nodata = from == to && manifest.job.unchanged == Unchanged::Nodata;
+                let left_out = match facts.left_out.get(&pair) {
+                    // Where what stayed is written as nodata, only the table tells the two apart.
+                    _ if kept_is_nodata && manifest.leaves_out(pair) => {
+                        cells.saturating_sub(stated.get(&(from, to)).copied().unwrap_or(0))
+                    }
+                    left_out => left_out.and_then(|counts| counts.get(&joint)).copied().unwrap_or(0),
+                };
+                matrix.insert((from, to), cells.saturating_sub(left_out));
+                if left_out > 0 {
+                    exclude(from, Side::From, left_out);
+                    exclude(to, Side::To, left_out);
+                }
+            }
+            (Some(from), None) => exclude(from, Side::From, cells),
+            (None, Some(to)) => exclude(to, Side::To, cells),
+            (None, None) => {}
+        }
+    }
+    (matrix, excluded)
 }
 
 /// What the areas of a raster's attribute table must be: by the number of cells where these are alike; else as the tables
@@ -163,13 +198,23 @@ fn check_areas(facts: &Facts, tables: &Tables, manifest: &Manifest, findings: &m
         });
     }
     for (&pair, measured) in &facts.joint_areas {
-        let (mut matrix, mut excluded) = (BTreeMap::new(), BTreeMap::new());
+        // Which cells were left out is told by the change raster, if it writes what stayed otherwise.
+        let tells = facts.changes.contains_key(&pair) && manifest.job.unchanged != Unchanged::Nodata;
+        if manifest.leaves_out(pair) && !tells {
+            continue;
+        }
+        let (mut matrix, mut excluded) = (BTreeMap::new(), BTreeMap::<(ClassCode, Side), f64>::new());
         for (joint, &m2) in measured {
             match *joint {
                 (Some(from), Some(to)) => drop(matrix.insert((from, to), m2)),
                 (Some(from), None) => drop(excluded.insert((from, Side::From), m2)),
                 (None, Some(to)) => drop(excluded.insert((to, Side::To), m2)),
                 (None, None) => {}
+            }
+        }
+        for (&(from, to), &m2) in facts.left_out_areas.get(&pair).into_iter().flatten() {
+            for (code, side) in [(from, Side::From), (to, Side::To)] {
+                code.into_iter().for_each(|code| *excluded.entry((code, side)).or_default() += m2);
             }
         }
         if tables.has(CHANGE_MATRIX) {

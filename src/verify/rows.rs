@@ -218,6 +218,13 @@ impl Reader<'_> {
             let matrix = reader.tables.matrices.entry((zone, pair)).or_default();
             let dates = row.dates();
             if matrix.cells.is_empty() {
+                matrix.comparable = comparable.to_string();
+            } else if matrix.comparable != comparable {
+                row.told(reader.findings, "words", || {
+                    format!("comparable is `{comparable}`; the zone's first row has `{}`", matrix.comparable)
+                });
+            }
+            if matrix.cells.is_empty() {
                 matrix.dates = dates;
             } else if matrix.dates != dates {
                 row.told(reader.findings, "dates", || {
@@ -256,6 +263,19 @@ impl Reader<'_> {
             let cells =
                 reader.tables.excluded.entry((zone, pair)).or_default().entry((code, side)).or_default();
             *cells = cells.saturating_add(pixels);
+            if reason == "not_comparable" {
+                if !reader.manifest.leaves_out(pair) {
+                    row.told(reader.findings, "words", || {
+                        format!(
+                            "cells are left out as not_comparable, but run.json forbids nothing in {pair}"
+                        )
+                    });
+                }
+                let place = (row.zone(), pair);
+                let cells = reader.tables.not_comparable.entry(place).or_default();
+                let cells = cells.entry((code, side)).or_default();
+                *cells = cells.saturating_add(pixels);
+            }
             let m2 = reader.tables.excluded_m2.entry((row.zone(), pair)).or_default();
             *m2.entry((code, side)).or_default() += areas.m2.unwrap_or(0.0);
         });

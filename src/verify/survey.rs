@@ -48,10 +48,14 @@ pub struct Facts {
     pub changes: BTreeMap<Interval, Counts>,
     /// Joint counts of each pair of maps.
     pub joints: BTreeMap<Interval, JointCounts>,
+    /// Of these, cells that the change raster leaves out, though both maps have a class.
+    pub left_out: BTreeMap<Interval, JointCounts>,
     /// Areas of the classes of each map in m², where areas are added up cell by cell.
     pub map_areas: BTreeMap<Epoch, BTreeMap<ClassCode, f64>>,
-    /// Areas of the joint counts in m², where areas are added up cell by cell.
+    /// Areas of the joint counts in m², where areas are added up cell by cell; without cells that are left out.
     pub joint_areas: BTreeMap<Interval, BTreeMap<Joint, f64>>,
+    /// Areas of the cells that are left out.
+    pub left_out_areas: BTreeMap<Interval, BTreeMap<Joint, f64>>,
     /// Cells read.
     pub cells: u64,
     /// Cells of change rasters worked out anew.
@@ -134,6 +138,18 @@ fn bands(grid: usize, window: Window) -> Vec<(usize, usize, Window)> {
     (0..window.rows).step_by(side).map(|row| (grid, side, band(row))).collect()
 }
 
+/// A map and its cells.
+type Shown<'a> = (&'a Raster, Array2<i32>);
+
+/// Whether a change raster shows no change where both maps have a class, though it would.
+fn is_left_out(joint: Joint, found: i32, unchanged: Unchanged) -> bool {
+    let none = change_code(None, None, unchanged);
+    i64::from(found) == none
+        && joint.0.is_some()
+        && joint.1.is_some()
+        && change_code(joint.0, joint.1, unchanged) != none
+}
+
 /// A survey of some squares of a grid by one thread.
 struct Survey<'a> {
     manifest: &'a Manifest,
@@ -171,15 +187,14 @@ impl<'a> Survey<'a> {
                 let (Some(from), Some(to)) = (maps.get(&pair.from), maps.get(&pair.to)) else { continue };
                 compared.insert(*pair);
                 self.count_joints(*pair, from, to);
-                if let Some(areas) = &areas {
-                    let joints =
-                        from.1.iter().zip(&to.1).map(|(&a, &b)| Some((from.0.class(a), to.0.class(b))));
-                    add_areas(self.facts.joint_areas.entry(*pair).or_default(), joints, areas);
+                let change = open.iter().find(|(r, _)| r.kind == Kind::Change(*pair));
+                let change = change
+                    .and_then(|(raster, file)| Some((raster, self.read(raster, file.as_ref(), square)?)));
+                if let Some((raster, cells)) = &change {
+                    self.recompute(raster, cells, square, *pair, (from, to));
                 }
-                if let Some((raster, file)) = open.iter().find(|(r, _)| r.kind == Kind::Change(*pair))
-                    && let Some(cells) = self.read(raster, file.as_ref(), square)
-                {
-                    self.recompute(raster, &cells, square, from, to);
+                if let Some(areas) = &areas {
+                    self.add_joint_areas(*pair, (from, to), change.as_ref().map(|(_, cells)| cells), areas);
                 }
             }
             maps.retain(|held, _| {
@@ -271,23 +286,68 @@ impl<'a> Survey<'a> {
         *joints.entry(last).or_default() += run;
     }
 
-    /// Works the change codes of a square out anew.
+    /// Adds the areas of joint counts up, those of cells that the change raster leaves out apart.
+    fn add_joint_areas(
+        &mut self,
+        pair: Interval,
+        (from, to): (&Shown, &Shown),
+        change: Option<&Array2<i32>>,
+        areas: &Array2<f64>,
+    ) {
+        let unchanged = self.manifest.job.unchanged;
+        let may_leave_out = self.manifest.leaves_out(pair);
+        let joints = || from.1.iter().zip(&to.1).map(|(&a, &b)| (from.0.class(a), to.0.class(b)));
+        let changes: Box<dyn Iterator<Item = Option<i32>>> = match change.filter(|_| may_leave_out) {
+            Some(cells) => Box::new(cells.iter().map(|&cell| Some(cell))),
+            None => Box::new(std::iter::repeat(None)),
+        };
+        let left_out: Vec<bool> = joints()
+            .zip(changes)
+            .map(|(joint, found)| found.is_some_and(|found| is_left_out(joint, found, unchanged)))
+            .collect();
+        let of = |wanted: bool| {
+            let left_out = &left_out;
+            joints().zip(left_out).map(move |(joint, &left)| (left == wanted).then_some(joint))
+        };
+        add_areas(self.facts.joint_areas.entry(pair).or_default(), of(false), areas);
+        if may_leave_out {
+            add_areas(self.facts.left_out_areas.entry(pair).or_default(), of(true), areas);
+        }
+    }
+
+    /// Works the change codes of a square out anew. Which cells must not be compared is not to be seen in the maps: they
+    /// are counted, for the tables to say the same.
     fn recompute(
         &mut self,
         raster: &Raster,
         cells: &Array2<i32>,
         square: &Window,
-        from: &(&Raster, Array2<i32>),
-        to: &(&Raster, Array2<i32>),
+        pair: Interval,
+        (from, to): (&Shown, &Shown),
     ) {
         let unchanged = self.manifest.job.unchanged;
+        let may_leave_out = self.manifest.leaves_out(pair);
+        let (mut left_out, mut last, mut run) = (JointCounts::new(), (None, None), 0u64);
         let triples = cells.indexed_iter().zip(from.1.iter().zip(&to.1));
         for (((row, col), &found), (&a, &b)) in triples {
-            let expected = change_code(from.0.class(a), to.0.class(b), unchanged);
+            let joint = (from.0.class(a), to.0.class(b));
+            if may_leave_out && is_left_out(joint, found, unchanged) {
+                if joint != last {
+                    *left_out.entry(last).or_default() += run;
+                    (last, run) = (joint, 0);
+                }
+                run += 1;
+                continue;
+            }
+            let expected = change_code(joint.0, joint.1, unchanged);
             self.findings.pixels.that(i64::from(found) == expected, &raster.name, "change codes", || {
                 let (row, col) = (square.row + row as i64, square.col + col as i64);
                 format!("row {row}, column {col} is {found}; expected {expected}, as {a} went to {b}")
             });
+        }
+        *left_out.entry(last).or_default() += run;
+        if may_leave_out {
+            add_all(self.facts.left_out.entry(pair).or_default(), left_out);
         }
         self.facts.recomputed += square.cells();
     }
@@ -355,6 +415,13 @@ impl Facts {
         }
         for (pair, joints) in other.joints {
             add_all(self.joints.entry(pair).or_default(), joints);
+        }
+        for (pair, joints) in other.left_out {
+            add_all(self.left_out.entry(pair).or_default(), joints);
+        }
+        for (pair, areas) in other.left_out_areas {
+            let sums = self.left_out_areas.entry(pair).or_default();
+            areas.into_iter().for_each(|(joint, m2)| *sums.entry(joint).or_default() += m2);
         }
         for (year, areas) in other.map_areas {
             let sums = self.map_areas.entry(year).or_default();

@@ -13,6 +13,8 @@ pub const CHANGE_MATRIX: &str = "tables/change_matrix.csv";
 pub const CLASS_AREA: &str = "tables/class_area.csv";
 /// Cells that no matrix holds.
 pub const EXCLUDED: &str = "tables/excluded.csv";
+/// How much of each zone was compared.
+pub const COVERAGE: &str = "tables/coverage.csv";
 /// Statistics.
 pub const NET_CHANGE: &str = "tables/net_change.csv";
 /// Cells by crosswalk rule.
@@ -74,6 +76,8 @@ pub struct Matrix {
     pub cells: BTreeMap<(ClassCode, ClassCode), Cells<3>>,
     /// True dates of the maps.
     pub dates: [String; 2],
+    /// Whether the maps may be compared.
+    pub comparable: String,
 }
 
 impl Matrix {
@@ -134,6 +138,8 @@ pub struct Tables {
     pub excluded: BTreeMap<(Zone, Interval), BTreeMap<(ClassCode, Side), u64>>,
     /// Their areas in m².
     pub excluded_m2: BTreeMap<(Zone, Interval), BTreeMap<(ClassCode, Side), f64>>,
+    /// Those of them that have a class in both years and must not be compared.
+    pub not_comparable: BTreeMap<(Zone, Interval), BTreeMap<(ClassCode, Side), u64>>,
     /// Statistics by zone and pair.
     pub figures: BTreeMap<(Zone, Interval), Figures>,
     /// Cells that rules decided, by year and class; `None` is nodata.
@@ -187,6 +193,13 @@ impl Tables {
     /// Excluded cells of a zone and pair.
     pub fn excluded(&self, zone: &Zone, pair: Interval) -> BTreeMap<(ClassCode, Side), u64> {
         self.excluded.get(&(zone.clone(), pair)).cloned().unwrap_or_default()
+    }
+
+    /// Cells of a zone and pair that must not be compared, by the side that they stand on.
+    pub fn not_comparable(&self, zone: &Zone, pair: Interval, side: Side) -> u64 {
+        let cells = self.not_comparable.get(&(zone.clone(), pair)).into_iter().flatten();
+        let of_side = cells.filter(|((_, s), _)| *s == side);
+        of_side.fold(0, |sum, (_, cells)| sum.saturating_add(*cells))
     }
 
     /// Areas of the classes of a zone and year, in m²; `of` says which of those that a row tells.

@@ -10,8 +10,8 @@ use crate::model::area::Amount;
 
 /// A row per zone, pair, class at `from` and class at `to` of a scheme; cells valid in both years.
 fn rows(context: &Context, scheme: &Scheme, sink: &mut RowSink) -> Result<()> {
-    for (pair, joints) in context.plan.pairs.iter().zip(&context.totals.pairs) {
-        for (zone, totals) in context.by_zone(joints) {
+    for (pair, zones) in context.pairs() {
+        for (zone, totals) in zones {
             let counts = scheme.counts(&totals.counts);
             let matrix = Valid::of(&counts);
             let (date_from, date_to) = totals.dates(context.plan, pair.from, pair.to);
@@ -43,7 +43,7 @@ fn rows(context: &Context, scheme: &Scheme, sink: &mut RowSink) -> Result<()> {
                         percent(pixels, matrix.row_total(from)),
                         percent(pixels, matrix.column_total(to)),
                         percent(pixels, matrix.total),
-                        "unknown".into(),
+                        totals.comparable().into(),
                     ]);
                     sink(row)?;
                 }
@@ -108,7 +108,8 @@ fn columns(context: &Context) -> Vec<Column> {
         Column::with_unit("pct_of_total", "%", "share of all cells of the zone that are valid in both years"),
         Column::new(
             "comparable",
-            "whether the makers of the maps let them be compared: yes, official, partial, no, unknown",
+            "whether the makers of the zone's maps let them be compared: yes, official, partial (what they forbid is left \
+             out), no (compared against their word), unknown (nothing is known)",
         ),
     ]);
     columns

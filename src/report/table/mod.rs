@@ -3,6 +3,7 @@
 mod change_matrix;
 mod class_area;
 mod classes;
+mod coverage;
 mod excluded;
 mod net_change;
 mod overlap_disagreement;
@@ -17,6 +18,7 @@ use super::zones::{Zone, ZoneCounts, ZoneTotals, by_zone};
 use crate::io::table::{Column, Table};
 use crate::kernel::tabulate::JointCounts;
 use crate::model::area::{Amount, in_m2};
+use crate::model::epoch::Interval;
 use crate::model::legend::{ClassCode, Language};
 use crate::model::matrix::ChangeMatrix;
 use crate::plan::JobPlan;
@@ -27,6 +29,7 @@ pub fn all<'a>(context: &'a Context) -> Vec<Table<'a>> {
         change_matrix::table(context),
         class_area::table(context),
         excluded::table(context),
+        coverage::table(context),
         net_change::table(context),
         overlap_disagreement::table(context),
     ];
@@ -60,9 +63,16 @@ impl<'a> Context<'a> {
         Self { plan, totals, codes }
     }
 
-    /// The zones of all layers with their share of joint counts.
+    /// The zones of all layers with their share of the class counts of a year.
     fn by_zone(&self, joints: &'a JointCounts) -> impl Iterator<Item = (Zone, ZoneTotals)> + 'a {
-        by_zone(self.plan, self.totals, joints)
+        by_zone(self.plan, self.totals, joints, None)
+    }
+
+    /// Every pair of years with the zones of all layers and their share of its joint counts.
+    fn pairs(&self) -> impl Iterator<Item = (Interval, impl Iterator<Item = (Zone, ZoneTotals)> + 'a)> {
+        let (plan, totals) = (self.plan, self.totals);
+        let pairs = plan.comparability.iter().zip(&totals.pairs);
+        pairs.map(move |(pair, joints)| (pair.pair, by_zone(plan, totals, joints, Some(pair))))
     }
 
     /// The name of a class in the job's first language.

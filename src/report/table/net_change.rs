@@ -8,8 +8,8 @@ use crate::statistic::{ALL, Statistic, Subject, Value};
 
 /// A row per zone, pair, class (and `total`) and statistic.
 fn rows(context: &Context, sink: &mut RowSink) -> Result<()> {
-    for (pair, joints) in context.plan.pairs.iter().zip(&context.totals.pairs) {
-        for (zone, totals) in context.by_zone(joints) {
+    for (pair, zones) in context.pairs() {
+        for (zone, totals) in zones {
             let matrix = context.cell_matrix(&totals.counts);
             let areas = context.area_matrix(&totals.counts);
             let (date_from, date_to) = totals.dates(context.plan, pair.from, pair.to);

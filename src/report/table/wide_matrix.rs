@@ -8,14 +8,13 @@ use crate::report::zones::ZoneCounts;
 
 /// Two tables per pair: pixels and hectares, always whole.
 pub fn tables<'a>(context: &'a Context) -> Vec<Table<'a>> {
-    let pairs = context.plan.pairs.iter().zip(&context.totals.pairs);
-    pairs
-        .flat_map(|(pair, joints)| {
-            let counts =
-                context.by_zone(joints).find(|(zone, _)| zone.is_all()).map(|(_, totals)| totals.counts);
+    context
+        .pairs()
+        .flat_map(|(pair, mut zones)| {
+            let counts = zones.find(|(zone, _)| zone.is_all()).map(|(_, totals)| totals.counts);
             let counts = counts.unwrap_or_default();
             [Measure::Pixels, Measure::Hectares]
-                .map(|measure| table(context, *pair, &measure.matrix(context, &counts), measure))
+                .map(|measure| table(context, pair, &measure.matrix(context, &counts), measure))
         })
         .collect()
 }
