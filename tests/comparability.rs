@@ -461,7 +461,6 @@ fn verify_notices_what_is_altered() {
             let path = scratch.path(CHANGE);
             let options = gdal::DatasetOptions {
                 open_flags: gdal::GdalOpenFlags::GDAL_OF_UPDATE,
-                open_options: Some(&["IGNORE_COG_LAYOUT_BREAK=YES"]),
                 ..Default::default()
             };
             let mut raster = gdal::Dataset::open_ex(&path, options).unwrap();

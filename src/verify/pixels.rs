@@ -92,6 +92,12 @@ pub fn check(
     )
 }
 
+/// Cells by class at the first and at the second year.
+type MatrixCells = BTreeMap<(ClassCode, ClassCode), u64>;
+
+/// Cells that are in no matrix, by class and by the year in which they have it.
+type ExcludedCells = BTreeMap<(ClassCode, Side), u64>;
+
 /// The matrix and the excluded cells that maps and change raster of a pair make.
 fn expected(
     facts: &Facts,
@@ -99,8 +105,8 @@ fn expected(
     joints: &JointCounts,
     tables: &Tables,
     manifest: &Manifest,
-) -> (BTreeMap<(ClassCode, ClassCode), u64>, BTreeMap<(ClassCode, Side), u64>) {
-    let (mut matrix, mut excluded) = (BTreeMap::new(), BTreeMap::new());
+) -> (MatrixCells, ExcludedCells) {
+    let (mut matrix, mut excluded) = (MatrixCells::new(), ExcludedCells::new());
     let mut exclude = |code: ClassCode, side: Side, cells: u64| {
         *excluded.entry((code, side)).or_default() += cells;
     };
