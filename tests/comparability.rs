@@ -350,10 +350,10 @@ fn larger(crs: &str, task_cells: usize) -> Scratch {
         };
         // Gaps let the other source through, so that cells change hands in both directions.
         drawing(0).plot(&scratch.path(&format!("us_{year}.tif")), 1100, 700, |r, c| {
-            if (r + 3 * c + seed as usize) % 13 == 0 { 0 } else { patchy(r, c, seed, &classes) }
+            if (r + 3 * c + seed as usize).is_multiple_of(13) { 0 } else { patchy(r, c, seed, &classes) }
         });
         drawing(400).plot(&scratch.path(&format!("mx_{year}.tif")), 1100, 900, |r, c| {
-            if (2 * r + c) % 17 == 0 { 0 } else { patchy(r, c, seed + 7, &classes) }
+            if (2 * r + c).is_multiple_of(17) { 0 } else { patchy(r, c, seed + 7, &classes) }
         });
     }
     let grid = format!(
