@@ -37,6 +37,8 @@ pub struct PairComparability {
     pub judged: Vec<Judged>,
     places: BTreeMap<(SourceIndex, SourceIndex), usize>,
     is_allowed: bool,
+    /// Whether rules forbid anything: asked for every block.
+    forbids_any: bool,
     /// Whether rules forbid everything that could be compared.
     forbids_all: bool,
 }
@@ -79,7 +81,8 @@ impl PairComparability {
 
     fn new(pair: Interval, judged: Vec<Judged>, is_allowed: bool, forbids_all: bool) -> Self {
         let places = judged.iter().enumerate().map(|(place, judged)| ((judged.from, judged.to), place));
-        Self { pair, places: places.collect(), judged, is_allowed, forbids_all }
+        let forbids_any = judged.iter().any(|judged| judged.verdict() == Verdict::No);
+        Self { pair, places: places.collect(), judged, is_allowed, forbids_any, forbids_all }
     }
 
     /// The same for the sources of one grid.
@@ -121,12 +124,12 @@ impl PairComparability {
 
     /// Whether the cells of some sources are left out.
     pub fn leaves_anything_out(&self) -> bool {
-        self.left_out().next().is_some()
+        self.forbids_any && !self.is_allowed
     }
 
     /// Whether something is compared that rules forbid, as the user allowed it.
     pub fn compares_forbidden(&self) -> bool {
-        self.is_allowed && self.forbidden().next().is_some()
+        self.forbids_any && self.is_allowed
     }
 
     /// What the user should know of it.
