@@ -34,6 +34,9 @@ pub static VERB: Verb = Verb {
 struct MergeArgs {
     /// The job file
     job: PathBuf,
+    /// Refuse to publish what rests on proposed crosswalk rows, but for those in `accept_proposed`
+    #[arg(long)]
+    release: bool,
     /// Write into a folder that belongs to another job
     #[arg(long)]
     overwrite: bool,
@@ -46,6 +49,7 @@ struct MergeArgs {
 fn assemble(args: &MergeArgs) -> Result<Answer> {
     let mut job = Job::read(&args.job)?;
     args.compute.overlay(&mut job.compute);
+    job.release.demanded = args.release;
     let plan = JobPlan::of(job)?;
     let folder = OutputFolder::take(&plan.job.output, &plan.job.name, args.overwrite)?;
     let merged = thread_pool(&plan)?.install(|| {

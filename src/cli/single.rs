@@ -11,6 +11,7 @@ use super::run::execute;
 use crate::config::file::{ComputeFile, Extent, MissingStratum, OutsideGrid, Resampling};
 use crate::config::grids::{GridChoice, JobGrid};
 use crate::config::job::{Job, Layer, Products, Source, SourceMap};
+use crate::config::release::Release;
 use crate::config::shipped;
 use crate::config::zones::ZoneLayer;
 use crate::error::{Error, ErrorKind, Result};
@@ -161,6 +162,7 @@ impl Stage {
             pairs: self.pair.into_iter().collect(),
             unchanged: self.unchanged,
             tie: Tie::Hash,
+            release: Release::default(),
             ellipsoidal: false,
             strata: self.strata,
             zones: self.zones,

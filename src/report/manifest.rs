@@ -165,7 +165,7 @@ pub fn job(plan: &JobPlan) -> Value {
         "rollups": job.target.rollups.iter().map(rollup).collect::<Vec<_>>(),
         "source": job.sources.iter().map(source).collect::<Vec<_>>(),
         "pairs": plan.pairs, "unchanged": job.unchanged, "tie": job.tie, "fractions": job.products.fractions,
-        "ellipsoidal": job.ellipsoidal,
+        "ellipsoidal": job.ellipsoidal, "release": job.release.demanded, "accept_proposed": job.release.names(),
         "compute": job.compute,
     });
     if !plan.has_several_grids() {

@@ -3,6 +3,7 @@
 
 pub mod attributes;
 pub mod manifest;
+pub mod release;
 pub mod table;
 pub mod totals;
 pub mod zone_layers;
