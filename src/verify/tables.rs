@@ -136,8 +136,6 @@ pub struct Tables {
     pub excluded_m2: BTreeMap<(Zone, Interval), BTreeMap<(ClassCode, Side), f64>>,
     /// Statistics by zone and pair.
     pub figures: BTreeMap<(Zone, Interval), Figures>,
-    /// Cells that rules decided, by year and class; `None` is nodata.
-    pub by_rule: BTreeMap<(Epoch, Option<ClassCode>), u64>,
     /// Tables that could not be read throughout.
     pub unread: BTreeSet<&'static str>,
     /// Rows read.
