@@ -134,3 +134,51 @@ fn a_code_without_a_row_is_a_gap_and_a_row_without_a_code_is_told() {
         "not in the legend"
     );
 }
+
+#[test]
+fn a_release_rests_on_no_proposed_row_that_nobody_accepted() {
+    let scratch = scratch();
+    let rows = [row(1, "10", "published"), row(2, "5", "proposed"), row(3, "18", "proposed")];
+    scratch.write("a.toml", &crosswalk("a", &rows));
+    let job = |keys: &str| {
+        let text = format!(
+            "name = \"job\"\noutput = \"out\"\n{keys}\n[grid]\npreset = \"nalcms-30m\"\n[[source]]\nid = \"s\"\n\
+             legend = \"./mine.toml\"\ncrosswalk = \"./a.toml\"\nepochs = {{ 2010 = \"map.tif\" }}\n"
+        );
+        scratch.write("job.toml", &text);
+    };
+    job("");
+    let refused = scratch.nalcms(&["run", "job.toml", "--release"]);
+    refused.refused(
+        3,
+        &["2 proposed rows", "a:2 (Class 2): 2 cells", "a:3 (Class 3): 2 cells", "accept_proposed"],
+    );
+    assert!(!scratch.path("out/landcover").exists() && !scratch.path("out/SHA256SUMS").exists());
+    // One of them accepted is not enough; merge says the same, and a run that is no release takes all.
+    job("accept_proposed = [\"a:3\"]");
+    scratch.nalcms(&["merge", "job.toml", "--release"]).refused(3, &["1 proposed rows", "a:2"]);
+    scratch.ok(&["run", "job.toml"]);
+    // What lies there already is no release either.
+    scratch.nalcms(&["run", "job.toml", "--release"]).refused(3, &["a:2"]);
+    for accepted in ["[\"a:2\", \"a:3\"]", "[\"a\"]"] {
+        job(&format!("accept_proposed = {accepted}"));
+        scratch.ok(&["run", "job.toml", "--release"]);
+        let run = json(&std::fs::read_to_string(scratch.path("out/run.json")).unwrap());
+        assert_eq!(run["job"]["release"], true);
+    }
+    scratch.ok(&["verify", "out"]);
+    // A row that is proposed but never hit asks for nothing; a name that is none is refused.
+    let map = Drawing { srs: Some(LAEA), origin: (0.0, 80.0), cell: 30.0, ..Drawing::default() };
+    map.draw::<u8>(&scratch.path("map.tif"), &[&[1, 1, 1, 1], &[1, 1, 1, 0]]);
+    job("");
+    scratch.ok(&["run", "job.toml", "--release"]);
+    job("accept_proposed = [\"b\", \"a:1\", \"a:x\"]");
+    scratch.nalcms(&["plan", "job.toml"]).refused(
+        2,
+        &[
+            "`b` is no crosswalk of the job, which has a",
+            "`a:1` names no proposed row",
+            "`a:x` names no proposed row",
+        ],
+    );
+}

@@ -35,6 +35,9 @@ pub static VERB: Verb = Verb {
 struct MergeArgs {
     /// The job file
     job: PathBuf,
+    /// Refuse to publish what rests on proposed crosswalk rows, but for those in `accept_proposed`
+    #[arg(long)]
+    release: bool,
     /// Write into a folder that belongs to another job
     #[arg(long)]
     overwrite: bool,
@@ -50,6 +53,7 @@ fn assemble(args: &MergeArgs) -> Result<Answer> {
     let mut job = Job::read(&args.job)?;
     args.compute.overlay(&mut job.compute);
     args.guard.overlay(&mut job);
+    job.release.demanded = args.release;
     let plan = JobPlan::of(job)?;
     refuse_nothing_left(&plan.job, &plan.comparability)?;
     let folder = OutputFolder::take(&plan.job.output, &plan.job.name, args.overwrite)?;

@@ -41,6 +41,9 @@ pub static VERB: Verb = Verb {
 struct RunArgs {
     /// The job file
     job: PathBuf,
+    /// Refuse to publish what rests on proposed crosswalk rows, but for those in `accept_proposed`
+    #[arg(long)]
+    release: bool,
     /// Write into a folder that holds other files or belongs to another job
     #[arg(long)]
     overwrite: bool,
@@ -56,6 +59,7 @@ fn run(args: &RunArgs) -> Result<Answer> {
     let mut job = Job::read(&args.job)?;
     args.compute.overlay(&mut job.compute);
     args.guard.overlay(&mut job);
+    job.release.demanded = args.release;
     let plan = JobPlan::of(job)?;
     let finished = execute(&plan, &args.compute.progress(&args.talk), args.overwrite, &args.talk)?;
     Ok(finished.answer(&plan))

@@ -12,6 +12,7 @@ use crate::config::comparability;
 use crate::config::file::{ComputeFile, Extent, MissingStratum, OutsideGrid, Resampling};
 use crate::config::grids::{GridChoice, JobGrid};
 use crate::config::job::{Job, Layer, Products, Source, SourceMap};
+use crate::config::release::Release;
 use crate::config::shipped;
 use crate::config::zones::ZoneLayer;
 use crate::error::{Error, ErrorKind, Result};
@@ -166,6 +167,7 @@ impl Stage {
             allow_incomparable: false,
             unchanged: self.unchanged,
             tie: Tie::Hash,
+            release: Release::default(),
             ellipsoidal: false,
             strata: self.strata,
             zones: self.zones,

@@ -31,6 +31,9 @@ pub struct JobFile {
     /// Legend of the product.
     #[serde(default = "nalcms")]
     pub legend: String,
+    /// Proposed crosswalk rows that a release may rest on: `<crosswalk>`, or `<crosswalk>:<code>`.
+    #[serde(default)]
+    pub accept_proposed: Vec<String>,
     /// Files with coarser legends to tabulate by, beside those of the legend itself.
     #[serde(default)]
     pub rollups: Vec<String>,

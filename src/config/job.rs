@@ -10,6 +10,7 @@ use super::file::{
     StratumFile,
 };
 use super::grids::{self, JobGrid};
+use super::release::Release;
 use super::shipped;
 use super::zones::{self, ZoneLayer};
 use crate::error::{Error, Result};
@@ -50,6 +51,8 @@ pub struct Job {
     pub unchanged: Unchanged,
     /// Who wins a tie in overviews.
     pub tie: Tie,
+    /// Whether the product is a release, and what it may rest on.
+    pub release: Release,
     /// Whether ellipsoidal areas are told beside those of a sphere.
     pub ellipsoidal: bool,
     /// Ancillary layers, by name.
@@ -209,6 +212,8 @@ impl Job {
         check.that(file.change.unchanged != Unchanged::Class || target.class(0).is_none(), || {
             format!("change.unchanged = \"class\" is ambiguous: legend `{}` has a class 0", target.id)
         });
+        let (release, violations) = Release::resolve(&file.accept_proposed, &sources);
+        violations.into_iter().for_each(|violation| check.found(violation));
         check.finish()?;
         let stratum = |(id, file): (&String, &StratumFile)| {
             (id.clone(), Layer { id: id.clone(), path: folder.join(&file.path), key: file.key.clone() })
@@ -224,6 +229,7 @@ impl Job {
             allow_incomparable: false,
             unchanged: file.change.unchanged,
             tie: file.tie,
+            release,
             ellipsoidal: file.areas.ellipsoidal,
             strata: file.strata.iter().map(stratum).collect(),
             zones,

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use super::table::rule_coverage::rules_of;
 use super::totals::Totals;
 use super::{comparability, zone_layers};
 use crate::error::{Error, Result};
@@ -168,7 +169,7 @@ pub fn job(plan: &JobPlan) -> Value {
         "rollups": job.target.rollups.iter().map(rollup).collect::<Vec<_>>(),
         "source": job.sources.iter().map(source).collect::<Vec<_>>(),
         "pairs": plan.pairs, "unchanged": job.unchanged, "tie": job.tie, "fractions": job.products.fractions,
-        "ellipsoidal": job.ellipsoidal,
+        "ellipsoidal": job.ellipsoidal, "release": job.release.demanded, "accept_proposed": job.release.names(),
         "compute": job.compute,
     });
     if !plan.has_several_grids() {
@@ -223,11 +224,9 @@ fn rests_on(plan: &JobPlan, totals: &Totals) -> Vec<Value> {
 }
 
 fn rules(plan: &JobPlan, totals: &Totals) -> Vec<Value> {
-    let rows = totals
-        .rules
-        .iter()
-        .zip(&plan.job.epochs)
-        .flat_map(|(rules, year)| rules.iter().map(move |r| (year, r)));
+    let epochs = plan.job.epochs.iter().enumerate();
+    let rows = epochs
+        .flat_map(|(epoch, year)| rules_of(plan, totals, epoch).into_iter().map(move |rule| (year, rule)));
     rows.map(|(year, (rule, amount))| {
         json!({
             "year": year, "source": plan.job.sources[usize::from(rule.source)].id, "from": rule.from,

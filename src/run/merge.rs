@@ -34,6 +34,7 @@ use crate::plan::comparability::refuse_nothing_left;
 use crate::plan::{JobPlan, Plan, Product};
 use crate::report::attributes::{attributes, palette};
 use crate::report::comparability;
+use crate::report::release::refuse_unaccepted;
 use crate::report::table;
 use crate::report::totals::Totals;
 
@@ -59,7 +60,7 @@ pub struct Merged {
 /// SHA256SUMS says that all is there, and mends it where everything is in place already.
 ///
 /// # Errors
-/// Input: parts are missing or stale; they are named. Io: the disk refuses; then outputs are as they were.
+/// Input: parts are missing or stale, or a release rests on rows that nobody accepted; they are named. Io: the disk refuses; then outputs are as they were.
 pub fn merge(
     plan: &JobPlan,
     ledger: &Ledger,
@@ -71,6 +72,7 @@ pub fn merge(
     refuse_gaps(plan, ledger)?;
     let grids: Vec<GridParts> =
         plan.grids.iter().map(|grid| GridParts::open(plan, grid, ledger)).collect::<Result<_>>()?;
+    refuse_unaccepted(plan, grids.iter().map(|grid| &grid.totals))?;
     let record_path = record_path(output);
     let identity = identity(plan, ledger);
     if let Some(record) = in_place(&identity, output).filter(|record| record.is_intact(output)) {

@@ -137,8 +137,18 @@ struct ComparisonRecord {
 pub struct RuleRecord {
     /// The mapped year.
     pub year: Epoch,
+    /// Whose crosswalk it is of.
+    pub source: String,
+    /// Code in the source.
+    pub from: ClassCode,
+    /// Value of the stratum, of conditional rules.
+    pub stratum: Option<String>,
     /// The class they got; `None` is nodata.
     pub to: Option<ClassCode>,
+    /// Whether the crosswalk row is proposed.
+    pub proposed: bool,
+    /// Whether a conditional row fell to its default.
+    pub default: bool,
     /// Their number.
     pub pixels: u64,
 }

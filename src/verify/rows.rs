@@ -358,34 +358,67 @@ impl Reader<'_> {
         });
     }
 
+    /// The rows are those of run.json, each once.
     fn rule_coverage(&mut self) {
-        let mut met = BTreeSet::new();
+        let told = self.manifest.rules.iter().map(|rule| {
+            let to = rule.to.map(|to| to.to_string()).unwrap_or_default();
+            let stratum = rule.stratum.clone().unwrap_or_default();
+            let (proposed, default) = (rule.proposed.to_string(), rule.default.to_string());
+            let key = [rule.year.to_string(), rule.source.clone(), rule.from.to_string(), stratum, to];
+            ((key, proposed, default), rule.pixels)
+        });
+        let mut told: BTreeMap<_, u64> = told.collect();
+        let mut decided: BTreeMap<(String, String), u64> = BTreeMap::new();
+        for ((key, ..), pixels) in &told {
+            let sum = decided.entry((key[0].clone(), key[1].clone())).or_default();
+            *sum = sum.saturating_add(*pixels);
+        }
         let columns = ["year", "source", "crosswalk", "from_code", "stratum", "to_code", "to_name"];
         let counts = ["status", "default_taken", "pixels", "pct_of_source"];
         self.rows(RULE_COVERAGE, &[&columns[..], &counts, &AREAS].concat(), |reader, row| {
-            let Some(year) = row.whole::<Epoch>("year", reader.findings) else { return };
-            let words = ["source", "from_code", "stratum", "to_code", "status", "default_taken"];
-            let rule = words.map(|column| row.text(column).to_string());
-            if !reader.manifest.has_source(&rule[0]) {
-                row.told(reader.findings, "sources", || format!("`{}` is no source of the job", rule[0]));
-            }
-            if !["published", "proposed", "kept"].contains(&row.text("status")) {
-                row.told(reader.findings, "words", || format!("status is `{}`", row.text("status")));
-            }
-            let Some((pixels, _)) = reader.pixels(row) else { return };
-            let to = match row.text("to_code") {
-                "" => None,
-                _ => match reader.class(row, "to_code", "to_name") {
-                    Some(code) => Some(code),
-                    None => return,
-                },
+            let key = ["year", "source", "from_code", "stratum", "to_code"].map(|c| row.text(c).to_string());
+            let proposed = match row.text("status") {
+                "proposed" => Some(true),
+                "published" | "kept" => Some(false),
+                _ => None,
             };
-            let cells = reader.tables.by_rule.entry((year, to)).or_default();
-            *cells = cells.saturating_add(pixels);
-            if !met.insert((year, rule.clone())) {
-                reader.twice(row, &format!("{year}, {rule:?}"));
+            let default = match row.text("default_taken") {
+                "yes" => Some(true),
+                "no" => Some(false),
+                _ => None,
+            };
+            if !row.text("to_code").is_empty() {
+                reader.class(row, "to_code", "to_name");
+            }
+            let whole = decided.get(&(key[0].clone(), key[1].clone())).copied().unwrap_or(0);
+            let expected = proposed.zip(default).and_then(|(proposed, default)| {
+                told.remove(&(key.clone(), proposed.to_string(), default.to_string()))
+            });
+            let Some((pixels, _)) = reader.pixels(row) else { return };
+            if expected != Some(pixels) {
+                row.told(reader.findings, "rules", || {
+                    format!(
+                        "{key:?} decided {pixels} cells; run.json has {expected:?}, or the row stands twice"
+                    )
+                });
+            }
+            let share = row.real("pct_of_source", reader.findings);
+            let expected = percent(pixels, whole);
+            if !same(share, expected) {
+                row.told(reader.findings, "shares", || {
+                    format!(
+                        "pct_of_source is {}; expected {}",
+                        super::tables::told(share),
+                        super::tables::told(expected)
+                    )
+                });
             }
         });
+        if self.tables.has(RULE_COVERAGE) {
+            for ((key, ..), pixels) in told {
+                self.findings.add(RULE_COVERAGE, "rows", || format!("{key:?} with {pixels} cells: no row"));
+            }
+        }
     }
 
     fn zone(&mut self, row: &Row) -> Zone {

@@ -4,9 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::findings::Findings;
 use super::manifest::{MANIFEST, Manifest};
-use super::tables::{
-    CHANGE_MATRIX, CLASS_AREA, EXCLUDED, RULE_COVERAGE, Side, Tables, Zone, percent, same, told,
-};
+use super::tables::{CHANGE_MATRIX, CLASS_AREA, EXCLUDED, Side, Tables, Zone, percent, same, told};
 use crate::model::legend::ClassCode;
 
 /// Adds the long tables up in every way that must agree; says how many numbers were compared.
@@ -173,16 +171,9 @@ impl Sums<'_> {
                 }
             }
             let areas = tables.class_counts(&Zone::all(), year);
-            let words = |class: &ClassCode| {
+            self.compared += self.findings.compare(MANIFEST, "rules", &sums, &areas, |class| {
                 format!("class {class} in {year}: cells by rule are not those of {CLASS_AREA}")
-            };
-            self.compared += self.findings.compare(MANIFEST, "rules", &sums, &areas, words);
-            if tables.has(RULE_COVERAGE) {
-                let of_year = tables.by_rule.iter().filter(|((y, _), _)| *y == year);
-                let sums =
-                    of_year.filter_map(|((_, class), cells)| class.map(|class| (class, *cells))).collect();
-                self.compared += self.findings.compare(RULE_COVERAGE, "rules", &sums, &areas, words);
-            }
+            });
         }
     }
 

@@ -142,8 +142,6 @@ pub struct Tables {
     pub not_comparable: BTreeMap<(Zone, Interval), BTreeMap<(ClassCode, Side), u64>>,
     /// Statistics by zone and pair.
     pub figures: BTreeMap<(Zone, Interval), Figures>,
-    /// Cells that rules decided, by year and class; `None` is nodata.
-    pub by_rule: BTreeMap<(Epoch, Option<ClassCode>), u64>,
     /// Tables that could not be read throughout.
     pub unread: BTreeSet<&'static str>,
     /// Rows read.

@@ -7,7 +7,7 @@ mod coverage;
 mod excluded;
 mod net_change;
 mod overlap_disagreement;
-mod rule_coverage;
+pub mod rule_coverage;
 mod scheme;
 mod wide_matrix;
 

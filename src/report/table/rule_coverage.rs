@@ -9,10 +9,12 @@ use crate::model::area::Amount;
 use crate::model::legend::Absence;
 use crate::model::rule::{Outcome, Rule};
 use crate::model::source::SourceIndex;
+use crate::plan::JobPlan;
+use crate::report::totals::Totals;
 
 /// The rules of the sources of an epoch: those that some file can fall under, and those that were counted.
-fn rules_of(context: &Context, epoch: usize) -> BTreeMap<RuleCount, Amount> {
-    let scenes = context.plan.grids.iter().flat_map(|plan| &plan.epochs[epoch].scenes);
+pub fn rules_of(plan: &JobPlan, totals: &Totals, epoch: usize) -> BTreeMap<RuleCount, Amount> {
+    let scenes = plan.grids.iter().flat_map(|plan| &plan.epochs[epoch].scenes);
     let known = scenes.flat_map(|scene| {
         let telling = |rule: &&Rule| match rule.outcome {
             Outcome::Class(_) | Outcome::Absent(Absence::NoObservation) => true,
@@ -21,7 +23,7 @@ fn rules_of(context: &Context, epoch: usize) -> BTreeMap<RuleCount, Amount> {
         scene.rules.rules().iter().filter(telling).map(|rule| key(scene.source, rule))
     });
     let mut rules: BTreeMap<RuleCount, Amount> = known.map(|rule| (rule, Amount::default())).collect();
-    rules.extend(context.totals.rules[epoch].iter().map(|(rule, amount)| (rule.clone(), *amount)));
+    rules.extend(totals.rules[epoch].iter().map(|(rule, amount)| (rule.clone(), *amount)));
     rules
 }
 
@@ -45,7 +47,7 @@ fn key(source: SourceIndex, rule: &Rule) -> RuleCount {
 pub fn table<'a>(context: &'a Context) -> Table<'a> {
     let mut rows = Vec::new();
     for (position, &year) in context.plan.job.epochs.iter().enumerate() {
-        let rules = rules_of(context, position);
+        let rules = rules_of(context.plan, context.totals, position);
         let mut decided: BTreeMap<SourceIndex, u64> = BTreeMap::new();
         for (rule, amount) in &rules {
             *decided.entry(rule.source).or_default() += amount.pixels;
