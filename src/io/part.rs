@@ -16,6 +16,8 @@ use sha2::{Digest, Sha256};
 use super::atomic::{AtomicFile, io_error};
 use crate::error::{Error, Result};
 use crate::model::area::Amount;
+use crate::model::rule::{Outcome, Rule};
+use crate::model::source::SourceIndex;
 use crate::model::window::Window;
 
 const MAGIC: &[u8; 8] = b"NALCMSP4";
@@ -114,6 +116,25 @@ pub struct RuleCount {
     pub default_taken: bool,
     /// Cells with their area.
     pub amount: Amount,
+}
+
+impl RuleCount {
+    /// Of a rule of a source, no cells yet.
+    pub fn of(source: SourceIndex, rule: &Rule) -> Self {
+        let to = match rule.outcome {
+            Outcome::Class(code) => Some(code),
+            Outcome::Absent(_) | Outcome::Unmapped | Outcome::NoStratum => None,
+        };
+        Self {
+            source,
+            from: rule.from,
+            stratum: rule.stratum.clone(),
+            to,
+            proposed: rule.proposed,
+            default_taken: rule.default_taken,
+            amount: Amount::default(),
+        }
+    }
 }
 
 /// An overlap count: winner, loser, winner's code, loser's code, cells with their area.

@@ -378,20 +378,7 @@ impl Tables {
         if raw || rule.outcome == Outcome::Absent(Absence::Outside) {
             return;
         }
-        let to = match rule.outcome {
-            Outcome::Class(code) => Some(code),
-            _ => None,
-        };
-        let key = RuleCount {
-            source,
-            from: rule.from,
-            stratum: rule.stratum.clone(),
-            to,
-            proposed: rule.proposed,
-            default_taken: rule.default_taken,
-            amount: Amount::default(),
-        };
-        *self.rules[epoch].entry(key).or_default() += n;
+        *self.rules[epoch].entry(RuleCount::of(source, rule)).or_default() += n;
     }
 
     fn into_part(self) -> Result<PartTables, Vec<Unexplained>> {

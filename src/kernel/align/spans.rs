@@ -107,9 +107,7 @@ impl Cut {
 pub trait Cell: Copy {
     /// Copies parts of one slice to another: where each begins in either, and its length.
     fn copy(parts: impl Iterator<Item = (usize, usize, usize)>, from: &[Self], to: &mut [Self]) {
-        for (begin, place, n) in parts {
-            to[place..place + n].copy_from_slice(&from[begin..begin + n]);
-        }
+        copy_one_by_one(parts, from, to);
     }
 }
 
@@ -131,7 +129,7 @@ impl Cell for u8 {
     }
 }
 
-fn copy_one_by_one(parts: impl Iterator<Item = (usize, usize, usize)>, from: &[u8], to: &mut [u8]) {
+fn copy_one_by_one<T: Copy>(parts: impl Iterator<Item = (usize, usize, usize)>, from: &[T], to: &mut [T]) {
     for (begin, place, n) in parts {
         to[place..place + n].copy_from_slice(&from[begin..begin + n]);
     }

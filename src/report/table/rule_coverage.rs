@@ -20,27 +20,11 @@ pub fn rules_of(plan: &JobPlan, totals: &Totals, epoch: usize) -> BTreeMap<RuleC
             Outcome::Class(_) | Outcome::Absent(Absence::NoObservation) => true,
             Outcome::Absent(Absence::Outside) | Outcome::Unmapped | Outcome::NoStratum => false,
         };
-        scene.rules.rules().iter().filter(telling).map(|rule| key(scene.source, rule))
+        scene.rules.rules().iter().filter(telling).map(|rule| RuleCount::of(scene.source, rule))
     });
     let mut rules: BTreeMap<RuleCount, Amount> = known.map(|rule| (rule, Amount::default())).collect();
     rules.extend(totals.rules[epoch].iter().map(|(rule, amount)| (rule.clone(), *amount)));
     rules
-}
-
-fn key(source: SourceIndex, rule: &Rule) -> RuleCount {
-    let to = match rule.outcome {
-        Outcome::Class(code) => Some(code),
-        _ => None,
-    };
-    RuleCount {
-        source,
-        from: rule.from,
-        stratum: rule.stratum.clone(),
-        to,
-        proposed: rule.proposed,
-        default_taken: rule.default_taken,
-        amount: Amount::default(),
-    }
 }
 
 /// A row per year, source and rule.
