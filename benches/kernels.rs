@@ -21,7 +21,7 @@ use nalcms::kernel::change::{CHANGE_NODATA, Unchanged, change, change_bytes};
 use nalcms::kernel::histogram::{CodeCounts, PairCounts};
 use nalcms::kernel::landscape::{Landscape, Profile};
 use nalcms::kernel::lookup::map_bytes;
-use nalcms::kernel::mosaic::Mosaic;
+use nalcms::kernel::mosaic::{Decider, Mosaic};
 use nalcms::kernel::pyramid::{BLOCK_LEVELS, Pyramid, Tie, block_pyramid};
 use nalcms::kernel::reclass::{UnknownValues, reclass};
 use nalcms::kernel::runs::constant;
@@ -55,6 +55,7 @@ fn stages(criterion: &mut Criterion) {
     let mut unknown = UnknownValues::default();
     let rules = reclass(from.view(), &[], &table, &mut unknown).unwrap();
     let outcomes: Vec<Outcome> = table.rules().iter().map(|rule| rule.outcome).collect();
+    let decider = Decider { source: 0, origin: 1 };
 
     let mut group = criterion.benchmark_group("block of 512 x 512 cells");
     group.throughput(Throughput::Elements((BLOCK * BLOCK) as u64));
@@ -63,7 +64,14 @@ fn stages(criterion: &mut Criterion) {
     group.bench_function("mosaic", |b| {
         b.iter(|| {
             let mut mosaic = Mosaic::<u8>::new(BLOCK, BLOCK, 0);
-            mosaic.lay_under(black_box(rules.view()), (0, 0), &outcomes, 0, Alike, &mut BTreeMap::new());
+            mosaic.lay_under(
+                black_box(rules.view()),
+                (0, 0),
+                &outcomes,
+                decider,
+                Alike,
+                &mut BTreeMap::new(),
+            );
             mosaic
         });
     });

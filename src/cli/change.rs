@@ -106,7 +106,13 @@ fn change(args: &ChangeArgs) -> Result<Answer> {
     let files = BTreeMap::from([(from, vec![args.from.clone()]), (to, vec![args.to.clone()])]);
     let mut stage = Stage::keeping(legend, files);
     stage.pair = Some(Interval { from, to });
-    stage.products = Products { landcover: false, change: !args.tables_only, tables: true, fractions: false };
+    stage.products = Products {
+        landcover: false,
+        change: !args.tables_only,
+        tables: true,
+        fractions: false,
+        provenance: false,
+    };
     stage.unchanged = args.unchanged;
     stage.resampling = args.resampling;
     if let Some(grid) = &args.grid {

@@ -100,7 +100,7 @@ impl AgainstOptions {
             .find(code, |_| 0)
             .map(|rule| rules.rules()[usize::from(rule)].outcome)
         {
-            Some(Outcome::Absent(_)) => Fate::Nodata,
+            Some(Outcome::Absent(_) | Outcome::Withheld) => Fate::Nodata,
             Some(_) => crosswalk.row(code).map_or(Fate::NoRow, Fate::Row),
             None => Fate::Unknown,
         };

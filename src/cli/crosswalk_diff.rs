@@ -104,7 +104,8 @@ pub fn diff(args: &DiffArgs) -> Result<Answer> {
     stage.target = target.clone();
     stage.crosswalk = Some(a.clone());
     stage.pair = Some(Interval { from: BY_A, to: BY_B });
-    stage.products = Products { landcover: false, change: false, tables: false, fractions: false };
+    stage.products =
+        Products { landcover: false, change: false, tables: false, fractions: false, provenance: false };
     args.strata.declare(&mut stage);
     if let Some(path) = &args.zones {
         let origin = ZoneOrigin::of_file(path.clone(), args.zone_key.clone(), None, None);

@@ -116,7 +116,13 @@ impl Stage {
             missing_stratum: MissingStratum::Error,
             zones: Vec::new(),
             unchanged: Unchanged::Zero,
-            products: Products { landcover: true, change: false, tables: false, fractions: false },
+            products: Products {
+                landcover: true,
+                change: false,
+                tables: false,
+                fractions: false,
+                provenance: false,
+            },
         }
     }
 
@@ -147,6 +153,8 @@ impl Stage {
             datum: Datum::default(),
             band: options.band,
             nodata: options.nodata,
+            update: None,
+            rank: 0,
         };
         let id = self.legend.id.clone();
         let source = Source {
@@ -173,6 +181,7 @@ impl Stage {
             release: Release::default(),
             ellipsoidal: false,
             strata: self.strata,
+            domain: None,
             zones: self.zones,
             compute,
             products: self.products,

@@ -51,6 +51,11 @@ pub struct JobFile {
     /// Whether to write which share of each cell every class takes.
     #[serde(default)]
     pub fractions: bool,
+    /// Whether to write where each cell comes from.
+    #[serde(default)]
+    pub provenance: bool,
+    /// Which section each place belongs to.
+    pub domain: Option<DomainFile>,
     /// Which changes to compute.
     #[serde(default)]
     pub change: ChangeFile,
@@ -138,6 +143,19 @@ impl Default for Extent {
     fn default() -> Self {
         Self::Word("inputs".into())
     }
+}
+
+/// `[domain]`: polygons that say which section each place belongs to.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct DomainFile {
+    /// The layer.
+    pub path: PathBuf,
+    /// Field that holds the name of the section.
+    pub key: String,
+    /// Widest strip that no section maps and that takes the nearest class, in cells.
+    #[serde(default)]
+    pub sliver_cells: usize,
 }
 
 /// What to do with valid source cells outside the grid.
@@ -249,6 +267,12 @@ pub struct EpochFile {
     pub sensor: Option<String>,
     /// Method by which it was made.
     pub method: Option<String>,
+    /// Maps that stand in where this one saw nothing: `<source>@<year>`.
+    pub fill_from: Vec<String>,
+    /// Year of the map that holds where nothing changed, of an update.
+    pub base: Option<Epoch>,
+    /// Files that say where something changed, of an update.
+    pub mask: Vec<String>,
     /// Keys of the source, overridden.
     #[serde(flatten)]
     pub keys: SourceKeys,
@@ -263,6 +287,10 @@ struct EpochTable {
     edition: Option<DateText>,
     sensor: Option<String>,
     method: Option<String>,
+    #[serde(default)]
+    fill_from: Vec<String>,
+    base: Option<Epoch>,
+    mask: Option<OneOrMany<String>>,
     legend: Option<String>,
     crosswalk: Option<String>,
     missing_stratum: Option<MissingStratum>,
@@ -317,6 +345,9 @@ impl<'de> Deserialize<'de> for EpochFile {
                     edition: table.edition.map(DateText::into_text),
                     sensor: table.sensor,
                     method: table.method,
+                    fill_from: table.fill_from,
+                    base: table.base,
+                    mask: table.mask.map(|mask| mask.to_vec()).unwrap_or_default(),
                     keys: SourceKeys {
                         legend: table.legend,
                         crosswalk: table.crosswalk,

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::comparability;
+use super::derived::{self, Update};
 use super::file::{
-    ComputeFile, EpochFile, JobFile, MissingStratum, PairRule, Pairs, Resampling, SourceFile, SourceKeys,
-    StratumFile,
+    ComputeFile, DomainFile, EpochFile, JobFile, MissingStratum, PairRule, Pairs, Resampling, SourceFile,
+    SourceKeys, StratumFile,
 };
 use super::grids::{self, JobGrid};
 use super::release::Release;
@@ -57,6 +58,8 @@ pub struct Job {
     pub ellipsoidal: bool,
     /// Ancillary layers, by name.
     pub strata: BTreeMap<String, Layer>,
+    /// Which section each place belongs to, where the job says so.
+    pub domain: Option<Domain>,
     /// The layers of zones, in the order of the file.
     pub zones: Vec<ZoneLayer>,
     /// Machine settings.
@@ -76,7 +79,21 @@ pub struct Products {
     pub tables: bool,
     /// The share of each class in every cell, per epoch.
     pub fractions: bool,
+    /// Where each cell comes from, per epoch.
+    pub provenance: bool,
 }
+
+/// Which section each place belongs to.
+#[derive(Debug, Clone)]
+pub struct Domain {
+    /// Polygons whose key is the name of a section.
+    pub layer: Layer,
+    /// Widest strip that no section maps and that takes the nearest class, in cells.
+    pub sliver_cells: usize,
+}
+
+/// The widest slivers, in cells: what is wider is a gap.
+const WIDEST_SLIVER: usize = 64;
 
 /// A polygon layer that conditional rows name.
 #[derive(Debug, Clone)]
@@ -137,6 +154,17 @@ pub struct SourceMap {
     pub band: Option<usize>,
     /// Nodata value given by the user, in place of the file's tag.
     pub nodata: Option<ClassCode>,
+    /// What it updates, if it does.
+    pub update: Option<Update>,
+    /// Which of the maps that stand in for one is tried first.
+    pub rank: usize,
+}
+
+impl SourceMap {
+    /// The map, then the one that it updates, and so on: earlier ones decide.
+    pub fn layers(&self) -> impl Iterator<Item = &Self> {
+        std::iter::successors(Some(self), |map| map.update.as_ref().map(|update| &*update.base))
+    }
 }
 
 impl Job {
@@ -198,6 +226,14 @@ impl Job {
         for (source, grid) in file.sources.iter().zip(grids.of_sources) {
             sources.push(loader.source(source, grid, &mut check)?);
         }
+        for violation in derived::resolve_updates(&file.sources, &mut sources, folder)? {
+            check.found(violation);
+        }
+        derived::add_fills(&file.sources, &mut sources)
+            .into_iter()
+            .for_each(|violation| check.found(violation));
+        check.domain(file.domain.as_ref());
+        check.cut_or_filled(&file, &sources);
         let epochs: BTreeSet<Epoch> = sources.iter().flat_map(|s| s.maps.keys().copied()).collect();
         let epochs: Vec<Epoch> = epochs.into_iter().collect();
         let pairs = check.pairs(&file.change.pairs, &epochs);
@@ -236,9 +272,23 @@ impl Job {
             release,
             ellipsoidal: file.areas.ellipsoidal,
             strata: file.strata.iter().map(stratum).collect(),
+            domain: file.domain.as_ref().map(|domain| Domain {
+                layer: Layer {
+                    id: "domain".into(),
+                    path: folder.join(&domain.path),
+                    key: domain.key.clone(),
+                },
+                sliver_cells: domain.sliver_cells,
+            }),
             zones,
             compute: file.compute.clone(),
-            products: Products { landcover: true, change: true, tables: true, fractions: file.fractions },
+            products: Products {
+                landcover: true,
+                change: true,
+                tables: true,
+                fractions: file.fractions,
+                provenance: file.provenance,
+            },
             name: file.name,
             target,
         })
@@ -390,6 +440,8 @@ impl Loader<'_> {
             datum: over.datum.or(keys.datum).unwrap_or_default(),
             band: over.band.or(keys.band),
             nodata: None,
+            update: None,
+            rank: 0,
         }))
     }
 }
@@ -430,6 +482,30 @@ impl Check {
             let one = file.canonicalize().unwrap_or_else(|_| file.clone());
             self.that(seen.insert(one), || format!("{at}: {} is named twice", file.display()));
         }
+    }
+
+    fn domain(&mut self, domain: Option<&DomainFile>) {
+        let Some(domain) = domain else { return };
+        self.that(domain.sliver_cells <= WIDEST_SLIVER, || {
+            format!(
+                "domain.sliver_cells is {}; what is wider than {WIDEST_SLIVER} cells is a gap, no sliver",
+                domain.sliver_cells
+            )
+        });
+    }
+
+    /// Shares are of what a source holds in a cell; what is cut, filled or put together knows one class a cell.
+    fn cut_or_filled(&mut self, file: &JobFile, sources: &[Source]) {
+        let made = sources
+            .iter()
+            .any(|source| source.role != Role::Maps || source.maps.values().any(|map| map.update.is_some()));
+        self.that(!(file.fractions && (file.domain.is_some() || made)), || {
+            "fractions = true: shares are not told of maps with [domain], fill_from or method = \"update\""
+                .into()
+        });
+        self.that(!(file.legend == "raw" && (file.provenance || file.domain.is_some() || made)), || {
+            "provenance, [domain], fill_from and updates need a legend: `raw` has no classes".into()
+        });
     }
 
     /// What a job writes is not among what it reads.

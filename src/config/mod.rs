@@ -5,6 +5,7 @@
 //! [`comparability`] the rules on which maps may be compared. Nothing else reads the environment.
 
 pub mod comparability;
+pub mod derived;
 pub mod environment;
 pub mod file;
 pub mod grids;

@@ -93,6 +93,12 @@ pub struct PartTables {
     pub overlaps: Vec<Vec<OverlapRow>>,
     /// Cells decided by each rule, by epoch.
     pub rules: Vec<Vec<RuleCount>>,
+    /// Cells of slivers of each epoch: owner, source, code, whether the source maps the cell, cells with their area.
+    #[serde(default)]
+    pub slivers: Vec<Vec<SliverRow>>,
+    /// Codes of provenance of each epoch, in the place of both classes.
+    #[serde(default)]
+    pub origins: Vec<Vec<JointRow>>,
     /// Combinations of zones that the task's cells lie in: a number for each zone layer.
     pub zones: Vec<Vec<u32>>,
     /// For each zone layer the cells whose centre lies in more than one of its zones.
@@ -123,7 +129,7 @@ impl RuleCount {
     pub fn of(source: SourceIndex, rule: &Rule) -> Self {
         let to = match rule.outcome {
             Outcome::Class(code) => Some(code),
-            Outcome::Absent(_) | Outcome::Unmapped | Outcome::NoStratum => None,
+            Outcome::Absent(_) | Outcome::Withheld | Outcome::Unmapped | Outcome::NoStratum => None,
         };
         Self {
             source,
@@ -139,6 +145,9 @@ impl RuleCount {
 
 /// An overlap count: winner, loser, winner's code, loser's code, cells with their area.
 pub type OverlapRow = (u8, u8, i32, i32, Amount);
+
+/// A count of a sliver's cells: owner, source, code, whether the source maps the cell, cells with their area.
+pub type SliverRow = (u8, u8, i32, bool, Amount);
 
 /// A part in the making.
 #[derive(Debug)]

@@ -102,7 +102,10 @@ impl Fractions {
         match outcome {
             Outcome::Class(code) => self.classes.iter().position(|&class| class == code).unwrap_or(nodata),
             Outcome::Absent(Absence::Outside) => nodata + 1,
-            Outcome::Absent(Absence::NoObservation) | Outcome::Unmapped | Outcome::NoStratum => nodata,
+            Outcome::Absent(Absence::NoObservation)
+            | Outcome::Withheld
+            | Outcome::Unmapped
+            | Outcome::NoStratum => nodata,
         }
     }
 

@@ -17,6 +17,7 @@ pub mod mosaic;
 pub mod pyramid;
 pub mod reclass;
 pub mod runs;
+pub mod sliver;
 pub mod tabulate;
 pub mod weigh;
 

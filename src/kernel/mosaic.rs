@@ -10,6 +10,7 @@ use super::lookup::{look_up, map_bytes};
 use super::weigh::CellSizes;
 use crate::model::area::Amount;
 use crate::model::legend::{Absence, ClassCode};
+use crate::model::provenance::{NO_OBSERVATION, OUTSIDE, Origin};
 use crate::model::rule::{NOT_COVERED, Outcome, RuleIndex};
 use crate::model::source::{NO_SOURCE, SourceIndex};
 use crate::model::window::Window;
@@ -34,9 +35,20 @@ pub struct Mosaic<T> {
     pub classes: Array2<T>,
     /// Source that decided each cell, [`NO_SOURCE`] where none covers it.
     pub winners: Array2<SourceIndex>,
+    /// Where each cell comes from; only in a mosaic that keeps track of it.
+    pub origins: Option<Array2<Origin>>,
     nodata: T,
     /// Where layers were laid so far.
     laid: Vec<Window>,
+}
+
+/// Whose cells a layer holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Decider {
+    /// The source.
+    pub source: SourceIndex,
+    /// Its code in a mosaic that keeps track of origins.
+    pub origin: Origin,
 }
 
 /// What becomes of each value of a byte layer.
@@ -46,6 +58,8 @@ pub struct ByteLookup<T> {
     pub classes: [T; 256],
     /// Who decides a cell with this value; [`NO_SOURCE`] lets it through to the next layer.
     pub winners: [SourceIndex; 256],
+    /// Where a cell with this value comes from.
+    pub origins: [Origin; 256],
 }
 
 /// Counts of one layer laid into the mosaic, by rule.
@@ -63,9 +77,17 @@ impl<T: ClassValue> Mosaic<T> {
         Self {
             classes: Array2::from_elem((rows, cols), nodata),
             winners: Array2::from_elem((rows, cols), NO_SOURCE),
+            origins: None,
             nodata,
             laid: Vec::new(),
         }
+    }
+
+    /// The same, keeping track of where each cell comes from.
+    #[must_use]
+    pub fn tracking_origins(mut self) -> Self {
+        self.origins = Some(Array2::from_elem(self.classes.dim(), OUTSIDE));
+        self
     }
 
     /// Lays the next source in order of precedence under those laid before.
@@ -80,7 +102,7 @@ impl<T: ClassValue> Mosaic<T> {
         layer: ArrayView2<RuleIndex>,
         at: (usize, usize),
         outcomes: &[Outcome],
-        source: SourceIndex,
+        decider: Decider,
         sizes: S,
         overlaps: &mut BTreeMap<Overlap, Amount>,
     ) -> LayerCounts {
@@ -116,13 +138,16 @@ impl<T: ClassValue> Mosaic<T> {
                 }
                 let size = || sizes.cell(at.0 + row, at.1 + col);
                 if *winner == NO_SOURCE {
-                    *winner = source;
+                    *winner = decider.source;
                     *class = codes[rule].unwrap_or(self.nodata);
                     decided[rule] += size();
+                    if let Some(origins) = &mut self.origins {
+                        origins[(at.0 + row, at.1 + col)] = outcomes[rule].origin(decider.origin);
+                    }
                 } else if let (Some(loser_code), true) = (codes[rule], *class != self.nodata) {
                     let overlap = Overlap {
                         winner: *winner,
-                        loser: source,
+                        loser: decider.source,
                         winner_code: class.code(),
                         loser_code: loser_code.code(),
                     };
@@ -180,6 +205,10 @@ impl<T: ClassValue> Mosaic<T> {
                     counts.alone.add(values);
                     look_up(values, &lookup.classes, classes);
                     map_bytes(values, &lookup.winners, winners);
+                    let origins = self.origins.as_mut().map(|origins| origins.slice_mut(place));
+                    if let Some(origins) = origins.and_then(|origins| origins.into_slice()) {
+                        map_bytes(values, &lookup.origins, origins);
+                    }
                     if S::DIFFER {
                         for (col, &value) in (from..to).zip(values) {
                             counts.areas_mm2[usize::from(value)] += u128::from(sizes.area_mm2(at_row, col));
@@ -196,6 +225,9 @@ impl<T: ClassValue> Mosaic<T> {
                     }
                     if *winner == NO_SOURCE {
                         (*class, *winner) = (lookup.classes[index], source);
+                        if let Some(origins) = &mut self.origins {
+                            origins[(at_row, col)] = lookup.origins[index];
+                        }
                         counts.decided.count(value, 1);
                         if S::DIFFER {
                             counts.areas_mm2[index] += u128::from(sizes.area_mm2(at_row, col));
@@ -214,6 +246,47 @@ impl<T: ClassValue> Mosaic<T> {
             rows: layer.nrows(),
             cols: layer.ncols(),
         });
+    }
+
+    /// Fills cells that a source saw nothing in with the classes of a map that stands in for it: those of the sources that
+    /// `receives` says yes to. Counts tell the cells filled.
+    ///
+    /// # Shape
+    /// As [`Mosaic::lay_under`]. A mosaic that keeps no track of origins is not filled.
+    pub fn fill<S: CellSizes>(
+        &mut self,
+        layer: ArrayView2<RuleIndex>,
+        at: (usize, usize),
+        outcomes: &[Outcome],
+        decider: Decider,
+        receives: impl Fn(SourceIndex) -> bool,
+        sizes: S,
+    ) -> LayerCounts {
+        let mut covered = vec![0; outcomes.len()];
+        let mut decided = vec![Amount::default(); outcomes.len()];
+        for ((row, col), &rule) in layer.indexed_iter().filter(|(_, rule)| **rule != NOT_COVERED) {
+            let (place, rule) = ((at.0 + row, at.1 + col), usize::from(rule));
+            let Some(origin) = self.origins.as_mut().map(|origins| &mut origins[place]) else { break };
+            if *origin != NO_OBSERVATION || !receives(self.winners[place]) {
+                continue;
+            }
+            covered[rule] += 1;
+            let Outcome::Class(code) = outcomes[rule] else { continue };
+            if let Some(class) = T::from_code(code) {
+                self.classes[place] = class;
+                self.winners[place] = decider.source;
+                *origin = decider.origin;
+                decided[rule] += sizes.cell(place.0, place.1).into();
+            }
+        }
+        LayerCounts { decided, covered }
+    }
+
+    /// Whether a part of it has cells that [`Mosaic::fill`] could fill.
+    pub fn lacks_observation(&self, part: &Window) -> bool {
+        let (row, col) = (part.row as usize, part.col as usize);
+        let place = s![row..row + part.rows, col..col + part.cols];
+        self.origins.as_ref().is_some_and(|o| o.slice(place).iter().any(|&origin| origin == NO_OBSERVATION))
     }
 
     /// Cuts a stretch of a row where earlier layers begin and end: first and last + 1 column, whether no layer is there.
@@ -256,6 +329,12 @@ mod tests {
 
     use super::*;
     use crate::kernel::weigh::{Alike, BlockAreas};
+    use crate::model::provenance::BY_CROSSWALK;
+
+    /// A source whose code of provenance is ten more.
+    fn decider(source: SourceIndex) -> Decider {
+        Decider { source, origin: source + 10 }
+    }
 
     #[test]
     fn outside_lets_through_and_no_observation_does_not() {
@@ -269,10 +348,22 @@ mod tests {
         let mut mosaic = Mosaic::<u8>::new(1, 6, 0);
         let mut overlaps = BTreeMap::new();
         let n = NOT_COVERED;
-        let first =
-            mosaic.lay_under(array![[0, 1, 2, 2, n, n]].view(), (0, 0), &outcomes, 0, Alike, &mut overlaps);
-        let second =
-            mosaic.lay_under(array![[3, 3, 3, 2, 3, 0]].view(), (0, 0), &outcomes, 1, Alike, &mut overlaps);
+        let first = mosaic.lay_under(
+            array![[0, 1, 2, 2, n, n]].view(),
+            (0, 0),
+            &outcomes,
+            decider(0),
+            Alike,
+            &mut overlaps,
+        );
+        let second = mosaic.lay_under(
+            array![[3, 3, 3, 2, 3, 0]].view(),
+            (0, 0),
+            &outcomes,
+            decider(1),
+            Alike,
+            &mut overlaps,
+        );
         assert_eq!(mosaic.classes, array![[9, 0, 7, 7, 9, 0]]);
         assert_eq!(mosaic.winners, array![[1, 0, 0, 0, 1, NO_SOURCE]]);
         let cells = |counts: [u64; 4]| counts.map(Amount::from).to_vec();
@@ -280,6 +371,40 @@ mod tests {
         assert_eq!((second.decided, second.covered), (cells([0, 0, 0, 2]), vec![1, 0, 1, 4]));
         let overlap = |winner_code, loser_code| Overlap { winner: 0, loser: 1, winner_code, loser_code };
         assert_eq!(overlaps, BTreeMap::from([(overlap(7, 9), 1.into()), (overlap(7, 7), 1.into())]));
+    }
+
+    #[test]
+    fn what_one_saw_nothing_in_is_filled_and_nothing_else_is() {
+        let outcomes = [
+            Outcome::Absent(Absence::Outside),
+            Outcome::Absent(Absence::NoObservation),
+            Outcome::Withheld,
+            Outcome::Class(7),
+        ];
+        let mut mosaic = Mosaic::<u8>::new(1, 6, 0).tracking_origins();
+        let mut overlaps = BTreeMap::new();
+        mosaic.lay_under(
+            array![[0, 1, 1, 2, 3, 1]].view(),
+            (0, 0),
+            &outcomes,
+            decider(0),
+            Alike,
+            &mut overlaps,
+        );
+        assert!(
+            mosaic.lacks_observation(&Window::whole(1, 2)) && !mosaic.lacks_observation(&Window::whole(1, 1))
+        );
+        let stands_in = [Outcome::Class(9), Outcome::Absent(Absence::NoObservation)];
+        let layer = array![[0, 0, 1, 0, 0, NOT_COVERED]];
+        let nobody = mosaic.clone().fill(layer.view(), (0, 0), &stands_in, decider(1), |_| false, Alike);
+        assert_eq!(nobody.covered, [0, 0]);
+        let counts = mosaic.fill(layer.view(), (0, 0), &stands_in, decider(1), |source| source == 0, Alike);
+        assert_eq!(mosaic.classes, array![[0, 9, 0, 0, 7, 0]]);
+        assert_eq!(mosaic.winners, array![[NO_SOURCE, 1, 0, 0, 0, 0]]);
+        let origins = array![[OUTSIDE, 11, NO_OBSERVATION, BY_CROSSWALK, 10, NO_OBSERVATION]];
+        assert_eq!(mosaic.origins, Some(origins));
+        assert_eq!((counts.decided, counts.covered), (vec![1.into(), 0.into()], vec![1, 1]));
+        assert!(overlaps.is_empty());
     }
 
     proptest! {
@@ -295,7 +420,8 @@ mod tests {
                 value => Outcome::Class(value as i32),
             };
             let outcomes: Vec<Outcome> = (0..6).map(outcome).collect();
-            let (mut plain, mut by_bytes) = (Mosaic::<u8>::new(12, 12, 0), Mosaic::<u8>::new(12, 12, 0));
+            let empty = Mosaic::<u8>::new(12, 12, 0).tracking_origins();
+            let (mut plain, mut by_bytes) = (empty.clone(), empty);
             let (mut overlaps, mut byte_overlaps) = (BTreeMap::new(), BTreeMap::new());
             // No two rows are alike.
             let sizes = BlockAreas::Rows((0..12).map(|row| 1000 + row * row).collect());
@@ -305,12 +431,13 @@ mod tests {
                 let layer = Array2::from_shape_fn((rows, cols), value);
                 let classes = std::array::from_fn(|v| match outcome(v) { Outcome::Class(code) => code as u8, _ => 0 });
                 let winners = std::array::from_fn(|v| if v == 0 { NO_SOURCE } else { source });
-                let expected = plain.lay_under(layer.view(), (row, col), &outcomes, source, &sizes, &mut overlaps);
+                let origins = std::array::from_fn(|v| outcome(v).origin(source + 10));
+                let expected = plain.lay_under(layer.view(), (row, col), &outcomes, decider(source), &sizes, &mut overlaps);
                 let mut counts = ByteCounts::default();
                 by_bytes.lay_bytes_under(
                     layer.map(|&v| v as u8).view(),
                     (row, col),
-                    &ByteLookup { classes, winners },
+                    &ByteLookup { classes, winners, origins },
                     source,
                     &sizes,
                     &mut byte_overlaps,
@@ -330,6 +457,7 @@ mod tests {
             }
             prop_assert_eq!(plain.classes, by_bytes.classes);
             prop_assert_eq!(plain.winners, by_bytes.winners);
+            prop_assert_eq!(plain.origins, by_bytes.origins);
             prop_assert_eq!(overlaps, byte_overlaps);
         }
     }

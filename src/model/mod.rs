@@ -11,6 +11,7 @@ pub mod grid;
 pub mod legend;
 pub mod matrix;
 pub mod nodata;
+pub mod provenance;
 pub mod rule;
 pub mod source;
 pub mod window;

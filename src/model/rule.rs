@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use super::crosswalk::{Crosswalk, Target};
 use super::legend::{Absence, ClassCode, Legend, Status};
+use super::provenance::{BY_CROSSWALK, NO_OBSERVATION, OUTSIDE, Origin};
 
 /// Position of a rule in its table; values that no rule explains get positions behind the table's end.
 pub type RuleIndex = u16;
@@ -25,10 +26,24 @@ pub enum Outcome {
     Class(ClassCode),
     /// It has no class.
     Absent(Absence),
+    /// A crosswalk row says that it has no class.
+    Withheld,
     /// Nothing says what the value is: an error.
     Unmapped,
     /// The row is conditional and its layer has no value here: an error.
     NoStratum,
+}
+
+impl Outcome {
+    /// Where a cell with this outcome comes from; `map` is the code of the map that decides it.
+    pub fn origin(self, map: Origin) -> Origin {
+        match self {
+            Self::Class(_) => map,
+            Self::Absent(Absence::Outside) => OUTSIDE,
+            Self::Absent(Absence::NoObservation) | Self::Unmapped | Self::NoStratum => NO_OBSERVATION,
+            Self::Withheld => BY_CROSSWALK,
+        }
+    }
 }
 
 /// One rule: a value of the source (in a stratum) and what becomes of it.
@@ -118,9 +133,7 @@ impl RuleTable {
             let proposed = row.status == Status::Proposed;
             match &row.to {
                 Target::Class(to) => table.always(class.code, Outcome::Class(*to), proposed),
-                Target::Word(_) => {
-                    table.always(class.code, Outcome::Absent(Absence::NoObservation), proposed)
-                }
+                Target::Word(_) => table.always(class.code, Outcome::Withheld, proposed),
                 Target::ByStratum(by) => {
                     let fallback = match row.default {
                         Some(default) if take_default => (Outcome::Class(default), true),

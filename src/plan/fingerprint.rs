@@ -9,6 +9,7 @@
 //! | strata, zones | SHA-256 of their files; which polygons share a key; the PROJ text that takes them to the cells |
 //! | zone rasters | as scenes: SHA-256, header as understood, alignment with its PROJ text |
 //! | areas | where they are added up: the ellipsoid, the unit and the PROJ text by which cells are measured |
+//! | domain, provenance | SHA-256 of the polygons, their keys and the sections; which source stands in for which |
 //! | comparability | the sources whose comparison is left out, in pairs where there are any |
 //! | settings | pairs, unchanged, tie, compression, products |
 //!
@@ -31,6 +32,7 @@ use crate::io::atomic::{io_error, write_bytes};
 use crate::io::digest::{sha256, sha256_file};
 use crate::io::gdal::{FeatureLayer, RasterHeader};
 use crate::io::stop;
+use crate::model::source::Role;
 
 /// SHA-256 of every input file of a plan.
 #[derive(Debug, Clone, Default)]
@@ -49,7 +51,12 @@ impl InputHashes {
         let scenes = plan.grids.iter().flat_map(|grid| &grid.epochs).flat_map(|e| &e.scenes);
         let zones = plan.grids.iter().flat_map(|grid| &grid.zones);
         let zones = zones.filter_map(CountedLayer::raster).map(|raster| &raster.header);
-        let rasters = scenes.map(|scene| &scene.header).chain(zones).flat_map(|header| header.files.clone());
+        let masks = scenes.clone().flat_map(|scene| &scene.mask).map(|mask| &mask.header);
+        let rasters = scenes
+            .map(|scene| &scene.header)
+            .chain(zones)
+            .chain(masks)
+            .flat_map(|header| header.files.clone());
         let layers = plan.grids.iter().flat_map(Plan::polygon_layers);
         let layers = layers.flat_map(|polygons| polygons.files.clone());
         let mut paths: Vec<PathBuf> = rasters.chain(layers).collect();
@@ -151,6 +158,16 @@ fn common(plan: &Plan, hashes: &InputHashes) -> String {
     if plan.comparability.iter().any(PairComparability::leaves_anything_out) {
         facts["left_out"] = plan.comparability.iter().map(|pair| json!(left_out(pair))).collect();
     }
+    if let Some(domain) = &plan.domain {
+        let owners: Vec<_> = job.sources.iter().map(|source| &source.section).collect();
+        facts["domain"] =
+            json!([layer_facts(&domain.polygons, hashes), domain.polygons.keys, owners, domain.sliver_cells]);
+    }
+    // Codes of provenance, and who stands in for whom.
+    if job.products.provenance || job.sources.iter().any(|source| source.role != Role::Maps) {
+        let roles = job.sources.iter().map(|source| format!("{:?}", source.role));
+        facts["origins"] = json!([format!("{:?}", plan.origins), roles.collect::<Vec<_>>()]);
+    }
     sha256(facts.to_string())
 }
 
@@ -178,12 +195,19 @@ fn header_facts(header: &RasterHeader, hashes: &InputHashes) -> Value {
 
 fn scene_id(scene: &Scene, hashes: &InputHashes) -> String {
     let strata = scene.strata.iter().map(|s| json!([layer_facts(&s.polygons, hashes), s.plane_values]));
-    let facts = json!([
+    let mut facts = json!([
         header_facts(&scene.header, hashes),
         scene.source,
         scene.alignment.identity(),
         format!("{:?}", scene.rules),
         strata.collect::<Vec<_>>(),
     ]);
+    if scene.depth > 0 || !scene.mask.is_empty() {
+        let masks = scene
+            .mask
+            .iter()
+            .map(|mask| json!([header_facts(&mask.header, hashes), mask.alignment.identity()]));
+        facts = json!([facts, scene.depth, masks.collect::<Vec<_>>()]);
+    }
     sha256(facts.to_string())
 }

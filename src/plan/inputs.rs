@@ -19,8 +19,8 @@ pub struct InputHeader {
     pub source: usize,
     /// The mapped year.
     pub year: Epoch,
-    /// Mapped year of the map whose legend, crosswalk and other keys hold: another where an epoch builds on one.
-    pub keys_of: Epoch,
+    /// How many updates lie over it: 0 for the map itself, 1 for its base, and so on.
+    pub depth: usize,
     /// What the file says.
     pub header: RasterHeader,
 }
@@ -28,7 +28,13 @@ pub struct InputHeader {
 impl InputHeader {
     /// The keys under which the raster is read.
     pub fn map<'a>(&self, job: &'a Job) -> &'a SourceMap {
-        &job.sources[self.source].maps[&self.keys_of]
+        let map = &job.sources[self.source].maps[&self.year];
+        map.layers().nth(self.depth).unwrap_or(map)
+    }
+
+    /// The map that updates it, of a base.
+    pub fn above<'a>(&self, job: &'a Job) -> Option<&'a SourceMap> {
+        job.sources[self.source].maps[&self.year].layers().nth(self.depth.checked_sub(1)?)
     }
 }
 
@@ -46,7 +52,9 @@ pub fn read_headers(job: &Job, warnings: &mut Vec<String>) -> Result<Vec<InputHe
     let (mut headers, mut refused) = (Vec::new(), Vec::new());
     for (source, series) in job.sources.iter().enumerate() {
         for (&year, map) in &series.maps {
-            for path in &map.files {
+            let layers = map.layers().enumerate();
+            let files = layers.flat_map(|(depth, map)| map.files.iter().map(move |path| (depth, map, path)));
+            for (depth, map, path) in files {
                 let header = open_raster(path, map.band).and_then(|file| {
                     let mut header = file.header;
                     let said = sphere_grid
@@ -56,7 +64,7 @@ pub fn read_headers(job: &Job, warnings: &mut Vec<String>) -> Result<Vec<InputHe
                     Ok(header)
                 });
                 match header {
-                    Ok(header) => headers.push(InputHeader { source, year, keys_of: year, header }),
+                    Ok(header) => headers.push(InputHeader { source, year, depth, header }),
                     Err(error) => refused.push(error),
                 }
             }
@@ -86,7 +94,7 @@ pub fn stratum_values(job: &Job) -> Result<BTreeMap<String, StratumValues>> {
         strata
             .insert(name.clone(), StratumValues { name: name.clone(), values: values.into_iter().collect() });
     }
-    let maps = || job.sources.iter().flat_map(|s| s.maps.values());
+    let maps = || job.sources.iter().flat_map(|s| s.maps.values()).flat_map(SourceMap::layers);
     let mut unknown = BTreeSet::new();
     for crosswalk in maps().filter_map(|m| m.crosswalk.as_ref()) {
         for row in &crosswalk.rows {

@@ -7,12 +7,14 @@
 pub mod alignment;
 pub mod area;
 pub mod comparability;
+pub mod domain;
 pub mod extent;
 pub mod fingerprint;
 pub mod inputs;
 pub mod misfit;
 pub mod operations;
 pub mod product;
+pub mod provenance;
 pub mod scene;
 pub mod sphere;
 pub mod task;
@@ -31,12 +33,15 @@ use crate::model::area::CellArea;
 use crate::model::epoch::{Epoch, Interval};
 use crate::model::grid::Grid;
 use crate::model::rule::StratumValues;
+use crate::model::source::{Role, SourceIndex};
 use crate::model::window::BLOCK;
 use alignment::Alignment;
 use area::{Areas, Sizing};
 use comparability::PairComparability;
+use domain::Domain;
 use inputs::InputHeader;
 use operations::Operations;
+use provenance::Origins;
 use scene::Surveyor;
 use zones::CountedLayer;
 
@@ -79,6 +84,10 @@ pub struct Plan {
     pub reach: usize,
     /// Rasters to write, in the order of parts.
     pub products: Vec<Product>,
+    /// Which section each place belongs to, where the job says so.
+    pub domain: Option<Domain>,
+    /// The code of provenance of each source.
+    pub origins: Origins,
     /// The zone layers whose cells are looked up, in the order of the job.
     pub zones: Vec<CountedLayer>,
     /// Number of overview levels of every raster.
@@ -116,8 +125,7 @@ impl Plan {
                     Err(error) => refused.push(error),
                 }
             }
-            // Larger priority first; the sort is stable, so equals keep the order of the job file.
-            scenes.sort_by_key(|scene| std::cmp::Reverse(scene.priority));
+            scenes.sort_by_key(|scene| precedence(job, year, scene));
             epochs.push(EpochPlan { year, scenes });
         }
         epochs
@@ -141,7 +149,13 @@ impl Plan {
         }
         let task_shape = TaskShape::of(job.compute.task_cells, &grid, &epochs);
         let chosen = &job.grids[position];
-        let reach = 0;
+        let domain =
+            job.domain.as_ref().map(|domain| Domain::of(job, domain, &grid, warnings)).transpose()?;
+        let reach = domain.as_ref().map_or(0, |domain| domain.sliver_cells);
+        let origins = Origins::of(job);
+        if let Some(violation) = origins.violation().filter(|_| job.products.provenance) {
+            return Err(Error::usage(violation));
+        }
         Ok(Self {
             job: job.clone(),
             grid_id: chosen.id.clone().filter(|_| job.grids.len() > 1),
@@ -158,9 +172,22 @@ impl Plan {
             comparability: comparability.iter().map(|pair| pair.on_grid(job, position)).collect(),
             task_shape,
             reach,
+            domain,
+            origins,
             zones,
             storage,
         })
+    }
+
+    /// Whether the mosaic of an epoch keeps track of where each cell comes from.
+    pub fn tracks_origins(&self, epoch: usize) -> bool {
+        let fills = |scene: &Scene| matches!(self.role(scene), Role::Fill(..));
+        self.job.products.provenance || self.epochs[epoch].scenes.iter().any(fills)
+    }
+
+    /// What the source of a scene is to the product.
+    pub fn role(&self, scene: &Scene) -> Role {
+        self.job.sources[usize::from(scene.source)].role
     }
 
     /// The sources that lie on the grid.
@@ -186,9 +213,10 @@ impl Plan {
         scenes.flat_map(|scene| &scene.strata).map(|layer| layer.polygons.as_ref())
     }
 
-    /// Every polygon layer in use: zones and the strata of all scenes.
+    /// Every polygon layer in use: zones, the domain and the strata of all scenes.
     pub fn polygon_layers(&self) -> impl Iterator<Item = &FeatureLayer> {
-        self.strata().chain(self.zones.iter().filter_map(CountedLayer::polygons))
+        let domain = self.domain.iter().map(|domain| &domain.polygons);
+        self.strata().chain(domain).chain(self.zones.iter().filter_map(CountedLayer::polygons))
     }
 
     /// Overview levels whose blocks lie wholly in one task.
@@ -272,6 +300,22 @@ const ZONE_BYTES: u64 = 32 << 10;
 
 /// Bytes of a row; a cell leaves one at most.
 const ROW_BYTES: u64 = 96;
+
+/// Where a scene stands among those of an epoch, least first: larger priority, then the order of the job file, as the sort
+/// is stable. What stands in for others comes last, source by source, as the job names it.
+fn precedence(
+    job: &Job,
+    year: Epoch,
+    scene: &Scene,
+) -> (Option<(SourceIndex, usize)>, std::cmp::Reverse<i32>) {
+    let source = &job.sources[usize::from(scene.source)];
+    match source.role {
+        Role::Fill(receiver, _) => {
+            (Some((receiver, source.maps.get(&year).map_or(0, |map| map.rank))), std::cmp::Reverse(0))
+        }
+        Role::Maps | Role::Fringe | Role::Official => (None, std::cmp::Reverse(scene.priority)),
+    }
+}
 
 /// One error as it is; several as one that lists them.
 fn all_or_none(mut errors: Vec<Error>) -> Result<()> {

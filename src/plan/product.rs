@@ -13,6 +13,7 @@ use crate::model::epoch::Interval;
 use crate::model::fraction::{FRACTION_NODATA, Fraction};
 use crate::model::legend::ClassCode;
 use crate::model::nodata::TagVerdict;
+use crate::model::provenance::OUTSIDE;
 use crate::model::rule::NAN_VALUE;
 
 /// One raster of the product.
@@ -24,6 +25,8 @@ pub enum Product {
     Change(usize),
     /// The share of something in each cell of the mosaic of an epoch, by position.
     Fraction(usize, Fraction),
+    /// Where each cell of the mosaic of an epoch comes from, by position.
+    Provenance(usize),
 }
 
 impl Product {
@@ -34,7 +37,11 @@ impl Product {
             Fraction::all(&job.target).into_iter().map(move |fraction| Self::Fraction(epoch, fraction))
         });
         let maps = of(job.products.landcover, epochs).map(Self::Landcover);
-        maps.chain(of(job.products.change, pairs).map(Self::Change)).chain(fractions).collect()
+        let provenance = of(job.products.provenance, epochs).map(Self::Provenance);
+        maps.chain(of(job.products.change, pairs).map(Self::Change))
+            .chain(fractions)
+            .chain(provenance)
+            .collect()
     }
 }
 
@@ -112,6 +119,7 @@ impl Plan {
             Product::Landcover(_) => (self.storage.sample, self.storage.stored_nodata),
             Product::Change(_) => (SampleType::U16, Some(CHANGE_NODATA.into())),
             Product::Fraction(..) => (SampleType::U16, Some(FRACTION_NODATA.into())),
+            Product::Provenance(_) => (SampleType::U8, Some(OUTSIDE.into())),
         }
     }
 
@@ -121,6 +129,7 @@ impl Plan {
             Product::Landcover(_) => self.storage.nodata,
             Product::Change(_) => CHANGE_NODATA.into(),
             Product::Fraction(..) => FRACTION_NODATA.into(),
+            Product::Provenance(_) => OUTSIDE.into(),
         }
     }
 
@@ -142,6 +151,9 @@ impl Plan {
             Product::Fraction(epoch, fraction) => {
                 let (word, year) = (fraction.word(), self.epochs[epoch].year);
                 format!("fraction/{name}_{word}_{year}_{resolution}.tif")
+            }
+            Product::Provenance(epoch) => {
+                format!("provenance/{name}_source_{}_{resolution}.tif", self.epochs[epoch].year)
             }
         }
     }

@@ -1,14 +1,16 @@
 //! Scenes: input rasters, with what their cells mean and where they lie on the target grid.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::alignment::{Aligner, Alignment};
 use super::inputs::InputHeader;
 use super::misfit::no_crs;
 use super::operations::Operations;
+use super::zones::ZoneRaster;
 use crate::config::grids::GridChoice;
-use crate::config::job::Job;
+use crate::config::job::{Job, SourceMap};
 use crate::error::{Error, Result};
 use crate::io::gdal::{FeatureLayer, RasterHeader, SampleKind, open_features};
 use crate::io::proj::{Direction, Operation};
@@ -38,6 +40,14 @@ pub struct Scene {
     pub footprint: Window,
     /// Larger wins.
     pub priority: i32,
+    /// How many updates lie over it.
+    pub depth: usize,
+    /// Whether it is part of an update: labels of what changed, or a map that they change.
+    pub is_of_an_update: bool,
+    /// Where something changed, of labels: where one of these rasters is not 0.
+    pub mask: Vec<Arc<ZoneRaster>>,
+    /// The same of the labels that lie over it.
+    pub mask_above: Vec<Arc<ZoneRaster>>,
     /// Layers of its conditional rows, in its own CRS.
     pub strata: Vec<StratumLayer>,
 }
@@ -49,7 +59,10 @@ impl Scene {
             Alignment::Mode { lattice, .. } => Some(Arc::as_ptr(lattice)),
             Alignment::Copy { .. } | Alignment::Nearest { .. } => None,
         };
-        self.source == other.source && lattice(self).is_some() && lattice(self) == lattice(other)
+        self.source == other.source
+            && self.depth == other.depth
+            && lattice(self).is_some()
+            && lattice(self) == lattice(other)
     }
 }
 
@@ -79,6 +92,7 @@ pub struct Surveyor<'a> {
     /// By name, CRS and the cell size that its edges were cut for.
     layers: BTreeMap<(String, String, u64), Arc<FeatureLayer>>,
     geometries: Vec<(Grid, Alignment)>,
+    masks: BTreeMap<PathBuf, Arc<ZoneRaster>>,
     aligner: Aligner<'a>,
 }
 
@@ -96,6 +110,7 @@ impl<'a> Surveyor<'a> {
             strata,
             layers: BTreeMap::new(),
             geometries: Vec::new(),
+            masks: BTreeMap::new(),
             aligner: Aligner::new(grid, choice.takes_any_crs(), operations),
         }
     }
@@ -139,10 +154,30 @@ impl<'a> Surveyor<'a> {
             geometry: self.geometry(&header.grid, &alignment),
             footprint: footprint(self.grid, &header.grid, &alignment)?,
             alignment,
-            priority: map.priority,
+            priority: self.job.sources[input.source].maps[&input.year].priority,
+            depth: input.depth,
+            is_of_an_update: input.depth > 0 || map.update.is_some(),
+            mask: self.masks_of(map, warnings)?,
+            mask_above: match input.above(self.job) {
+                Some(above) => self.masks_of(above, warnings)?,
+                None => Vec::new(),
+            },
             strata,
             header,
         })
+    }
+
+    /// The rasters that say where an update changes its base, each placed once.
+    fn masks_of(&mut self, map: &SourceMap, warnings: &mut Vec<String>) -> Result<Vec<Arc<ZoneRaster>>> {
+        let paths = map.update.iter().flat_map(|update| &update.mask);
+        let place = |path: &PathBuf| {
+            if let Some(known) = self.masks.get(path) {
+                return Ok(known.clone());
+            }
+            let mask = ZoneRaster::open(path, None, self.grid, warnings).map_err(|e| e.at(path.display()))?;
+            Ok(self.masks.entry(path.clone()).or_insert_with(|| Arc::new(mask)).clone())
+        };
+        paths.map(place).collect()
     }
 
     fn geometry(&mut self, grid: &Grid, alignment: &Alignment) -> usize {

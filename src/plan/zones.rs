@@ -1,6 +1,7 @@
 //! Zone layers: where the zone of each cell comes from.
 
 use std::borrow::Cow;
+use std::path::Path;
 
 use super::alignment::Alignment;
 use super::misfit::{no_crs, no_place};
@@ -73,6 +74,34 @@ impl CountedLayer {
 }
 
 impl ZoneRaster {
+    /// Opens a raster and places it on a target grid.
+    ///
+    /// # Errors
+    /// Input: it cannot be read, holds no whole numbers, or has no place.
+    pub fn open(path: &Path, band: Option<usize>, grid: &Grid, warnings: &mut Vec<String>) -> Result<Self> {
+        let mut header = open_raster(path, band)?.header;
+        let said = SphereGrid::load()?.take(&mut header.grid, grid.crs.as_ref(), false)?;
+        warnings.extend(said.map(|words| format!("{}: {words}", path.display())));
+        if header.sample.is_float() {
+            return Err(Error::input("a zone raster must hold whole numbers")
+                .found(header.sample.word())
+                .expected("an integer type of at most 32 bits: a cell's value is the key of its zone")
+                .help("convert it, if its values are whole numbers: gdal_translate -ot Int32 IN OUT"));
+        }
+        if grid.crs.is_none() {
+            return Err(no_grid_crs());
+        }
+        if header.grid.crs.is_none() {
+            return Err(no_crs());
+        }
+        if !header.georeferenced {
+            return Err(no_place());
+        }
+        let alignment = Alignment::between(&header.grid, grid)?;
+        let footprint = footprint(grid, &header.grid, &alignment)?;
+        Ok(Self { alignment, footprint, header })
+    }
+
     /// The zone of a value; the file's nodata value is outside every zone.
     pub fn zone_of(&self, value: i32) -> ZoneNumber {
         if self.header.nodata_tag == Some(f64::from(value)) { NO_ZONE } else { number_of(value) }
@@ -104,7 +133,7 @@ pub fn counted_layers(
             ZoneOrigin::Polygons { path, key, name } => {
                 polygons(path, key, name.as_deref(), grid).map(|p| ZoneCells::Polygons(Box::new(p)))
             }
-            ZoneOrigin::Raster { path, band } => raster(path, *band, grid, warnings)
+            ZoneOrigin::Raster { path, band } => ZoneRaster::open(path, *band, grid, warnings)
                 .map(|r| ZoneCells::Raster(Box::new(r)))
                 .map_err(|e| e.at(path.display())),
             ZoneOrigin::Crossed(_) => continue,
@@ -118,7 +147,7 @@ pub fn counted_layers(
     Ok(counted)
 }
 
-fn polygons(path: &std::path::Path, key: &str, name: Option<&str>, grid: &Grid) -> Result<FeatureLayer> {
+fn polygons(path: &Path, key: &str, name: Option<&str>, grid: &Grid) -> Result<FeatureLayer> {
     let Some(crs) = &grid.crs else { return Err(no_grid_crs()) };
     let polygons = open_features(path, key, name, crs, grid.cell_m())?;
     if polygons.keys.iter().any(|(key, _)| key == OUTSIDE) {
@@ -131,35 +160,6 @@ fn polygons(path: &std::path::Path, key: &str, name: Option<&str>, grid: &Grid) 
 
 fn no_grid_crs() -> Error {
     Error::input("zones need a grid with a CRS")
-}
-
-fn raster(
-    path: &std::path::Path,
-    band: Option<usize>,
-    grid: &Grid,
-    warnings: &mut Vec<String>,
-) -> Result<ZoneRaster> {
-    let mut header = open_raster(path, band)?.header;
-    let said = SphereGrid::load()?.take(&mut header.grid, grid.crs.as_ref(), false)?;
-    warnings.extend(said.map(|words| format!("{}: {words}", path.display())));
-    if header.sample.is_float() {
-        return Err(Error::input("a zone raster must hold whole numbers")
-            .found(header.sample.word())
-            .expected("an integer type of at most 32 bits: a cell's value is the key of its zone")
-            .help("convert it, if its values are whole numbers: gdal_translate -ot Int32 IN OUT"));
-    }
-    if grid.crs.is_none() {
-        return Err(no_grid_crs());
-    }
-    if header.grid.crs.is_none() {
-        return Err(no_crs());
-    }
-    if !header.georeferenced {
-        return Err(no_place());
-    }
-    let alignment = Alignment::between(&header.grid, grid)?;
-    let footprint = footprint(grid, &header.grid, &alignment)?;
-    Ok(ZoneRaster { alignment, footprint, header })
 }
 
 #[cfg(test)]

@@ -7,6 +7,8 @@ use crate::io::pam::{Rat, RatColumn, RatColumns, RatKind, RatRow};
 use crate::kernel::change::{CHANGE_NODATA, change_code};
 use crate::model::area::Amount;
 use crate::model::legend::Language;
+use crate::model::provenance::{OUTSIDE, Origin, absence_word};
+use crate::plan::provenance::{Meaning, Origins};
 use crate::plan::{Plan, Product};
 
 /// The attribute table of a product; `None` where values have no names.
@@ -18,6 +20,7 @@ pub fn attributes(plan: &Plan, totals: &Totals, product: Product) -> Option<Rat>
         Product::Landcover(epoch) => landcover(plan, &totals.class_counts(epoch)),
         Product::Change(pair) => change(plan, totals, pair),
         Product::Fraction(..) => return None,
+        Product::Provenance(epoch) => provenance(plan, totals, epoch),
     })
 }
 
@@ -61,6 +64,30 @@ fn landcover(plan: &Plan, counts: &BTreeMap<i32, Amount>) -> Rat {
         columns: RatColumns { names: name_columns(plan, "Class"), extra: vec![area] },
         rows: rows.collect(),
     }
+}
+
+/// What each code of provenance means, in English in every language's column: sections have one name.
+fn provenance(plan: &Plan, totals: &Totals, epoch: usize) -> Rat {
+    let mut counts: BTreeMap<Origin, Amount> = BTreeMap::new();
+    for (joint, amount) in &totals.origins[epoch] {
+        let origin = joint.from.and_then(|code| Origin::try_from(code).ok());
+        *counts.entry(origin.unwrap_or(OUTSIDE)).or_default() += *amount;
+    }
+    let rows = counts.into_iter().filter(|(origin, _)| *origin != OUTSIDE).map(|(origin, amount)| RatRow {
+        value: origin.into(),
+        count: amount.pixels,
+        names: vec![origin_words(&plan.origins, origin)],
+        rgb: None,
+        extra: vec![hectares(plan, amount)],
+    });
+    let area = RatColumn { name: "Area_ha".into(), kind: RatKind::Real };
+    Rat { columns: RatColumns { names: vec!["Source".into()], extra: vec![area] }, rows: rows.collect() }
+}
+
+/// A code of provenance in words.
+pub fn origin_words(origins: &Origins, origin: Origin) -> String {
+    let absence = || absence_word(origin).unwrap_or_default().replace('_', " ");
+    origins.meaning(origin).map_or_else(absence, Meaning::words)
 }
 
 fn change(plan: &Plan, totals: &Totals, pair: usize) -> Rat {

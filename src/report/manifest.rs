@@ -13,7 +13,10 @@ use crate::io::atomic::write_bytes;
 use crate::io::digest::sha256;
 use crate::model::area::Amount;
 use crate::model::epoch::Epoch;
+use crate::model::provenance::{ABSENCES, Origin, absence_word};
+use crate::model::source::Role;
 use crate::plan::fingerprint::InputHashes;
+use crate::plan::provenance::Meaning;
 use crate::plan::{JobPlan, Plan};
 
 /// How much area rests on what, over the mosaics of all epochs.
@@ -103,7 +106,11 @@ fn content(plan: &JobPlan, hashes: &InputHashes, Facts { totals, files, .. }: Fa
         "area_method": plan.area_method(),
         "ellipsoidal_area_method": plan.ellipsoidal,
         "inputs": plan.grids.iter().flat_map(|grid| inputs(grid, hashes)).collect::<Vec<_>>(),
-        "layers": zone_layers::facts(plan, totals, hashes).into_iter().chain(strata(plan, hashes)).collect::<Vec<_>>(),
+        "layers": zone_layers::facts(plan, totals, hashes)
+            .into_iter()
+            .chain(strata(plan, hashes))
+            .chain(domain(plan, hashes))
+            .collect::<Vec<_>>(),
         "rests_on": rests_on(plan, totals),
         "rules": rules(plan, totals),
         "zone_overlap_pixels": totals.zone_overlaps.iter().sum::<u64>(),
@@ -141,13 +148,18 @@ fn grid(plan: &Plan) -> Value {
 pub fn job(plan: &JobPlan) -> Value {
     let job = &plan.job;
     let map = |map: &crate::config::job::SourceMap| {
-        json!({
+        let mut facts = json!({
             "files": map.files, "date": map.date, "edition": map.edition, "sensor": map.sensor, "method": map.method,
             "legend": map.legend.id,
             "crosswalk": map.crosswalk.as_ref().map(|c| &c.id), "priority": map.priority,
             "missing_stratum": if map.take_default { "default" } else { "error" },
             "resampling": map.resampling, "band": map.band,
-        })
+        });
+        if let Some(update) = &map.update {
+            facts["update"] =
+                json!({ "base": update.base.year, "base_files": update.base.files, "mask": update.mask });
+        }
+        facts
     };
     let source = |source: &crate::config::job::Source| {
         let epochs: BTreeMap<String, Value> =
@@ -155,6 +167,10 @@ pub fn job(plan: &JobPlan) -> Value {
         let mut facts = json!({
             "id": source.id, "section": source.section, "country": source.country, "epochs": epochs,
         });
+        if let Role::Fill(receiver, year) = source.role {
+            facts["fills"] = json!(job.sources[usize::from(receiver)].id);
+            facts["map_of"] = json!(year);
+        }
         if let Some(id) = &plan.grids[source.grid].grid_id {
             facts["grid"] = json!(id);
         }
@@ -172,10 +188,26 @@ pub fn job(plan: &JobPlan) -> Value {
         "ellipsoidal": job.ellipsoidal, "release": job.release.demanded, "accept_proposed": job.release.names(),
         "compute": job.compute,
     });
+    if job.products.provenance {
+        facts["provenance"] = origins(plan);
+    }
+    if let Some(domain) = &job.domain {
+        facts["domain"] = json!({
+            "path": domain.layer.path, "key": domain.layer.key, "sliver_cells": domain.sliver_cells,
+        });
+    }
     if !plan.has_several_grids() {
         facts["outside_grid"] = json!(plan.first().outside_grid);
     }
     facts
+}
+
+/// What the codes of provenance rasters mean.
+fn origins(plan: &JobPlan) -> Value {
+    let origins = &plan.first().origins;
+    let meaning = |(at, meaning): (usize, &Meaning)| json!({ "code": at + 1, "status": meaning.kind, "section": meaning.section, "source": meaning.source });
+    let absence = |code: &Origin| json!({ "code": code, "status": absence_word(*code) });
+    origins.meanings.iter().enumerate().map(meaning).chain(ABSENCES.iter().map(absence)).collect()
 }
 
 fn inputs(plan: &Plan, hashes: &InputHashes) -> Vec<Value> {
@@ -209,6 +241,18 @@ fn strata(plan: &JobPlan, hashes: &InputHashes) -> Vec<Value> {
             })
         })
         .collect()
+}
+
+/// The layer of domains, where there is one.
+fn domain(plan: &JobPlan, hashes: &InputHashes) -> Option<Value> {
+    let layer = &plan.job.domain.as_ref()?.layer;
+    let domains = plan.grids.iter().filter_map(|grid| grid.domain.as_ref());
+    let operations: BTreeSet<&str> =
+        domains.filter_map(|domain| Some(domain.polygons.operation.as_ref()?.text.as_str())).collect();
+    Some(json!({
+        "id": layer.id, "kind": "domain", "path": layer.path, "key": layer.key, "sha256": hashes.get(&layer.path),
+        "proj": operations,
+    }))
 }
 
 fn rests_on(plan: &JobPlan, totals: &Totals) -> Vec<Value> {

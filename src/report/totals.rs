@@ -20,6 +20,10 @@ pub struct Totals {
     pub overlaps: Vec<BTreeMap<Overlap, Amount>>,
     /// Cells decided by each rule, by epoch.
     pub rules: Vec<BTreeMap<RuleCount, Amount>>,
+    /// Cells of slivers of each epoch: by owner, source, class and whether the source maps the cell.
+    pub slivers: Vec<BTreeMap<(u8, u8, i32, bool), Amount>>,
+    /// Codes of provenance of each epoch (in the place of both classes).
+    pub origins: Vec<JointCounts>,
     /// Combinations of zones that cells of the grid lie in; joint counts go by their numbers.
     pub zones: Combinations,
     /// For each zone layer the cells whose centre lies in more than one of its zones.
@@ -34,6 +38,8 @@ impl Totals {
             pairs: vec![JointCounts::new(); pairs],
             overlaps: vec![BTreeMap::new(); epochs],
             rules: vec![BTreeMap::new(); epochs],
+            slivers: vec![BTreeMap::new(); epochs],
+            origins: vec![JointCounts::new(); epochs],
             zones: Combinations::new(layers),
             zone_overlaps: vec![0; layers],
         }
@@ -51,9 +57,8 @@ impl Totals {
         };
         let numbers: Vec<ZoneIndex> =
             part.zones.iter().map(|combination| self.zones.number(combination)).collect();
-        for (totals, rows) in
-            self.areas.iter_mut().zip(&part.areas).chain(self.pairs.iter_mut().zip(&part.pairs))
-        {
+        let joints = self.areas.iter_mut().zip(&part.areas).chain(self.pairs.iter_mut().zip(&part.pairs));
+        for (totals, rows) in joints.chain(self.origins.iter_mut().zip(&part.origins)) {
             for &(zone, from_source, to_source, from, to, amount) in rows {
                 let zone = *numbers
                     .get(zone as usize)
@@ -73,6 +78,11 @@ impl Totals {
                     sized(row.amount);
             }
         }
+        for (totals, rows) in self.slivers.iter_mut().zip(&part.slivers) {
+            for &(owner, source, code, is_mapped, amount) in rows {
+                *totals.entry((owner, source, code, is_mapped)).or_default() += sized(amount);
+            }
+        }
         for (total, cells) in self.zone_overlaps.iter_mut().zip(&part.zone_overlaps) {
             *total += cells;
         }
@@ -84,7 +94,7 @@ impl Totals {
         let numbers: Vec<ZoneIndex> =
             other.zones.iter().map(|combination| self.zones.number(combination)).collect();
         let joints = self.areas.iter_mut().zip(other.areas).chain(self.pairs.iter_mut().zip(other.pairs));
-        for (totals, joints) in joints {
+        for (totals, joints) in joints.chain(self.origins.iter_mut().zip(other.origins)) {
             for (joint, amount) in joints {
                 let zone = numbers[joint.zone as usize];
                 *totals.entry(Joint { zone, ..joint }).or_default() += amount;
@@ -95,6 +105,9 @@ impl Totals {
         }
         for (totals, rules) in self.rules.iter_mut().zip(other.rules) {
             rules.into_iter().for_each(|(rule, amount)| *totals.entry(rule).or_default() += amount);
+        }
+        for (totals, slivers) in self.slivers.iter_mut().zip(other.slivers) {
+            slivers.into_iter().for_each(|(sliver, amount)| *totals.entry(sliver).or_default() += amount);
         }
         for (total, cells) in self.zone_overlaps.iter_mut().zip(other.zone_overlaps) {
             *total += cells;

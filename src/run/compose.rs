@@ -12,22 +12,23 @@ use std::rc::Rc;
 use ndarray::Array2;
 
 use super::files::OpenFiles;
-use super::fraction::Teller;
+use super::lay::Laid;
 use super::locate::Locator;
 use super::scene::{ByteTable, Cells, TaskScene};
 use super::tally::Tally;
-use super::vote::Poll;
+use super::update::Masks;
 use crate::error::Result;
 use crate::kernel::ClassValue;
 use crate::kernel::align::Votes;
 use crate::kernel::fraction::Fractions;
 use crate::kernel::lookup::look_up;
-use crate::kernel::mosaic::{ByteCounts, Mosaic};
+use crate::kernel::mosaic::Mosaic;
 use crate::kernel::weigh::{Alike, BlockAreas, CellSizes};
-use crate::model::rule::Outcome;
+use crate::model::provenance::{OUTSIDE, Origin};
 use crate::model::source::{NO_SOURCE, SourceIndex};
 use crate::model::window::Window;
 use crate::plan::alignment::Alignment;
+use crate::plan::domain::Owners;
 use crate::plan::task::Task;
 use crate::plan::{EpochPlan, Plan};
 
@@ -86,6 +87,17 @@ impl<T: ClassValue> BlockMap<T> {
         }
     }
 
+    /// Where each cell comes from, of a map that keeps track of it.
+    pub fn origins(&self) -> Option<Cow<'_, Array2<Origin>>> {
+        match &self.counted {
+            Counted::Nothing(rows, cols, _) => Some(Cow::Owned(Array2::from_elem((*rows, *cols), OUTSIDE))),
+            Counted::Codes { cells, table } => Some(Cow::Owned(looked_up(cells, &table.lookup.origins))),
+            Counted::States { mosaic, .. } | Counted::Sources(mosaic) => {
+                mosaic.origins.as_ref().map(Cow::Borrowed)
+            }
+        }
+    }
+
     /// Whether two maps are known to have the same classes without a look at the cells.
     pub fn is_same(&self, other: &Self) -> bool {
         Rc::ptr_eq(&self.made, &other.made)
@@ -111,33 +123,36 @@ fn looked_up<T: ClassValue>(cells: &Array2<u8>, table: &[T; 256]) -> Array2<T> {
 }
 
 /// A scene that comes near a block.
-struct Near<T> {
+pub(super) struct Near<T> {
     /// Its position in the task's scenes of the epoch.
-    position: usize,
+    pub position: usize,
     /// Cells of the block that it may cover.
-    window: Window,
+    pub window: Window,
     /// Which of its cells lie there.
-    cells: Cells,
+    pub cells: Cells,
     /// What becomes of its bytes; `None` where it needs to be reclassified cell by cell.
-    table: Option<ByteTable<T>>,
+    pub table: Option<ByteTable<T>>,
 }
 
 /// Composes the maps of one task, block after block, epoch after epoch.
 pub struct Composer<'a, T> {
-    plan: &'a Plan,
-    nodata: T,
+    pub(super) plan: &'a Plan,
+    pub(super) nodata: T,
     /// A byte that is neither a class nor nodata, to mark cells that no source covers; `None` where classes are no bytes.
     spare: Option<u8>,
-    scenes: Vec<Vec<TaskScene<'a, T>>>,
-    files: OpenFiles,
-    locator: Locator<'a>,
-    votes: Votes,
+    pub(super) scenes: Vec<Vec<TaskScene<'a, T>>>,
+    pub(super) files: OpenFiles,
+    pub(super) locator: Locator<'a>,
+    pub(super) votes: Votes,
     /// Those of the block and epoch composed last, where the job wants them.
-    fractions: Option<Fractions>,
-    block: Window,
+    pub(super) fractions: Option<Fractions>,
+    pub(super) block: Window,
     by_cells: bool,
+    /// Who owns its cells, where the job says so.
+    pub(super) owners: Option<Owners>,
     /// By epoch, in order of precedence.
-    near: Vec<Vec<Near<T>>>,
+    pub(super) near: Vec<Vec<Near<T>>>,
+    pub(super) masks: Masks,
 }
 
 /// The scene that is the map of a block all by itself: one of bytes, alone.
@@ -163,7 +178,10 @@ impl<'a, T: ClassValue> Composer<'a, T> {
     pub fn new(task: &Task, plan: &'a Plan, nodata: T) -> Self {
         let open = |(positions, epoch): (&Vec<usize>, &'a EpochPlan)| {
             let scenes = positions.iter().map(|&position| &epoch.scenes[position]);
-            scenes.enumerate().map(|(position, scene)| TaskScene::new(scene, position)).collect()
+            scenes
+                .enumerate()
+                .map(|(position, scene)| TaskScene::new(scene, position, plan.origins.code(scene.source)))
+                .collect()
         };
         let scenes = task.scenes.iter().zip(&plan.epochs).map(open).collect();
         Self {
@@ -177,6 +195,8 @@ impl<'a, T: ClassValue> Composer<'a, T> {
             fractions: plan.job.products.fractions.then(|| Fractions::new(&plan.job.target.codes())),
             block: task.window,
             by_cells: false,
+            owners: None,
+            masks: Masks::default(),
             near: Vec::new(),
         }
     }
@@ -195,9 +215,30 @@ impl<'a, T: ClassValue> Composer<'a, T> {
         self.files.next_place();
         self.locator.next_place();
         self.block = *block;
-        self.by_cells = by_cells;
         self.near = (0..self.scenes.len()).map(|epoch| self.near(epoch, block)).collect::<Result<_>>()?;
+        self.owners = self.owners_of(block)?;
+        self.by_cells = by_cells || self.is_cut();
         Ok(())
+    }
+
+    /// Who owns the cells of a window, where the job says so.
+    fn owners_of(&self, window: &Window) -> Result<Option<Owners>> {
+        self.plan.domain.as_ref().map(|domain| domain.owners(&self.plan.grid, window)).transpose()
+    }
+
+    /// Whether domains matter to the block's cells: others' maps come near, or cells that nobody maps are told apart.
+    fn is_cut(&self) -> bool {
+        let Some(domain) = &self.plan.domain else { return false };
+        let owner = match &self.owners {
+            Some(Owners::One(owner)) => *owner,
+            _ => return true,
+        };
+        let near = self.near.iter().zip(&self.scenes);
+        let mut sources =
+            near.flat_map(|(near, scenes)| near.iter().map(|n| scenes[n.position].scene.source));
+        domain.sliver_cells > 0
+            || self.plan.job.products.provenance
+            || sources.any(|source| domain.owner(source) != owner)
     }
 
     /// The scenes of an epoch that come near a window.
@@ -213,7 +254,11 @@ impl<'a, T: ClassValue> Composer<'a, T> {
                 Alignment::Nearest { .. } => Cells::Located(self.locator.locate(open.scene, &window)?),
                 Alignment::Mode { .. } => Cells::Voters,
             };
-            let table = open.table(&cells, self.nodata)?;
+            let table = match open.scene.is_of_an_update {
+                // Which of its cells count is told cell by cell.
+                true => None,
+                false => open.table(&cells, self.nodata)?,
+            };
             near.push(Near { position, window, cells, table });
         }
         Ok(near)
@@ -225,15 +270,27 @@ impl<'a, T: ClassValue> Composer<'a, T> {
     /// # Errors
     /// As [`Composer::compose`].
     pub fn around(&mut self, epoch: usize, window: &Window) -> Result<Mosaic<T>> {
+        let mut laid = self.laid_around(epoch, window)?;
+        let block = std::mem::replace(&mut self.block, *window);
+        let filled = self.fill_slivers(epoch, &mut laid, Alike, None);
+        self.block = block;
+        filled.map(|()| laid.mosaic)
+    }
+
+    /// The same before slivers are filled.
+    pub(super) fn laid_around(&mut self, epoch: usize, window: &Window) -> Result<Laid<T>> {
         let near = self.near(epoch, window)?;
         let block = std::mem::replace(&mut self.block, *window);
         let of_block = std::mem::replace(&mut self.near[epoch], near);
+        let owners = self.owners_of(window)?;
+        let of_block_owners = std::mem::replace(&mut self.owners, owners);
         let fractions = self.fractions.take();
         let laid = self.lay(epoch, Alike, &mut Tally::new(self.plan, self.spare));
         self.block = block;
         self.near[epoch] = of_block;
+        self.owners = of_block_owners;
         self.fractions = fractions;
-        Ok(laid?.0)
+        laid
     }
 
     /// Whether any source comes near the block, so that there may be something to count.
@@ -307,7 +364,9 @@ impl<'a, T: ClassValue> Composer<'a, T> {
 
     /// Several scenes, or one that does not cover the block or needs more than a lookup.
     fn mosaic(&mut self, epoch: usize, sizes: impl CellSizes, tally: &mut Tally) -> Result<Counted<T>> {
-        let (map, only_source) = self.lay(epoch, sizes, tally)?;
+        let mut laid = self.lay(epoch, sizes, tally)?;
+        self.fill_slivers(epoch, &mut laid, sizes, Some(tally))?;
+        let Laid { mosaic: map, only_source, .. } = laid;
         Ok(match (only_source.filter(|_| !self.by_cells), self.spare) {
             (Some(source), Some(spare)) => match states(&map, spare) {
                 Some(cells) => Counted::States { source, cells, mosaic: map },
@@ -315,67 +374,6 @@ impl<'a, T: ClassValue> Composer<'a, T> {
             },
             _ => Counted::Sources(map),
         })
-    }
-
-    /// Lays the scenes near the block, and says which source they are of if it is one.
-    fn lay(
-        &mut self,
-        epoch: usize,
-        sizes: impl CellSizes,
-        tally: &mut Tally,
-    ) -> Result<(Mosaic<T>, Option<SourceIndex>)> {
-        let block = self.block;
-        let mut map = Mosaic::new(block.rows, block.cols, self.nodata);
-        let mut only_source = None;
-        let mut several = false;
-        let nears = std::mem::take(&mut self.near[epoch]);
-        let mut rest = nears.as_slice();
-        while let Some(near) = rest.first() {
-            let scene = self.scenes[epoch][near.position].scene;
-            several |= only_source.replace(scene.source).is_some_and(|before| before != scene.source);
-            let at = |window: &Window| ((window.row - block.row) as usize, (window.col - block.col) as usize);
-            let (window, layer, rules);
-            if let (Cells::Window(_) | Cells::Located(_), Some(table)) = (&near.cells, &near.table) {
-                rest = &rest[1..];
-                let layer = self.scenes[epoch][near.position].bytes(&mut self.files, &near.cells, table)?;
-                let mut counts = ByteCounts::default();
-                let (cells, source) = (layer.view(), scene.source);
-                let (at, overlaps) = (at(&near.window), tally.overlaps(epoch));
-                map.lay_bytes_under(cells, at, &table.lookup, source, sizes, overlaps, &mut counts);
-                tally.add_byte_layer(epoch, scene, &table.rules, counts);
-                continue;
-            }
-            if let Alignment::Mode { lattice, .. } = &scene.alignment {
-                let votes_along = |near: &&Near<T>| scene.votes_with(self.scenes[epoch][near.position].scene);
-                let (voters, others) = rest.split_at(rest.iter().take_while(votes_along).count());
-                rest = others;
-                window = voters.iter().fold(near.window, |all, voter| all.union(&voter.window));
-                let positions: Vec<usize> = voters.iter().map(|voter| voter.position).collect();
-                let scenes = &mut self.scenes[epoch];
-                let mut poll =
-                    Poll::new(scenes, &positions, &mut self.files, &mut self.votes, self.plan, self.nodata);
-                let teller = self.fractions.as_mut().map(|fractions| Teller {
-                    fractions,
-                    decided: map.winners.view(),
-                    block,
-                    lattice: self.plan.grid.lattice,
-                });
-                layer = poll.hold(&self.locator, lattice, &window, teller)?;
-                rules = poll.close(|scene, rule, cells| tally.add_unexplained(scene, rule, cells));
-            } else {
-                rest = &rest[1..];
-                window = near.window;
-                let open = &mut self.scenes[epoch][near.position];
-                layer = open.rules_under(&mut self.files, &mut self.locator, &near.cells, &window)?;
-                rules = open.all_rules();
-            }
-            let outcomes: Vec<Outcome> = rules.iter().map(|rule| rule.outcome).collect();
-            let (source, overlaps) = (scene.source, tally.overlaps(epoch));
-            let counts = map.lay_under(layer.view(), at(&window), &outcomes, source, sizes, overlaps);
-            tally.add_layer(epoch, scene, &rules, &counts);
-        }
-        self.near[epoch] = nears;
-        Ok((map, only_source.filter(|_| !several)))
     }
 }
 

@@ -18,6 +18,7 @@ use crate::kernel::pyramid::{BLOCK_LEVELS, Means, Overviews, Pyramid, Tie};
 use crate::kernel::runs::constant;
 use crate::model::epoch::Epoch;
 use crate::model::fraction::FRACTION_NODATA;
+use crate::model::provenance::{OUTSIDE, Origin};
 use crate::model::source::{NO_SOURCE, SourceIndex};
 use crate::model::window::{BLOCK, Window};
 use crate::plan::comparability::PairComparability;
@@ -225,6 +226,9 @@ pub struct Rasters<'a, T> {
     change: Vec<RasterPart<u16>>,
     /// By epoch, in the order of [`crate::model::fraction::Fraction::all`]; empty where the job writes none.
     fractions: Vec<RasterPart<u16>>,
+    origin_pyramid: Pyramid<Origin>,
+    /// By epoch; empty where the job writes none.
+    origins: Vec<RasterPart<Origin>>,
 }
 
 impl<'a, T: ClassValue> Rasters<'a, T> {
@@ -233,7 +237,8 @@ impl<'a, T: ClassValue> Rasters<'a, T> {
     /// # Errors
     /// Bug: a codec cannot be set up.
     pub fn new(task: &Task, plan: &'a Plan, nodata: T) -> Result<Self> {
-        let (mut landcover, mut change, mut fractions) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut landcover, mut change) = (Vec::new(), Vec::new());
+        let (mut fractions, mut origins) = (Vec::new(), Vec::new());
         for &product in &plan.products {
             match product {
                 Product::Landcover(_) => landcover.push(RasterPart::new(task, plan, product, nodata)),
@@ -241,6 +246,7 @@ impl<'a, T: ClassValue> Rasters<'a, T> {
                 Product::Fraction(..) => {
                     fractions.push(RasterPart::new(task, plan, product, FRACTION_NODATA));
                 }
+                Product::Provenance(_) => origins.push(RasterPart::new(task, plan, product, OUTSIDE)),
             }
         }
         Ok(Self {
@@ -250,9 +256,11 @@ impl<'a, T: ClassValue> Rasters<'a, T> {
             alike: BTreeMap::new(),
             landcover_pyramid: Pyramid::default(),
             change_pyramid: Pyramid::default(),
+            origin_pyramid: Pyramid::default(),
             landcover,
             change,
             fractions,
+            origins,
         })
     }
 
@@ -320,6 +328,21 @@ impl<'a, T: ClassValue> Rasters<'a, T> {
         Ok(())
     }
 
+    /// Adds where the cells of an epoch come from, over a block.
+    ///
+    /// # Errors
+    /// Io: the part cannot be written.
+    pub fn add_origins(
+        &mut self,
+        epoch: usize,
+        origins: &Array2<Origin>,
+        block: &Window,
+        part: &mut PartWriter,
+    ) -> Result<()> {
+        let mut sink = BlockSink { part, encoder: &mut self.encoder, alike: &mut self.alike };
+        self.origins[epoch].add(block, origins.view(), &mut self.origin_pyramid, &mut sink)
+    }
+
     /// Writes all overviews; the rasters in the plan's order.
     ///
     /// # Errors
@@ -331,6 +354,9 @@ impl<'a, T: ClassValue> Rasters<'a, T> {
             finished.push(raster.finish(&mut sink)?);
         }
         for raster in self.change.into_iter().chain(self.fractions) {
+            finished.push(raster.finish(&mut sink)?);
+        }
+        for raster in self.origins {
             finished.push(raster.finish(&mut sink)?);
         }
         Ok(finished)

@@ -83,7 +83,7 @@ fn output_bytes(plan: &Plan) -> u64 {
     let of_product = |product: &Product| match product {
         // The shares of one class take about as much as the map, more of a frequent class and less of a rare one.
         Product::Landcover(epoch) | Product::Fraction(epoch, _) => density(*epoch),
-        Product::Change(_) => mean * CHANGE_SHARE,
+        Product::Change(_) | Product::Provenance(_) => mean * CHANGE_SHARE,
     };
     let cells = plan.grid.window().cells() as f64 * WITH_OVERVIEWS;
     plan.products.iter().map(|p| (of_product(p) * cells) as u64).sum()

@@ -332,6 +332,7 @@ fn band_name(plan: &Plan, product: Product) -> String {
             format!("land_cover_change_{}_{}", plan.pairs[pair].from, plan.pairs[pair].to)
         }
         Product::Fraction(epoch, fraction) => format!("{}_{}", fraction.word(), plan.epochs[epoch].year),
+        Product::Provenance(epoch) => format!("source_{}", plan.epochs[epoch].year),
     }
 }
 
@@ -342,6 +343,7 @@ fn metadata(plan: &Plan, product: Product) -> Vec<(String, String)> {
         Product::Fraction(epoch, fraction) => {
             format!("{} {}", fraction_words(plan, fraction), plan.epochs[epoch].year)
         }
+        Product::Provenance(epoch) => format!("where each cell of {} comes from", plan.epochs[epoch].year),
     };
     let overviews = if matches!(product, Product::Fraction(..)) { "AVERAGE" } else { "MODE" };
     let comparable = match product {

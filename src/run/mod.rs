@@ -6,6 +6,7 @@ pub mod files;
 pub mod folder;
 pub mod forecast;
 mod fraction;
+mod lay;
 pub mod ledger;
 mod locate;
 pub mod merge;
@@ -14,6 +15,7 @@ pub mod parts;
 mod scene;
 pub mod tally;
 pub mod task;
+mod update;
 mod vote;
 pub mod zones;
 

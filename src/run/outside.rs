@@ -121,7 +121,7 @@ fn valid_cells<'a, T: ClassValue>(
     let absent = |value: T| match rules.find(value.code(), |_| 0) {
         Some(rule) => matches!(
             rules.rules()[usize::from(rule)].outcome,
-            Outcome::Absent(Absence::Outside | Absence::NoObservation)
+            Outcome::Absent(Absence::Outside | Absence::NoObservation) | Outcome::Withheld
         ),
         None => false,
     };

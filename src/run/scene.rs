@@ -14,6 +14,7 @@ use crate::kernel::align::{Located, nearest, nearest_in};
 use crate::kernel::mosaic::ByteLookup;
 use crate::kernel::reclass::{UnknownValues, reclass};
 use crate::model::byte_rules::ByteRules;
+use crate::model::provenance::Origin;
 use crate::model::rule::{NOT_COVERED, Rule, RuleIndex};
 use crate::model::window::Window;
 use crate::plan::WARP_CELLS;
@@ -38,6 +39,8 @@ pub struct TaskScene<'a, T> {
     pub scene: &'a Scene,
     /// Its position among the task's scenes of the epoch.
     position: usize,
+    /// The code of provenance of its source.
+    origin: Origin,
     /// Values met that no rule explains, where cells are reclassified one by one.
     unknown: UnknownValues,
     /// Its tables so far, by what the strata say.
@@ -56,8 +59,8 @@ pub enum Cells {
 
 impl<'a, T: ClassValue> TaskScene<'a, T> {
     /// A scene of which nothing was read yet.
-    pub fn new(scene: &'a Scene, position: usize) -> Self {
-        Self { scene, position, unknown: UnknownValues::default(), tables: Vec::new() }
+    pub fn new(scene: &'a Scene, position: usize, origin: Origin) -> Self {
+        Self { scene, position, origin, unknown: UnknownValues::default(), tables: Vec::new() }
     }
 
     /// What becomes of its bytes; `None` if it is no file of bytes, a stratum's border runs through the cells, or some
@@ -93,11 +96,12 @@ impl<'a, T: ClassValue> TaskScene<'a, T> {
         let class = |value: usize| rules.class(value as u8).and_then(T::from_code).unwrap_or(nodata);
         let classes = std::array::from_fn(class);
         let winners = std::array::from_fn(|value| rules.decider(value as u8));
+        let origins = std::array::from_fn(|value| rules.rule(value as u8).outcome.origin(self.origin));
         let table = ByteTable {
             place: (self.position, self.tables.len()),
             file: self.scene.header.path.as_path().into(),
             rules: Rc::new(rules),
-            lookup: Rc::new(ByteLookup { classes, winners }),
+            lookup: Rc::new(ByteLookup { classes, winners, origins }),
         };
         self.tables.push((strata, table.clone()));
         table

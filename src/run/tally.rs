@@ -11,7 +11,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+use ndarray::ArrayView2;
+
 use super::compose::{BlockMap, Counted};
+use super::lay::Sliver;
 use crate::io::part::{JointRow, PartTables, RuleCount};
 use crate::kernel::ClassValue;
 use crate::kernel::combine::BlockZones;
@@ -22,6 +25,7 @@ use crate::kernel::weigh::{Alike, BlockAreas, CellSizes};
 use crate::model::area::Amount;
 use crate::model::byte_rules::ByteRules;
 use crate::model::legend::{Absence, ClassCode};
+use crate::model::provenance::Origin;
 use crate::model::rule::{Outcome, Rule};
 use crate::model::source::{NO_SOURCE, SourceIndex};
 use crate::plan::{Plan, Scene};
@@ -101,6 +105,9 @@ struct CodeKey {
 /// Histograms of pairs that are held at a time, a bound on memory: a quarter of a MiB each.
 const MOST_HISTOGRAMS: usize = 48;
 
+/// No cell has this code of provenance.
+const UNUSED_ORIGIN: Origin = Origin::MAX;
+
 /// Histograms of codes that are held at a time: 2 KiB each.
 const MOST_CODE_COUNTS: usize = 2048;
 
@@ -129,6 +136,8 @@ impl<'a> Tally<'a> {
             pairs: vec![JointCounts::new(); pairs],
             overlaps: vec![BTreeMap::new(); epochs],
             rules: vec![BTreeMap::new(); epochs],
+            slivers: vec![BTreeMap::new(); epochs],
+            origins: vec![JointCounts::new(); epochs],
             unexplained: BTreeMap::new(),
         };
         Self {
@@ -146,6 +155,31 @@ impl<'a> Tally<'a> {
     /// The overlaps of an epoch.
     pub fn overlaps(&mut self, epoch: usize) -> &mut BTreeMap<Overlap, Amount> {
         &mut self.tables.overlaps[epoch]
+    }
+
+    /// The cells of slivers of an epoch.
+    pub fn slivers(&mut self, epoch: usize) -> &mut BTreeMap<Sliver, Amount> {
+        &mut self.tables.slivers[epoch]
+    }
+
+    /// Counts where the cells of a map of one block come from.
+    pub fn add_origins<T: ClassValue>(
+        &mut self,
+        epoch: usize,
+        map: &BlockMap<T>,
+        origins: ArrayView2<Origin>,
+        zones: &BlockZones,
+        sizes: Option<&BlockAreas>,
+    ) {
+        let winners = map.winners();
+        let zones = zones.plane(origins.dim());
+        // Each origin counts as a class of its own; there is no nodata among them.
+        let map = Map { classes: origins, winners: winners.view() };
+        let counts = &mut self.tables.origins[epoch];
+        match sizes {
+            Some(sizes) => tabulate(map, map, zones.view(), sizes, UNUSED_ORIGIN, counts),
+            None => tabulate(map, map, zones.view(), Alike, UNUSED_ORIGIN, counts),
+        }
     }
 
     /// Counts the rules of a layer of bytes that was laid into a mosaic.
@@ -317,6 +351,8 @@ struct Tables {
     pairs: Vec<JointCounts>,
     overlaps: Vec<BTreeMap<Overlap, Amount>>,
     rules: Vec<BTreeMap<RuleCount, Amount>>,
+    slivers: Vec<BTreeMap<Sliver, Amount>>,
+    origins: Vec<JointCounts>,
     unexplained: BTreeMap<(PathBuf, bool, ClassCode), u64>,
 }
 
@@ -397,7 +433,12 @@ impl Tables {
         let rules = |counts: BTreeMap<RuleCount, Amount>| {
             counts.into_iter().map(|(rule, amount)| RuleCount { amount, ..rule }).collect()
         };
+        let slivers = |counts: BTreeMap<Sliver, Amount>| {
+            counts.into_iter().map(|(s, n)| (s.owner, s.source, s.code, s.is_mapped, n)).collect()
+        };
         Ok(PartTables {
+            slivers: self.slivers.into_iter().map(slivers).collect(),
+            origins: self.origins.into_iter().map(rows).collect(),
             areas: self.areas.into_iter().map(rows).collect(),
             pairs: self.pairs.into_iter().map(rows).collect(),
             overlaps: self.overlaps.into_iter().map(overlaps).collect(),

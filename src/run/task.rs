@@ -47,9 +47,11 @@ pub fn process<T: ClassValue>(
     for block in task.window.squares(BLOCK) {
         stop::check()?;
         composer.next_block(&block, false)?;
-        let zones = zone_reader.block(&block, composer.is_near())?;
+        // Where each cell comes from is told of all cells, those that nothing maps too.
+        let counts_all = plan.job.products.provenance;
+        let zones = zone_reader.block(&block, counts_all || composer.is_near())?;
         // Where no scene comes near there is nothing to measure.
-        let sizes = plan.sizes.as_ref().filter(|_| composer.is_near());
+        let sizes = plan.sizes.as_ref().filter(|_| counts_all || composer.is_near());
         let sizes = sizes.map(|sizes| sizes.of_block(&plan.grid, &block)).transpose()?;
         let areas = AreaSource::of(plan, |epoch| composer.counts_bytes(epoch));
         let mut maps: BTreeMap<Epoch, BlockMap<T>> = BTreeMap::new();
@@ -58,6 +60,10 @@ pub fn process<T: ClassValue>(
             maps.insert(epoch.year, map);
             account(plan, position, &maps, &areas, (&zones, sizes.as_ref()), &mut tally);
             rasters.add(position, &maps, &block, &mut part)?;
+            if let Some(origins) = maps[&epoch.year].origins().filter(|_| counts_all) {
+                tally.add_origins(position, &maps[&epoch.year], origins.view(), &zones, sizes.as_ref());
+                rasters.add_origins(position, &origins, &block, &mut part)?;
+            }
             if let Some(planes) = composer.fractions(&maps[&epoch.year]) {
                 rasters.add_fractions(position, &planes, &block, &mut part)?;
             }

@@ -86,7 +86,7 @@ impl<'a> ZoneReader<'a> {
 }
 
 /// What a raster says of each cell of a block of the target grid.
-fn zones_of(
+pub(super) fn zones_of(
     raster: &ZoneRaster,
     file: &mut Option<RasterFile>,
     grid: &Grid,

@@ -144,7 +144,7 @@ pub fn check(
                     });
                 }
             }
-            Kind::Fraction(..) => {}
+            Kind::Fraction(..) | Kind::Provenance(_) => {}
         }
     }
     if let (Kind::Map(_), Some(classes)) = (kind, &tables.classes) {
@@ -170,7 +170,7 @@ pub fn areas_in_tables(kind: Kind, tables: &Tables, manifest: &Manifest) -> BTre
                 *areas.entry(change_code(Some(from), Some(to), manifest.job.unchanged)).or_default() += m2;
             }
         }
-        Kind::Fraction(..) => {}
+        Kind::Fraction(..) | Kind::Provenance(_) => {}
     }
     areas
 }

@@ -78,9 +78,27 @@ pub struct JobRecord {
     /// Whether there are rasters of fractions.
     #[serde(default)]
     pub fractions: bool,
+    /// What the codes of provenance rasters mean; none where there are no such rasters.
+    #[serde(default)]
+    pub provenance: Vec<OriginRecord>,
     /// Whether ellipsoidal areas are told beside a sphere's own.
     #[serde(default)]
     pub ellipsoidal: bool,
+}
+
+/// What a code of provenance means.
+#[derive(Debug, Clone, Deserialize)]
+pub struct OriginRecord {
+    /// The code.
+    pub code: u8,
+    /// A word: mapped, filled, fringe, or why a cell has no class.
+    pub status: String,
+    /// Section of the map, if it is one.
+    #[serde(default)]
+    pub section: Option<String>,
+    /// The map that stands in.
+    #[serde(default)]
+    pub source: Option<String>,
 }
 
 /// A coarser legend.

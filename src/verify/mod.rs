@@ -19,6 +19,7 @@ mod layout;
 mod manifest;
 mod overviews;
 mod pixels;
+mod provenance;
 mod rasters;
 mod rollups;
 mod rows;
@@ -158,9 +159,11 @@ pub fn verify_showing(output: &Path, progress: &Progress) -> Result<Report> {
 
     group("tables", tables.compared(), table_findings);
     let mut found = Findings::default();
-    let mut compared = sums::check(&tables, &manifest, &mut found);
+    let slivers = provenance::slivers(output, &manifest, &mut found);
+    let mut compared = sums::check(&tables, &manifest, &slivers, &mut found);
     compared += &area_sums::check(&tables, &manifest, &mut found);
     compared += &coverage::check(output, &tables, &manifest, &mut found);
+    compared += &provenance::check(output, &facts.whole, &tables, &manifest, &mut found);
     group("sums", compared, found);
     let mut found = Findings::default();
     let compared = wide::check(output, &tables, &manifest, &mut found);

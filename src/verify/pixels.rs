@@ -38,7 +38,7 @@ pub fn check(
                     format!("{total} cells; expected {area}")
                 });
             }
-            Kind::Fraction(..) => {}
+            Kind::Fraction(..) | Kind::Provenance(_) => {}
         }
         if !manifest.is_raw() {
             let file = format!("{}.aux.xml", raster.name);
@@ -142,7 +142,7 @@ fn row_areas(raster: &Raster, facts: &Facts, tables: &Tables, manifest: &Manifes
     match manifest.grids[raster.grid].cell_area_m2 {
         Some(m2) => RowAreas::ByCells(m2),
         None if !manifest.adds_areas_up() => RowAreas::Unknown,
-        None if manifest.grids.len() == 1 => {
+        None if manifest.grids.len() == 1 && !matches!(raster.kind, Kind::Provenance(_)) => {
             RowAreas::ByValue(attributes::areas_in_tables(raster.kind, tables, manifest), Closeness::AddedUp)
         }
         None => match facts.areas_of_values(raster.kind, manifest.job.unchanged) {
@@ -187,7 +187,7 @@ fn check_counts(
                     format!("cells of change code {code} in {pair}, {all}against {CHANGE_MATRIX}")
                 });
             }
-            Kind::Map(_) | Kind::Change(_) | Kind::Fraction(..) => {}
+            Kind::Map(_) | Kind::Change(_) | Kind::Fraction(..) | Kind::Provenance(_) => {}
         }
     }
 }

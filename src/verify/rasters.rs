@@ -17,6 +17,9 @@ use crate::model::window::Window;
 /// The folder of fractions.
 const FRACTION: &str = "fraction";
 
+/// The folder of rasters that say where cells come from.
+const PROVENANCE: &str = "provenance";
+
 /// What a raster shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
@@ -26,6 +29,8 @@ pub enum Kind {
     Change(Interval),
     /// The share of something in the cells of the map of a year.
     Fraction(Epoch, Fraction),
+    /// Where the cells of the map of a year come from.
+    Provenance(Epoch),
 }
 
 /// A raster of the output, its header checked.
@@ -86,10 +91,12 @@ pub fn open_all(
         ("landcover", maps.collect::<Vec<_>>()),
         ("change", changes.collect()),
         (FRACTION, fractions.collect()),
+        (PROVENANCE, manifest.epochs().into_iter().map(Kind::Provenance).collect()),
     ];
     for (folder, expected) in expected {
         // Tables alone are a product too; some rasters of a kind without the others are none.
-        let asked_for = folder == FRACTION && manifest.job.fractions;
+        let asked_for = folder == FRACTION && manifest.job.fractions
+            || folder == PROVENANCE && !manifest.job.provenance.is_empty();
         let any = asked_for || listing.keys().any(|name| is_raster(name) && name.starts_with(folder));
         let of_grids =
             (0..manifest.grids.len()).flat_map(|grid| expected.iter().map(move |kind| (grid, *kind)));
@@ -101,6 +108,7 @@ pub fn open_all(
                 Kind::Fraction(year, fraction) => {
                     format!("there is no sound {} of {year}{words}", fraction.word())
                 }
+                Kind::Provenance(year) => format!("there is no sound provenance of {year}{words}"),
             });
         }
     }
@@ -109,7 +117,7 @@ pub fn open_all(
 
 /// Whether a listed file is one of the rasters.
 pub fn is_raster(name: &str) -> bool {
-    let folders = ["landcover", "change", FRACTION];
+    let folders = ["landcover", "change", FRACTION, PROVENANCE];
     name.ends_with(".tif") && name.split_once('/').is_some_and(|(folder, _)| folders.contains(&folder))
 }
 
@@ -126,7 +134,7 @@ fn shown_by(name: &str, job: &str, grids: &[GridRecord]) -> Option<(usize, Kind)
 }
 
 /// What a raster shows, by its name: `<name>_landcover_<year>_<res>.tif`, `<name>_change_<from>_<to>_<res>.tif`,
-/// `<name>_fraction_<of>_<year>_<res>.tif`, `<name>_purity_<year>_<res>.tif`.
+/// `<name>_fraction_<of>_<year>_<res>.tif`, `<name>_purity_<year>_<res>.tif`, `<name>_source_<year>_<res>.tif`.
 fn kind_of(name: &str, job: &str) -> Option<Kind> {
     let (folder, file) = name.split_once('/')?;
     let words = file.strip_prefix(job)?.strip_prefix('_')?;
@@ -136,10 +144,11 @@ fn kind_of(name: &str, job: &str) -> Option<Kind> {
         return Some(Kind::Fraction(year.parse().ok()?, Fraction::of_word(word)?));
     }
     let mut words = words.split('_');
-    let kind = words.next().filter(|word| *word == folder)?;
+    let kind = words.next().filter(|word| *word == folder || (folder, *word) == (PROVENANCE, "source"))?;
     let mut year = || words.next()?.parse::<Epoch>().ok();
     match kind {
         "landcover" => Some(Kind::Map(year()?)),
+        "source" => Some(Kind::Provenance(year()?)),
         _ => Some(Kind::Change(Interval { from: year()?, to: year()? })),
     }
 }
@@ -176,6 +185,7 @@ fn check_header(
     let (wanted, nodata_is_right) = match kind {
         Kind::Change(_) => ("uint16", *nodata_tag == Some(f64::from(CHANGE_NODATA))),
         Kind::Fraction(..) => ("uint16", *nodata_tag == Some(f64::from(FRACTION_NODATA))),
+        Kind::Provenance(_) => ("uint8", *nodata_tag == Some(0.0)),
         Kind::Map(_) if manifest.is_raw() => ("an integer of at most 32 bits", true),
         Kind::Map(_) => ("uint8", nodata_tag.is_some()),
     };
@@ -248,6 +258,8 @@ mod tests {
         let fraction = |of| Some(Kind::Fraction(2010, of));
         assert_eq!(kind_of("fraction/a_b_fraction_19_2010_30m.tif", "a_b"), fraction(Fraction::Class(19)));
         assert_eq!(kind_of("fraction/a_b_fraction_outside_2010_30m.tif", "a_b"), fraction(Fraction::Outside));
+        assert_eq!(kind_of("provenance/a_b_source_2010_30m.tif", "a_b"), Some(Kind::Provenance(2010)));
+        assert_eq!(kind_of("landcover/a_b_source_2010_30m.tif", "a_b"), None);
         assert_eq!(kind_of("fraction/a_b_purity_2010_30m.tif", "a_b"), fraction(Fraction::Purity));
         for name in [
             "landcover/a_landcover_x_30m.tif",

@@ -5,15 +5,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::findings::Findings;
 use super::manifest::{MANIFEST, Manifest};
 use super::tables::{CHANGE_MATRIX, CLASS_AREA, EXCLUDED, Side, Tables, Zone, percent, same, told};
+use crate::model::epoch::Epoch;
 use crate::model::legend::ClassCode;
 
 /// Adds the long tables up in every way that must agree; says how many numbers were compared.
-pub fn check(tables: &Tables, manifest: &Manifest, findings: &mut Findings) -> String {
+pub fn check(
+    tables: &Tables,
+    manifest: &Manifest,
+    slivers: &BTreeMap<(Epoch, ClassCode), u64>,
+    findings: &mut Findings,
+) -> String {
     let mut sums = Sums { tables, manifest, findings, compared: 0 };
     sums.completeness();
     sums.layers();
     sums.identities();
-    sums.rules();
+    sums.rules(slivers);
     let sums_compared = std::mem::take(&mut sums.compared);
     sums.shares();
     let shares = sums.compared;
@@ -157,8 +163,8 @@ impl Sums<'_> {
         }
     }
 
-    /// The cells that crosswalk rules decided, class by class, are the areas of the classes.
-    fn rules(&mut self) {
+    /// The cells that crosswalk rules decided and those of slivers, class by class, are the areas of the classes.
+    fn rules(&mut self, slivers: &BTreeMap<(Epoch, ClassCode), u64>) {
         let tables = self.tables;
         if !tables.has(CLASS_AREA) || self.manifest.is_raw() {
             return;
@@ -169,6 +175,9 @@ impl Sums<'_> {
                 if let Some(class) = rule.to {
                     add(&mut sums, class, rule.pixels);
                 }
+            }
+            for ((_, class), cells) in slivers.iter().filter(|((of, _), _)| *of == year) {
+                add(&mut sums, *class, *cells);
             }
             let areas = tables.class_counts(&Zone::all(), year);
             self.compared += self.findings.compare(MANIFEST, "rules", &sums, &areas, |class| {

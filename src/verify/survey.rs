@@ -56,6 +56,12 @@ pub struct Facts {
     pub joint_areas: BTreeMap<Interval, BTreeMap<Joint, f64>>,
     /// Areas of the cells that are left out.
     pub left_out_areas: BTreeMap<Interval, BTreeMap<Joint, f64>>,
+    /// Cells by where they come from and by class, of each map.
+    pub origins: BTreeMap<Epoch, BTreeMap<(i32, Option<ClassCode>), u64>>,
+    /// Areas by where cells come from in m², where areas are added up cell by cell.
+    pub origin_areas: BTreeMap<Epoch, BTreeMap<i32, f64>>,
+    /// Counts of each raster that says where cells come from.
+    pub provenance: BTreeMap<Epoch, Counts>,
     /// Cells read.
     pub cells: u64,
     /// Cells of change rasters worked out anew.
@@ -181,6 +187,7 @@ impl<'a> Survey<'a> {
                 add_areas(self.facts.map_areas.entry(year).or_default(), classes, areas);
             }
             self.add_shares_up(year, (raster, &cells), &open, square);
+            self.add_origins_up(year, (raster, &cells), &open, square, areas.as_ref());
             maps.insert(year, (raster, cells));
             // A pair is compared when its later map has come; a map that no later one is compared with may go.
             for pair in pairs.iter().filter(|pair| pair.from.max(pair.to) == year) {
@@ -232,6 +239,9 @@ impl<'a> Survey<'a> {
             Kind::Map(year) => self.facts.maps.entry(year).or_default().add(&cells, raster.nodata),
             Kind::Change(pair) => self.facts.changes.entry(pair).or_default().add(&cells, raster.nodata),
             Kind::Fraction(..) => {}
+            Kind::Provenance(year) => {
+                self.facts.provenance.entry(year).or_default().add(&cells, raster.nodata);
+            }
         }
         self.facts.cells += square.cells();
         let record = &self.manifest.grids[self.grid];
@@ -241,7 +251,7 @@ impl<'a> Survey<'a> {
             nodata: raster.nodata,
             levels: raster.levels,
             rule: match raster.kind {
-                Kind::Map(_) | Kind::Change(_) => overviews::Rule::Mode,
+                Kind::Map(_) | Kind::Change(_) | Kind::Provenance(_) => overviews::Rule::Mode,
                 Kind::Fraction(..) => overviews::Rule::Mean,
             },
             lattice: record.lattice_offset,
@@ -270,6 +280,30 @@ impl<'a> Survey<'a> {
             shares.add(fraction, &values, &classes);
         }
         self.facts.shared += shares.check(square, (map, &classes), &mut self.findings.pixels);
+    }
+
+    /// Reads where the cells of a map come from, and counts them by that and by class.
+    fn add_origins_up(
+        &mut self,
+        year: Epoch,
+        (map, cells): (&Raster, &Array2<i32>),
+        open: &[(&Raster, Option<RasterFile>)],
+        square: &Window,
+        areas: Option<&Array2<f64>>,
+    ) {
+        let Some((raster, file)) = open.iter().find(|(raster, _)| raster.kind == Kind::Provenance(year))
+        else {
+            return;
+        };
+        let Some(origins) = self.read(raster, file.as_ref(), square) else { return };
+        let counts = self.facts.origins.entry(year).or_default();
+        for (&origin, &cell) in origins.iter().zip(cells) {
+            *counts.entry((origin, map.class(cell))).or_default() += 1;
+        }
+        if let Some(areas) = areas {
+            let shown = origins.iter().map(|&origin| Some(origin));
+            add_areas(self.facts.origin_areas.entry(year).or_default(), shown, areas);
+        }
     }
 
     fn count_joints(&mut self, pair: Interval, from: &(&Raster, Array2<i32>), to: &(&Raster, Array2<i32>)) {
@@ -431,6 +465,16 @@ impl Facts {
             let sums = self.joint_areas.entry(pair).or_default();
             areas.into_iter().for_each(|(joint, m2)| *sums.entry(joint).or_default() += m2);
         }
+        for (year, counts) in other.origins {
+            add_all(self.origins.entry(year).or_default(), counts);
+        }
+        for (year, counts) in other.provenance {
+            self.provenance.entry(year).or_default().merge(counts);
+        }
+        for (year, areas) in other.origin_areas {
+            let sums = self.origin_areas.entry(year).or_default();
+            areas.into_iter().for_each(|(origin, m2)| *sums.entry(origin).or_default() += m2);
+        }
         self.cells += other.cells;
         self.recomputed += other.recomputed;
         self.overview_cells += other.overview_cells;
@@ -444,6 +488,7 @@ impl Facts {
             Kind::Map(year) => self.maps.get(&year),
             Kind::Change(pair) => self.changes.get(&pair),
             Kind::Fraction(..) => None,
+            Kind::Provenance(year) => self.provenance.get(&year),
         }
     }
 
@@ -460,6 +505,9 @@ impl Facts {
                 }
             }
             Kind::Fraction(..) => return None,
+            Kind::Provenance(year) => {
+                areas.extend(self.origin_areas.get(&year)?.iter().map(|(code, m2)| (i64::from(*code), *m2)));
+            }
         }
         Some(areas)
     }
@@ -478,6 +526,11 @@ impl Facts {
                     self.changes.remove(pair);
                 }
                 Kind::Fraction(..) => {}
+                Kind::Provenance(year) => {
+                    self.origins.remove(year);
+                    self.provenance.remove(year);
+                    self.origin_areas.remove(year);
+                }
             }
         }
     }

@@ -170,7 +170,9 @@ impl Order {
             match (rule.outcome, classes.last_mut()) {
                 (Outcome::Class(code), Some((last, slots))) if *last == code => slots.push(slot),
                 (Outcome::Class(code), _) => classes.push((code, vec![slot])),
-                (Outcome::Absent(_) | Outcome::Unmapped | Outcome::NoStratum, _) => unobserved.push(slot),
+                (Outcome::Absent(_) | Outcome::Withheld | Outcome::Unmapped | Outcome::NoStratum, _) => {
+                    unobserved.push(slot)
+                }
             }
         }
         Self { classes: classes.into_iter().map(|(_, slots)| slots).collect(), unobserved }

@@ -6,9 +6,11 @@ mod classes;
 mod coverage;
 mod excluded;
 mod net_change;
+mod nodata_account;
 mod overlap_disagreement;
 pub mod rule_coverage;
 mod scheme;
+mod slivers;
 mod wide_matrix;
 
 use std::collections::BTreeMap;
@@ -38,6 +40,12 @@ pub fn all<'a>(context: &'a Context) -> Vec<Table<'a>> {
     }
     if !context.plan.job.target.rollups.is_empty() {
         tables.extend([class_area::of_rollups(context), change_matrix::of_rollups(context)]);
+    }
+    if context.plan.job.products.provenance {
+        tables.push(nodata_account::table(context));
+    }
+    if context.plan.job.domain.as_ref().is_some_and(|domain| domain.sliver_cells > 0) {
+        tables.push(slivers::table(context));
     }
     tables.extend(wide_matrix::tables(context));
     tables

@@ -17,7 +17,7 @@ pub fn rules_of(plan: &JobPlan, totals: &Totals, epoch: usize) -> BTreeMap<RuleC
     let scenes = plan.grids.iter().flat_map(|plan| &plan.epochs[epoch].scenes);
     let known = scenes.flat_map(|scene| {
         let telling = |rule: &&Rule| match rule.outcome {
-            Outcome::Class(_) | Outcome::Absent(Absence::NoObservation) => true,
+            Outcome::Class(_) | Outcome::Absent(Absence::NoObservation) | Outcome::Withheld => true,
             Outcome::Absent(Absence::Outside) | Outcome::Unmapped | Outcome::NoStratum => false,
         };
         scene.rules.rules().iter().filter(telling).map(|rule| RuleCount::of(scene.source, rule))
