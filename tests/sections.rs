@@ -277,7 +277,7 @@ const ESRI: &str = include_str!("../configs/crosswalks/esri-nalcms.toml");
 /// without a class), 10 cloud.
 fn clouded() -> Scratch {
     let scratch = Scratch::new();
-    let map = Drawing { srs: Some(LAEA), origin: (0.0, 60.0), nodata: Some(0.0), ..Drawing::default() };
+    let map = Drawing { srs: Some(LAEA), origin: (0.0, 80.0), nodata: Some(0.0), ..Drawing::default() };
     map.draw::<u8>(&scratch.path("a_2010.tif"), &[&[2, 2, 1, 0], &[2, 10, 1, 8]]);
     map.draw::<u8>(&scratch.path("a_2015.tif"), &[&[2, 10, 10, 0], &[10, 10, 1, 8]]);
     map.draw::<u8>(&scratch.path("b_2014.tif"), &[&[18, 18, 0, 18], &[17, 14, 17, 17]]);
@@ -353,7 +353,7 @@ fn what_stands_in_must_be_a_map_of_the_job() {
 /// A base map of 2015, labels of what changed until 2020 and a mask; labels of 2010 without one.
 fn updated(mask: &[&[u8]], labels: &[&[u8]]) -> Scratch {
     let scratch = Scratch::new();
-    let map = Drawing { srs: Some(LAEA), origin: (0.0, 60.0), nodata: Some(0.0), ..Drawing::default() };
+    let map = Drawing { srs: Some(LAEA), origin: (0.0, 80.0), nodata: Some(0.0), ..Drawing::default() };
     map.draw::<u8>(&scratch.path("base.tif"), &[&[1, 1, 18, 0], &[15, 15, 17, 17]]);
     map.draw::<u8>(&scratch.path("labels.tif"), labels);
     map.draw::<u8>(&scratch.path("back.tif"), &[&[0, 14, 0, 5], &[0, 0, 0, 0]]);
@@ -382,7 +382,7 @@ fn an_update_is_its_base_where_nothing_changed_forward_and_back() {
     scratch.ok(&["verify", "out"]);
     // Twice as many bits a cell, the same cells.
     let before = std::fs::read_to_string(scratch.path("out/SHA256SUMS")).unwrap();
-    let map = Drawing { srs: Some(LAEA), origin: (0.0, 60.0), nodata: Some(0.0), ..Drawing::default() };
+    let map = Drawing { srs: Some(LAEA), origin: (0.0, 80.0), nodata: Some(0.0), ..Drawing::default() };
     map.draw::<u16>(&scratch.path("base.tif"), &[&[1, 1, 18, 0], &[15, 15, 17, 17]]);
     scratch.ok(&["run", "job.toml"]);
     assert_eq!(std::fs::read_to_string(scratch.path("out/SHA256SUMS")).unwrap(), before);
@@ -410,4 +410,45 @@ fn a_change_without_a_label_and_updates_in_a_circle_are_refused() {
         ),
     );
     scratch.nalcms(&["plan", "job.toml"]).refused(2, &["belong to a map with method"]);
+}
+
+#[test]
+fn verify_finds_any_number_of_the_two_tables_altered_and_any_row_lost_or_doubled() {
+    let scratch = two_sections();
+    scratch.ok(&["run", "job.toml"]);
+    for table in ["nodata_account", "slivers"] {
+        let path = scratch.path(&format!("out/tables/{table}.csv"));
+        let text = std::fs::read_to_string(&path).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        let columns: Vec<&str> = lines[0].split(',').collect();
+        let found = |lines: &[String]| {
+            std::fs::write(&path, lines.iter().map(|line| format!("{line}\n")).collect::<String>()).unwrap();
+            let verified = scratch.nalcms(&["verify", "out"]);
+            assert_eq!(verified.code, 1, "{}", verified.stdout);
+            // Not by the checksum alone.
+            let told = verified.stdout.lines().filter(|line| line.contains(&format!("tables/{table}.csv")));
+            told.filter(|line| !line.contains("SHA-256") && !line.contains("checksum")).count() > 0
+                || verified.stdout.contains("cells by rule")
+        };
+        let whole: Vec<String> = lines.iter().map(ToString::to_string).collect();
+        // Every tenth row, and every number in it.
+        for at in (1..lines.len()).step_by(10) {
+            for (place, column) in columns.iter().enumerate() {
+                let mut fields: Vec<String> = lines[at].split(',').map(String::from).collect();
+                let Ok(number) = fields[place].parse::<f64>() else { continue };
+                fields[place] = format!("{}", number + 1.0);
+                let mut altered = whole.clone();
+                altered[at] = fields.join(",");
+                assert!(found(&altered), "{table}: {column} of {}", lines[at]);
+            }
+            let mut lost = whole.clone();
+            lost.remove(at);
+            assert!(found(&lost), "{table}: lost {}", lines[at]);
+            let mut doubled = whole.clone();
+            doubled.insert(at, whole[at].clone());
+            assert!(found(&doubled), "{table}: doubled {}", lines[at]);
+        }
+        std::fs::write(&path, text).unwrap();
+    }
+    scratch.ok(&["verify", "out"]);
 }

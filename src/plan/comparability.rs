@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::inputs::InputHeader;
-use crate::config::job::Job;
+use crate::config::job::{Job, Source};
 use crate::error::{Error, Result};
 use crate::model::comparability::{ComparabilityRule, MapFacts, Verdict, forbidden_elsewhere, judge};
 use crate::model::epoch::{Epoch, Interval};
@@ -64,7 +64,9 @@ impl PairComparability {
         for (from, from_map) in &from_maps {
             let grid = job.sources[*from].grid;
             for (to, to_map) in to_maps.iter().filter(|(to, _)| job.sources[*to].grid == grid) {
-                let rule = judge(&job.comparability, from_map, to_map);
+                // A map and the one that it updates are one map but for what changed: there is nothing to forbid.
+                let is_update = from == to && is_update(&job.sources[*from], pair);
+                let rule = judge(&job.comparability, from_map, to_map).filter(|_| !is_update);
                 if rule.is_some() || from_map.section == to_map.section {
                     let rule = rule.map(|at| job.comparability[at].clone());
                     judged.push(Judged { from: *from as SourceIndex, to: *to as SourceIndex, rule });
@@ -141,6 +143,13 @@ impl PairComparability {
         };
         self.forbidden().filter_map(about).collect()
     }
+}
+
+/// Whether one of a source's maps of two years updates the other, or both update the same.
+fn is_update(source: &Source, pair: Interval) -> bool {
+    let base = |year: Epoch| source.maps.get(&year).and_then(|map| map.layers().last()).map(|base| base.year);
+    let is_made = |year: Epoch| source.maps.get(&year).is_some_and(|map| map.update.is_some());
+    (is_made(pair.from) || is_made(pair.to)) && base(pair.from).is_some() && base(pair.from) == base(pair.to)
 }
 
 /// The sizes of the cells of each map, in metres.

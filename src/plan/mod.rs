@@ -243,13 +243,16 @@ impl Plan {
         let block = (BLOCK * BLOCK) as u64;
         let cell: u64 = if self.storage.bytes { 1 } else { 4 };
         let fractions = self.products.iter().filter(|p| matches!(p, Product::Fraction(..))).count() as u64;
-        let of_codes = 2 * (self.pairs.len() as u64 + fractions);
+        let origins = self.products.iter().filter(|p| matches!(p, Product::Provenance(_))).count() as u64;
+        let of_codes = 2 * (self.pairs.len() as u64 + fractions) + origins;
         let overviews = cells / 3 * (cell * self.epochs.len() as u64 + of_codes);
         // Those of one year at a time, and what their overviews are made from.
         let shares = if fractions > 0 { block * (2 * fractions / self.epochs.len() as u64 + 24) } else { 0 };
         // Cells as read, as classes, as states, and who decided them.
         let maps = block * (3 * cell + 1) * self.maps_at_once() as u64;
         let sizes = self.sizes.as_ref().map_or(0, |_| block * 8);
+        // Layers that lie side by side where sections meet, and what lies around a block.
+        let meeting = self.domain.as_ref().map_or(0, |_| block * (4 * self.job.sources.len() as u64 + 64));
         let files = self.tasks.iter().map(|task| self.open_bytes(task)).max().unwrap_or(0);
         let is_warped = |alignment: &Alignment| !matches!(alignment, Alignment::Copy { .. });
         let scenes = self.epochs.iter().flat_map(|epoch| &epoch.scenes);
@@ -263,7 +266,7 @@ impl Plan {
         let zones = if self.zones.is_empty() { 0 } else { block * 4 * (self.zones.len() as u64 + 7) };
         let zone_files: u64 = rasters().map(|r| open_bytes(&r.header) as u64).sum();
         let of_zones = zones + self.zone_rows_bytes(cells) + zone_files;
-        overviews + shares + maps + sizes + files + warping + of_zones + WORKER_BYTES
+        overviews + shares + maps + sizes + meeting + files + warping + of_zones + WORKER_BYTES
     }
 
     /// Bytes of the rows that zones leave in a task of so many cells, if polygons are spread evenly. How many zones a

@@ -5,7 +5,6 @@ use std::path::Path;
 
 use ndarray::Array2;
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 
 use super::areas::CellAreas;
 use super::findings::Findings;
@@ -138,8 +137,20 @@ impl LayerRecord {
 #[derive(Debug, Clone, Deserialize)]
 struct SourceRecord {
     id: String,
+    #[serde(default)]
+    section: String,
     country: Option<String>,
-    epochs: BTreeMap<String, IgnoredAny>,
+    epochs: BTreeMap<String, EpochRecord>,
+    /// The source that it stands in for.
+    #[serde(default)]
+    fills: Option<String>,
+}
+
+/// The map of a source of one year.
+#[derive(Debug, Clone, Deserialize)]
+struct EpochRecord {
+    #[serde(default)]
+    date: Option<String>,
 }
 
 /// What is known of the maps of two sources at two years.
@@ -252,6 +263,23 @@ impl Manifest {
     pub fn epochs(&self) -> BTreeSet<Epoch> {
         let years = self.job.source.iter().flat_map(|source| source.epochs.keys());
         years.filter_map(|year| year.parse().ok()).collect()
+    }
+
+    /// The true dates of the maps that a code of provenance stands for in a year: one, or the earliest and the latest.
+    pub fn dates_of(&self, origin: &OriginRecord, year: Epoch) -> String {
+        let Some(section) = &origin.section else { return String::new() };
+        let of_code = self.job.source.iter().filter(|source| match &origin.source {
+            Some(id) => source.id == *id,
+            None => source.section == *section && source.fills.is_none(),
+        });
+        let maps = of_code.filter_map(|source| source.epochs.get(&year.to_string()));
+        let dates: BTreeSet<String> =
+            maps.map(|map| map.date.clone().unwrap_or_else(|| year.to_string())).collect();
+        match (dates.first(), dates.last()) {
+            (Some(first), Some(last)) if first != last => format!("{first}/{last}"),
+            (Some(first), _) => first.clone(),
+            _ => year.to_string(),
+        }
     }
 
     /// Every layer of zones that the tables must have, but for the whole area.

@@ -47,8 +47,19 @@ pub fn check(
     if manifest.job.provenance.is_empty() {
         return String::new();
     }
-    let wanted =
-        ["zone_layer", "zone_id", "year", "code", "status", "section", "source", "pixels", "area_m2", "pct"];
+    let wanted = [
+        "zone_layer",
+        "zone_id",
+        "year",
+        "code",
+        "status",
+        "section",
+        "source",
+        "date",
+        "pixels",
+        "area_m2",
+        "pct",
+    ];
     let rows = match rows_of(output, ACCOUNT, &wanted) {
         Ok(rows) => rows,
         Err(problem) => {
@@ -95,6 +106,7 @@ impl Account<'_> {
             meaning.status == text("status")
                 && section.unwrap_or_default() == text("section")
                 && source.unwrap_or_default() == text("source")
+                && self.manifest.dates_of(meaning, year) == text("date")
         });
         self.findings
             .that(known, ACCOUNT, "codes", || format!("{place}: is not what run.json says of the code"));
