@@ -372,6 +372,8 @@ fn updated(mask: &[&[u8]], labels: &[&[u8]]) -> Scratch {
 fn an_update_is_its_base_where_nothing_changed_forward_and_back() {
     // Where the mask is 0 a label does not count; 9 stands there to show it.
     let scratch = updated(&[&[0, 1, 0, 7], &[1, 0, 0, 0]], &[&[9, 15, 9, 17], &[15, 9, 0, 9]]);
+    let plan = scratch.ok(&["plan", "job.toml"]).stdout;
+    assert!(plan.contains("labels of an update, where ./mask.tif is not 0") && plan.contains("; base of an update"), "{plan}");
     scratch.ok(&["run", "job.toml"]);
     let map = |year: i32| cells(&scratch.path(&format!("out/landcover/u_landcover_{year}_30m.tif")));
     assert_eq!(map(2015), [1, 1, 18, 0, 15, 15, 17, 17]);

@@ -10,6 +10,7 @@ use super::{Answer, Verb};
 use crate::config::job::Job;
 use crate::error::{Error, Result};
 use crate::io::atomic::write_bytes;
+use crate::model::source::Role;
 use crate::plan::{EpochPlan, JobPlan, Plan, Scene};
 use crate::report::{comparability, zone_layers};
 use crate::run::forecast::Forecast;
@@ -85,6 +86,15 @@ fn as_text(plan: &JobPlan, forecast: &Forecast) -> String {
     text += &format!("change: {}\n", if pairs.is_empty() { "none".into() } else { pairs.join(", ") });
     for line in comparability::lines(plan) {
         text += &format!("{line}\n");
+    }
+    if let (Some(domain), Some(described)) = (&plan.first().domain, &plan.job.domain) {
+        text += &format!(
+            "domains: {}, key `{}`: {}; slivers up to {} cells\n",
+            domain.polygons.path.display(),
+            described.layer.key,
+            domain.sections.join(", "),
+            domain.sliver_cells
+        );
     }
     for place in 0..plan.job.zones.len() {
         text += &format!("{}\n", zone_layers::line(plan, place));
@@ -163,11 +173,12 @@ fn inputs_of_grid(plan: &Plan) -> String {
 fn scene_text(plan: &Plan, year: i32, scene: &Scene) -> String {
     let (header, source) = (&scene.header, &plan.job.sources[usize::from(scene.source)]);
     let map = &source.maps[&year];
+    let map = map.layers().nth(scene.depth).unwrap_or(map);
     let crs =
         header.grid.crs.as_ref().map_or("no CRS".to_string(), |c| format!("{} ({})", c.name, c.ellipsoid));
     let crosswalk = map.crosswalk.as_ref().map_or("codes kept".to_string(), |c| c.id.clone());
     format!(
-        "  {} [{}] {} x {} {}, {crs}\n    legend {}, {crosswalk}; nodata: {}; {}\n",
+        "  {} [{}] {} x {} {}, {crs}\n    legend {}, {crosswalk}; nodata: {}; {}{}\n",
         header.path.display(),
         source.id,
         header.grid.rows,
@@ -175,8 +186,27 @@ fn scene_text(plan: &Plan, year: i32, scene: &Scene) -> String {
         header.sample.word(),
         map.legend.id,
         nodata_words(map.legend.nodata.iter().map(|n| n.value), &scene.tag.words()),
-        scene.alignment.words()
+        scene.alignment.words(),
+        part_words(plan, scene)
     )
+}
+
+/// What part a map plays that is not the map of its source all by itself.
+fn part_words(plan: &Plan, scene: &Scene) -> String {
+    let role = match plan.role(scene) {
+        Role::Fill(receiver, _) => {
+            format!("; stands in where `{}` saw nothing", plan.job.sources[usize::from(receiver)].id)
+        }
+        Role::Maps | Role::Fringe | Role::Official => String::new(),
+    };
+    let masks: Vec<String> = scene.mask.iter().map(|mask| mask.header.path.display().to_string()).collect();
+    let update = match (scene.depth, masks.as_slice()) {
+        (0, []) if scene.is_of_an_update => "; labels of an update".into(),
+        (0, []) => String::new(),
+        (0, _) => format!("; labels of an update, where {} is not 0", masks.join(" or ")),
+        _ => "; base of an update".into(),
+    };
+    role + &update
 }
 
 /// The legend's nodata values and the verdict on the tag.
