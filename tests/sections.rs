@@ -147,16 +147,11 @@ fn by_hand(seed: u64, width: usize) -> Vec<Vec<Cell>> {
                 cells[r][c] = Cell { class: maps(other, r, c), source: Some(other), sliver: Some("mapped") };
                 continue;
             }
-            let mut best: Option<(usize, usize, usize)> = None;
-            for rr in r.saturating_sub(width)..(r + width + 1).min(ROWS) {
-                for cc in c.saturating_sub(width)..(c + width + 1).min(COLS) {
-                    let far = rr.abs_diff(r).pow(2) + cc.abs_diff(c).pow(2);
-                    let has_class = before[rr][cc].source.is_some();
-                    if has_class && far <= width * width && best.is_none_or(|best| (far, rr, cc) < best) {
-                        best = Some((far, rr, cc));
-                    }
-                }
-            }
+            let span = |at: usize, size: usize| at.saturating_sub(width)..(at + width + 1).min(size);
+            let near = span(r, ROWS).flat_map(|rr| span(c, COLS).map(move |cc| (rr, cc)));
+            let far = near.map(|(rr, cc)| (rr.abs_diff(r).pow(2) + cc.abs_diff(c).pow(2), rr, cc));
+            let best =
+                far.filter(|&(far, rr, cc)| before[rr][cc].source.is_some() && far <= width * width).min();
             if let Some((_, rr, cc)) = best {
                 cells[r][c] = Cell { sliver: Some("nearest"), ..before[rr][cc] };
             }
@@ -373,7 +368,11 @@ fn an_update_is_its_base_where_nothing_changed_forward_and_back() {
     // Where the mask is 0 a label does not count; 9 stands there to show it.
     let scratch = updated(&[&[0, 1, 0, 7], &[1, 0, 0, 0]], &[&[9, 15, 9, 17], &[15, 9, 0, 9]]);
     let plan = scratch.ok(&["plan", "job.toml"]).stdout;
-    assert!(plan.contains("labels of an update, where ./mask.tif is not 0") && plan.contains("; base of an update"), "{plan}");
+    assert!(
+        plan.contains("labels of an update, where ./mask.tif is not 0")
+            && plan.contains("; base of an update"),
+        "{plan}"
+    );
     scratch.ok(&["run", "job.toml"]);
     let map = |year: i32| cells(&scratch.path(&format!("out/landcover/u_landcover_{year}_30m.tif")));
     assert_eq!(map(2015), [1, 1, 18, 0, 15, 15, 17, 17]);
