@@ -11,7 +11,7 @@ use crate::config::job::Job;
 use crate::error::{Error, Result};
 use crate::io::atomic::write_bytes;
 use crate::plan::{EpochPlan, JobPlan, Plan, Scene};
-use crate::report::{comparability, zone_layers};
+use crate::report::{comparability, stratum_layers, zone_layers};
 use crate::run::forecast::Forecast;
 use crate::run::workers;
 
@@ -88,6 +88,9 @@ fn as_text(plan: &JobPlan, forecast: &Forecast) -> String {
     }
     for place in 0..plan.job.zones.len() {
         text += &format!("{}\n", zone_layers::line(plan, place));
+    }
+    for line in stratum_layers::lines(plan) {
+        text += &format!("{line}\n");
     }
     for grid in &plan.grids {
         text += &grid.grid_id.as_ref().map_or(String::new(), |id| format!("grid `{id}`: "));
@@ -197,6 +200,7 @@ fn as_json(plan: &JobPlan, forecast: &Forecast) -> Value {
         "area_method": plan.area_method(), "ellipsoidal_area_method": plan.ellipsoidal,
         "inputs": plan.grids.iter().flat_map(inputs_json).collect::<Vec<_>>(),
         "zones": (0..plan.job.zones.len()).map(|place| zone_layers::description(plan, place)).collect::<Vec<_>>(),
+        "strata": stratum_layers::descriptions(plan),
         "tasks": plan.tasks().map(|(grid, t)| of_grid(grid, json!({ "index": t.index, "window": t.window }))).collect::<Vec<_>>(),
         "workers": workers(plan), "bytes_per_task": plan.task_bytes(),
         "outputs": plan.grids.iter().flat_map(|grid| grid.products.iter().map(|p| grid.path_of(*p))).collect::<Vec<_>>(),

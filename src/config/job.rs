@@ -7,11 +7,11 @@ use std::sync::Arc;
 use super::comparability;
 use super::file::{
     ComputeFile, EpochFile, JobFile, MissingStratum, PairRule, Pairs, Resampling, SourceFile, SourceKeys,
-    StratumFile,
 };
 use super::grids::{self, JobGrid};
 use super::release::Release;
 use super::shipped;
+use super::strata::{self, Stratum};
 use super::zones::{self, ZoneLayer};
 use crate::error::{Error, Result};
 use crate::io::proj::Datum;
@@ -56,7 +56,7 @@ pub struct Job {
     /// Whether ellipsoidal areas are told beside those of a sphere.
     pub ellipsoidal: bool,
     /// Ancillary layers, by name.
-    pub strata: BTreeMap<String, Layer>,
+    pub strata: BTreeMap<String, Stratum>,
     /// The layers of zones, in the order of the file.
     pub zones: Vec<ZoneLayer>,
     /// Machine settings.
@@ -76,17 +76,6 @@ pub struct Products {
     pub tables: bool,
     /// The share of each class in every cell, per epoch.
     pub fractions: bool,
-}
-
-/// A polygon layer that conditional rows name.
-#[derive(Debug, Clone)]
-pub struct Layer {
-    /// Name in rules.
-    pub id: String,
-    /// The file.
-    pub path: PathBuf,
-    /// Field that identifies a polygon.
-    pub key: String,
 }
 
 /// A series of maps.
@@ -214,10 +203,9 @@ impl Job {
         });
         let (release, violations) = Release::resolve(&file.accept_proposed, &sources);
         violations.into_iter().for_each(|violation| check.found(violation));
+        let (strata, violations) = strata::resolve(&file.strata, folder);
+        violations.into_iter().for_each(|violation| check.found(violation));
         check.finish()?;
-        let stratum = |(id, file): (&String, &StratumFile)| {
-            (id.clone(), Layer { id: id.clone(), path: folder.join(&file.path), key: file.key.clone() })
-        };
         Ok(Self {
             output: folder.join(&file.output),
             languages: file.language.to_vec(),
@@ -231,7 +219,7 @@ impl Job {
             tie: file.tie,
             release,
             ellipsoidal: file.areas.ellipsoidal,
-            strata: file.strata.iter().map(stratum).collect(),
+            strata,
             zones,
             compute: file.compute.clone(),
             products: Products { landcover: true, change: true, tables: true, fractions: file.fractions },

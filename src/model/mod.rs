@@ -13,4 +13,5 @@ pub mod matrix;
 pub mod nodata;
 pub mod rule;
 pub mod source;
+pub mod stratum_key;
 pub mod window;

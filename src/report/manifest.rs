@@ -1,13 +1,13 @@
 //! run.json: where every number comes from.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
 use super::table::rule_coverage::rules_of;
 use super::totals::Totals;
-use super::{comparability, zone_layers};
+use super::{comparability, stratum_layers, zone_layers};
 use crate::error::{Error, Result};
 use crate::io::atomic::write_bytes;
 use crate::io::digest::sha256;
@@ -103,7 +103,7 @@ fn content(plan: &JobPlan, hashes: &InputHashes, Facts { totals, files, .. }: Fa
         "area_method": plan.area_method(),
         "ellipsoidal_area_method": plan.ellipsoidal,
         "inputs": plan.grids.iter().flat_map(|grid| inputs(grid, hashes)).collect::<Vec<_>>(),
-        "layers": zone_layers::facts(plan, totals, hashes).into_iter().chain(strata(plan, hashes)).collect::<Vec<_>>(),
+        "layers": zone_layers::facts(plan, totals, hashes).into_iter().chain(stratum_layers::facts(plan, hashes)).collect::<Vec<_>>(),
         "rests_on": rests_on(plan, totals),
         "rules": rules(plan, totals),
         "zone_overlap_pixels": totals.zone_overlaps.iter().sum::<u64>(),
@@ -195,20 +195,6 @@ fn inputs(plan: &Plan, hashes: &InputHashes) -> Vec<Value> {
         facts
     };
     plan.epochs.iter().flat_map(|e| e.scenes.iter().map(|s| scene(e.year, s))).collect()
-}
-
-fn strata(plan: &JobPlan, hashes: &InputHashes) -> Vec<Value> {
-    let layers = plan.job.strata.values();
-    layers
-        .map(|l| {
-            let used = plan.grids.iter().flat_map(Plan::strata).filter(|polygons| polygons.path == l.path);
-            let operations: BTreeSet<&str> =
-                used.filter_map(|p| Some(p.operation.as_ref()?.text.as_str())).collect();
-            json!({
-                "id": l.id, "kind": "stratum", "path": l.path, "key": l.key, "sha256": hashes.get(&l.path), "proj": operations,
-            })
-        })
-        .collect()
 }
 
 fn rests_on(plan: &JobPlan, totals: &Totals) -> Vec<Value> {

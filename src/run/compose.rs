@@ -182,7 +182,7 @@ impl<'a, T: ClassValue> Composer<'a, T> {
     /// Begins the next block. What years have in common is looked for within one block.
     ///
     /// # Errors
-    /// Bug: a stratum's polygon cannot be read.
+    /// Unreadable, Input: cells of a stratum that cannot be read. Bug: a stratum's polygon cannot be read.
     pub fn next_block(&mut self, block: &Window) -> Result<()> {
         self.files.next_place();
         self.locator.next_place();
@@ -200,7 +200,7 @@ impl<'a, T: ClassValue> Composer<'a, T> {
                     Alignment::Nearest { .. } => Cells::Located(self.locator.locate(open.scene, &window)?),
                     Alignment::Mode { .. } => Cells::Voters,
                 };
-                let table = open.table(&cells, self.nodata)?;
+                let table = open.table(&mut self.files, &cells, self.nodata)?;
                 near.push(Near { position, window, cells, table });
             }
             self.near.push(near);
