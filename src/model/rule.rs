@@ -305,3 +305,75 @@ impl Builder {
         RuleTable { rules: self.rules, first, entries, far, unknown }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A legend with the class 1 and a crosswalk with one row for it, on these strata.
+    fn table(names: &[&str], to: &str, strata: &[StratumValues], take_default: bool) -> RuleTable {
+        let legend = "id = \"a\"\ntitle = \"a\"\nsource = \"t\"\nfill = 0\n[[class]]\ncode = 1\n\
+                      name = { en = \"one\" }\nstatus = \"published\"\nsource = \"t\"\n";
+        let row = format!(
+            "id = \"a-b\"\nfrom = \"a\"\nto = \"b\"\nsource = \"t\"\n[[row]]\nfrom = 1\nstrata = {names:?}\n\
+             to = {{ {to} }}\ndefault = 99\nstatus = \"proposed\"\nsource = \"t\"\n"
+        );
+        let crosswalk = Crosswalk::from_toml(&row, "a-b").unwrap();
+        RuleTable::compile(
+            &Legend::from_toml(legend, "a").unwrap(),
+            Some(&crosswalk),
+            None,
+            strata,
+            take_default,
+        )
+    }
+
+    fn layer(name: &str, values: usize, open: bool) -> StratumValues {
+        StratumValues { name: name.into(), values: (0..values).map(|v| format!("{name}{v}")).collect(), open }
+    }
+
+    proptest! {
+        /// The rule of a combination is that of its own key, wherever its layers stand among those at hand; where one has
+        /// no value it is the default, and where one holds what is no value of it there is none.
+        #[test]
+        fn every_combination_of_several_strata_finds_its_own_rule(
+            counts in prop::collection::vec(1usize..5, 3),
+            open in prop::collection::vec(any::<bool>(), 3),
+            at in prop::collection::vec(0u8..6, 3),
+            take_default in any::<bool>(),
+        ) {
+            let names = ["p", "q", "r"];
+            let layers: Vec<StratumValues> =
+                (0..3).map(|i| layer(names[i], counts[i], open[i])).collect();
+            // The class of a combination tells its positions; rows name the layers in another order than they stand.
+            let mut keys = Vec::new();
+            for (p, q, r) in (0..counts[0]).flat_map(|p| (0..counts[1]).flat_map(move |q| (0..4).map(move |r| (p, q, r)))) {
+                keys.push(format!("\"r{r}+p{p}+q{q}\" = {}", 100 + p * 16 + q * 4 + r));
+            }
+            let rules = table(&["r", "p", "q"], &keys.join(", "), &layers, take_default);
+            let found = rules.find(1, |stratum| at[stratum]).unwrap();
+            let rule = &rules.rules()[usize::from(found)];
+            let known = |i: usize| usize::from(at[i]) >= 1 && usize::from(at[i]) <= counts[i];
+            if (0..3).all(known) {
+                let [p, q, r] = [0, 1, 2].map(|i| usize::from(at[i]) - 1);
+                prop_assert_eq!(rule.outcome, Outcome::Class((100 + p * 16 + q * 4 + r) as ClassCode));
+                prop_assert_eq!(rule.stratum.clone(), Some(format!("r{r}+p{p}+q{q}")));
+                prop_assert!(!rule.default_taken);
+            } else {
+                let is_open = |i: usize| open[i] && usize::from(at[i]) == counts[i] + 1;
+                let none = (0..3).any(|i| !known(i) && !is_open(i));
+                let expected = if none && take_default { Outcome::Class(99) } else { Outcome::NoStratum };
+                prop_assert_eq!((rule.outcome, rule.default_taken), (expected, expected != Outcome::NoStratum));
+            }
+        }
+    }
+
+    #[test]
+    fn a_row_whose_layers_are_not_all_at_hand_has_its_default_alone() {
+        let rules = table(&["p", "q"], "\"*+*\" = 5", &[layer("p", 2, false)], true);
+        let found = rules.find(1, |_| 1).unwrap();
+        assert_eq!(rules.rules()[usize::from(found)].outcome, Outcome::Class(99));
+    }
+}

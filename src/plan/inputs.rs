@@ -3,7 +3,7 @@
 use super::all_or_none;
 use super::sphere::SphereGrid;
 use crate::config::grids::GridChoice;
-use crate::config::job::Job;
+use crate::config::job::{Job, SourceMap};
 use crate::error::Result;
 use crate::io::gdal::{RasterHeader, open_raster};
 use crate::model::epoch::Epoch;
@@ -15,8 +15,17 @@ pub struct InputHeader {
     pub source: usize,
     /// The mapped year.
     pub year: Epoch,
+    /// Mapped year of the map whose legend, crosswalk and other keys hold: another where an epoch builds on one.
+    pub keys_of: Epoch,
     /// What the file says.
     pub header: RasterHeader,
+}
+
+impl InputHeader {
+    /// The keys under which the raster is read.
+    pub fn map<'a>(&self, job: &'a Job) -> &'a SourceMap {
+        &job.sources[self.source].maps[&self.keys_of]
+    }
 }
 
 /// Reads the headers of all inputs, in the order of the job.
@@ -43,7 +52,7 @@ pub fn read_headers(job: &Job, warnings: &mut Vec<String>) -> Result<Vec<InputHe
                     Ok(header)
                 });
                 match header {
-                    Ok(header) => headers.push(InputHeader { source, year, header }),
+                    Ok(header) => headers.push(InputHeader { source, year, keys_of: year, header }),
                     Err(error) => refused.push(error),
                 }
             }

@@ -88,7 +88,7 @@ impl<'a> Surveyor<'a> {
 
     fn place(&mut self, input: &InputHeader, warnings: &mut Vec<String>) -> Result<Scene> {
         let header = input.header.clone();
-        let map = &self.job.sources[input.source].maps[&input.year];
+        let map = input.map(self.job);
         let signed_byte = header.sample == SampleKind::I8;
         let tag = match map.nodata {
             Some(value) => {

@@ -288,7 +288,7 @@ impl<'a> StratumSurveyor<'a> {
         source: &Grid,
         warnings: &mut Vec<String>,
     ) -> Result<Vec<StratumLayer>> {
-        let map = &self.job.sources[input.source].maps[&input.year];
+        let map = input.map(self.job);
         let Some(crosswalk) = &map.crosswalk else { return Ok(Vec::new()) };
         let (mut strata, mut missing) = (Vec::new(), Vec::new());
         for name in crosswalk.strata() {
