@@ -16,6 +16,8 @@ use crate::config::shipped;
 use crate::error::{Error, Result};
 use crate::model::crosswalk::{Crosswalk, CrosswalkFindings, CrosswalkRow, Target};
 use crate::model::legend::{ClassCode, Language, Legend};
+use crate::model::rule::MOST_CONDITIONAL_RULES;
+use crate::model::stratum_key::{combinations, joined};
 
 pub static VERB: Verb = Verb {
     name: "crosswalk",
@@ -176,7 +178,7 @@ fn summary(crosswalk: &Crosswalk) -> Value {
 }
 
 fn conditional_rows(crosswalk: &Crosswalk) -> usize {
-    crosswalk.rows.iter().filter(|row| row.stratum.is_some()).count()
+    crosswalk.rows.iter().filter(|row| !row.layers().is_empty()).count()
 }
 
 fn show(args: &ShowArgs) -> Result<Answer> {
@@ -223,7 +225,7 @@ impl Joined {
 
     /// The lines of a row in the table: one per way, and one for its default.
     fn lines(&self, row: &CrosswalkRow) -> Vec<Vec<String>> {
-        let stratum = row.stratum.as_deref().unwrap_or("");
+        let stratum = row.layer_words().unwrap_or_default();
         let ways = ways(row)
             .into_iter()
             .map(|(value, to)| (value.map(|value| format!("{stratum} {value}")).unwrap_or_default(), to));
@@ -247,7 +249,7 @@ impl Joined {
     fn row_json(&self, row: &CrosswalkRow) -> Value {
         let way = |(value, to): (Option<&str>, Option<ClassCode>)| json!({ "stratum_value": value, "code": to, "name": to.and_then(|code| self.name_to(code)) });
         json!({
-            "from": row.from, "from_name": self.name_from(row.from), "stratum": row.stratum, "to": row.to,
+            "from": row.from, "from_name": self.name_from(row.from), "stratum": row.layer_words(), "strata": row.layers(), "to": row.to,
             "targets": ways(row).into_iter().map(way).collect::<Vec<_>>(), "default": row.default,
             "status": row.status, "alternatives": row.alternatives, "note": row.note, "source": row.source,
         })
@@ -283,7 +285,7 @@ impl Joined {
                 ));
             }
         }
-        let no_default = rows().filter(|row| row.stratum.is_some() && row.default.is_none());
+        let no_default = rows().filter(|row| !row.layers().is_empty() && row.default.is_none());
         let no_default: Vec<ClassCode> = no_default.map(|row| row.from).collect();
         if !no_default.is_empty() {
             let list = code_list(&no_default);
@@ -291,19 +293,9 @@ impl Joined {
                 "conditional rows without a default, an error where their layer is missing: {list}"
             ));
         }
-        for (stratum, values) in stratum_values(&self.crosswalk) {
-            for row in rows().filter(|row| row.stratum.as_deref() == Some(stratum)) {
-                let Target::ByStratum(by) = &row.to else { continue };
-                let missing: Vec<&str> =
-                    values.iter().filter(|value| !by.contains_key(**value)).copied().collect();
-                if !missing.is_empty() {
-                    let list = missing.join(", ");
-                    remarks.push(format!(
-                        "code {}: other rows know {stratum} {list}, this one does not",
-                        row.from
-                    ));
-                }
-            }
+        let named = stratum_values(&self.crosswalk);
+        for row in rows() {
+            remarks.extend(without_key(row, &named));
         }
         remarks
     }
@@ -315,13 +307,40 @@ impl Joined {
 }
 
 /// The values of each stratum that any row names.
-fn stratum_values(crosswalk: &Crosswalk) -> BTreeMap<&str, BTreeSet<&str>> {
-    let mut strata: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+fn stratum_values(crosswalk: &Crosswalk) -> BTreeMap<&str, BTreeSet<String>> {
+    let mut strata: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
     for row in &crosswalk.rows {
-        let (Some(stratum), Target::ByStratum(by)) = (&row.stratum, &row.to) else { continue };
-        strata.entry(stratum).or_default().extend(by.keys().map(String::as_str));
+        let Some(keys) = row.keys() else { continue };
+        for (position, stratum) in row.layers().iter().enumerate() {
+            strata.entry(stratum).or_default().extend(keys.named(position).map(String::from));
+        }
     }
     strata
+}
+
+/// What values that other rows know a row has no key for, in words.
+fn without_key(row: &CrosswalkRow, named: &BTreeMap<&str, BTreeSet<String>>) -> Option<String> {
+    let keys = row.keys()?;
+    let lists: Vec<Vec<String>> = row
+        .layers()
+        .iter()
+        .map(|stratum| named.get(stratum.as_str()).into_iter().flatten().cloned().collect())
+        .collect();
+    let lists: Vec<&[String]> = lists.iter().map(Vec::as_slice).collect();
+    if lists.iter().map(|list| list.len()).fold(1, usize::saturating_mul) > MOST_CONDITIONAL_RULES {
+        return None;
+    }
+    let missing: Vec<String> = combinations(&lists)
+        .iter()
+        .filter(|values| keys.class_of(values).is_none())
+        .map(|values| joined(values))
+        .collect();
+    let (list, layers) = (missing.join(", "), row.layer_words()?);
+    let told = match row.layers() {
+        [stratum] => format!("code {}: other rows know {stratum} {list}, this one does not", row.from),
+        _ => format!("code {}: no key for {layers} {list}", row.from),
+    };
+    (!missing.is_empty()).then_some(told)
 }
 
 fn check(args: &CheckArgs) -> Result<Answer> {
@@ -363,7 +382,7 @@ fn check(args: &CheckArgs) -> Result<Answer> {
     for (stratum, values) in stratum_values(crosswalk) {
         let rows = findings.conditional.iter().filter(|(_, name)| name == stratum);
         let codes: Vec<ClassCode> = rows.map(|(code, _)| *code).collect();
-        let list = values.iter().copied().collect::<Vec<_>>().join(", ");
+        let list = values.iter().cloned().collect::<Vec<_>>().join(", ");
         text += &format!("depend on the stratum {stratum} ({list}): {}\n", code_list(&codes));
         strata.push(json!({ "stratum": stratum, "values": values, "rows": codes }));
     }

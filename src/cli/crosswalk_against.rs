@@ -57,11 +57,11 @@ impl Fate<'_> {
             Self::Nodata => "nodata by the legend".into(),
             Self::NoRow => "NO ROW".into(),
             Self::Unknown => "NOT IN THE LEGEND".into(),
-            Self::Row(row) => match (&row.to, &row.stratum) {
-                (Target::Class(code), _) => format!("{code} {}", to.name(*code, language)),
-                (Target::Word(_), _) => "nodata".into(),
-                (Target::ByStratum(_), stratum) => {
-                    format!("by {}", stratum.as_deref().unwrap_or("a stratum"))
+            Self::Row(row) => match &row.to {
+                Target::Class(code) => format!("{code} {}", to.name(*code, language)),
+                Target::Word(_) => "nodata".into(),
+                Target::ByStratum(_) => {
+                    format!("by {}", row.layer_words().as_deref().unwrap_or("a stratum"))
                 }
             },
         }
@@ -140,7 +140,7 @@ fn told<'a>(
             status.to_string(),
         ]);
         let stratum = match fate {
-            Fate::Row(row) => row.stratum.clone(),
+            Fate::Row(row) => row.layer_words(),
             _ => None,
         };
         codes.push(json!({

@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::io::atomic::write_bytes;
 use crate::model::source::Role;
 use crate::plan::{EpochPlan, JobPlan, Plan, Scene};
-use crate::report::{comparability, zone_layers};
+use crate::report::{comparability, stratum_layers, zone_layers};
 use crate::run::forecast::Forecast;
 use crate::run::workers;
 
@@ -91,13 +91,16 @@ fn as_text(plan: &JobPlan, forecast: &Forecast) -> String {
         text += &format!(
             "domains: {}, key `{}`: {}; slivers up to {} cells\n",
             domain.polygons.path.display(),
-            described.layer.key,
+            described.key,
             domain.sections.join(", "),
             domain.sliver_cells
         );
     }
     for place in 0..plan.job.zones.len() {
         text += &format!("{}\n", zone_layers::line(plan, place));
+    }
+    for line in stratum_layers::lines(plan) {
+        text += &format!("{line}\n");
     }
     for grid in &plan.grids {
         text += &grid.grid_id.as_ref().map_or(String::new(), |id| format!("grid `{id}`: "));
@@ -227,6 +230,7 @@ fn as_json(plan: &JobPlan, forecast: &Forecast) -> Value {
         "area_method": plan.area_method(), "ellipsoidal_area_method": plan.ellipsoidal,
         "inputs": plan.grids.iter().flat_map(inputs_json).collect::<Vec<_>>(),
         "zones": (0..plan.job.zones.len()).map(|place| zone_layers::description(plan, place)).collect::<Vec<_>>(),
+        "strata": stratum_layers::descriptions(plan),
         "tasks": plan.tasks().map(|(grid, t)| of_grid(grid, json!({ "index": t.index, "window": t.window }))).collect::<Vec<_>>(),
         "workers": workers(plan), "bytes_per_task": plan.task_bytes(),
         "outputs": plan.grids.iter().flat_map(|grid| grid.products.iter().map(|p| grid.path_of(*p))).collect::<Vec<_>>(),

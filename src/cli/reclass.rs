@@ -8,9 +8,9 @@ use clap::{Args, FromArgMatches};
 
 use super::single::{NO_YEAR, RasterOptions, Stage, here, word, write_raster};
 use super::{Answer, Verb};
-use crate::config::file::MissingStratum;
-use crate::config::job::Layer;
+use crate::config::file::{MissingStratum, StratumFile};
 use crate::config::shipped;
+use crate::config::strata::Stratum;
 use crate::error::{Error, Result};
 
 pub static VERB: Verb = Verb {
@@ -56,9 +56,9 @@ struct ReclassArgs {
 /// Flags of conditional rows.
 #[derive(Debug, Args)]
 pub struct StratumOptions {
-    /// Layer of conditional rows: NAME=FILE,FIELD (may be repeated)
+    /// Layer of conditional rows: polygons as NAME=FILE,FIELD, a raster as NAME=FILE,1=VALUE,2=VALUE (may be repeated)
     #[arg(long, value_name = "NAME=FILE,FIELD", value_parser = stratum)]
-    stratum: Vec<Layer>,
+    stratum: Vec<Stratum>,
     /// What conditional rows do without their layer: error, default
     #[arg(long, value_name = "WORD", default_value = "error", value_parser = word::<MissingStratum>)]
     missing_stratum: MissingStratum,
@@ -72,10 +72,33 @@ impl StratumOptions {
     }
 }
 
-fn stratum(text: &str) -> std::result::Result<Layer, String> {
-    let parts = text.split_once('=').and_then(|(id, rest)| Some((id, rest.rsplit_once(',')?)));
-    let (id, (path, key)) = parts.ok_or("write it as NAME=FILE,FIELD")?;
-    Ok(Layer { id: id.into(), path: path.into(), key: key.into() })
+/// A layer as a flag names it. What follows the file are the numbers of a raster and its band, or one field.
+fn stratum(text: &str) -> std::result::Result<Stratum, String> {
+    const FORM: &str = "write it as NAME=FILE,FIELD; a raster as NAME=FILE,1=VALUE,2=VALUE and, where it has several \
+                        bands, ,band=N";
+    let (id, mut rest) = text.split_once('=').ok_or(FORM)?;
+    let mut file = StratumFile::default();
+    while let Some((before, last)) = rest.rsplit_once(',') {
+        match last.split_once('=') {
+            Some(("band", band)) => file.band = Some(band.parse().map_err(|_| format!("{band} is no band"))?),
+            Some((number, value)) if number.parse::<i32>().is_ok() => {
+                let known = file.values.get_or_insert_default().insert(number.into(), value.into());
+                if known.is_some() {
+                    return Err(format!("{number} is named twice"));
+                }
+            }
+            _ if file.values.is_none() && file.band.is_none() => {
+                (file.key, rest) = (Some(last.into()), before);
+                break;
+            }
+            _ => break,
+        }
+        rest = before;
+    }
+    if file.key.is_none() && file.values.is_none() {
+        return Err(FORM.into());
+    }
+    Stratum::of_file(id, rest.into(), &file).map_err(|found| found.join("; "))
 }
 
 fn reclass(args: &ReclassArgs) -> Result<Answer> {

@@ -11,9 +11,10 @@ use super::run::execute;
 use crate::config::comparability;
 use crate::config::file::{ComputeFile, Extent, MissingStratum, OutsideGrid, Resampling};
 use crate::config::grids::{GridChoice, JobGrid};
-use crate::config::job::{Job, Layer, Products, Source, SourceMap};
+use crate::config::job::{Job, Products, Source, SourceMap};
 use crate::config::release::Release;
 use crate::config::shipped;
+use crate::config::strata::Stratum;
 use crate::config::zones::ZoneLayer;
 use crate::error::{Error, ErrorKind, Result};
 use crate::io::atomic::publish;
@@ -89,7 +90,7 @@ pub struct Stage {
     /// How cells of another grid are taken.
     pub resampling: Option<Resampling>,
     /// Layers of conditional rows.
-    pub strata: BTreeMap<String, Layer>,
+    pub strata: BTreeMap<String, Stratum>,
     /// What conditional rows do without their layer.
     pub missing_stratum: MissingStratum,
     /// Layers of zones.

@@ -365,14 +365,18 @@ impl<'de> Deserialize<'de> for EpochFile {
     }
 }
 
-/// `[strata.<name>]`: a polygon layer whose values conditional rows name.
-#[derive(Debug, Clone, Deserialize, Serialize)]
+/// `[strata.<name>]`: a layer whose values conditional rows name.
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct StratumFile {
-    /// The layer.
+    /// Polygons, or a raster.
     pub path: PathBuf,
-    /// Field that holds the values.
-    pub key: String,
+    /// Field of the polygons that holds the values.
+    pub key: Option<String>,
+    /// Band of a raster, from 1.
+    pub band: Option<usize>,
+    /// What the numbers of a raster stand for.
+    pub values: Option<BTreeMap<String, String>>,
 }
 
 /// `[change]`: which pairs, and how unchanged cells are written.

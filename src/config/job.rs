@@ -8,11 +8,12 @@ use super::comparability;
 use super::derived::{self, Update};
 use super::file::{
     ComputeFile, DomainFile, EpochFile, JobFile, MissingStratum, PairRule, Pairs, Resampling, SourceFile,
-    SourceKeys, StratumFile,
+    SourceKeys,
 };
 use super::grids::{self, JobGrid};
 use super::release::Release;
 use super::shipped;
+use super::strata::{self, Stratum};
 use super::zones::{self, ZoneLayer};
 use crate::error::{Error, Result};
 use crate::io::proj::Datum;
@@ -57,7 +58,7 @@ pub struct Job {
     /// Whether ellipsoidal areas are told beside those of a sphere.
     pub ellipsoidal: bool,
     /// Ancillary layers, by name.
-    pub strata: BTreeMap<String, Layer>,
+    pub strata: BTreeMap<String, Stratum>,
     /// Which section each place belongs to, where the job says so.
     pub domain: Option<Domain>,
     /// The layers of zones, in the order of the file.
@@ -87,24 +88,15 @@ pub struct Products {
 #[derive(Debug, Clone)]
 pub struct Domain {
     /// Polygons whose key is the name of a section.
-    pub layer: Layer,
+    pub path: PathBuf,
+    /// Field that holds the key.
+    pub key: String,
     /// Widest strip that no section maps and that takes the nearest class, in cells.
     pub sliver_cells: usize,
 }
 
 /// The widest slivers, in cells: what is wider is a gap.
 const WIDEST_SLIVER: usize = 64;
-
-/// A polygon layer that conditional rows name.
-#[derive(Debug, Clone)]
-pub struct Layer {
-    /// Name in rules.
-    pub id: String,
-    /// The file.
-    pub path: PathBuf,
-    /// Field that identifies a polygon.
-    pub key: String,
-}
 
 /// A series of maps.
 #[derive(Debug, Clone)]
@@ -254,10 +246,9 @@ impl Job {
         });
         let (release, violations) = Release::resolve(&file.accept_proposed, &sources);
         violations.into_iter().for_each(|violation| check.found(violation));
+        let (strata, violations) = strata::resolve(&file.strata, folder);
+        violations.into_iter().for_each(|violation| check.found(violation));
         check.finish()?;
-        let stratum = |(id, file): (&String, &StratumFile)| {
-            (id.clone(), Layer { id: id.clone(), path: folder.join(&file.path), key: file.key.clone() })
-        };
         Ok(Self {
             output: folder.join(&file.output),
             languages: file.language.to_vec(),
@@ -271,13 +262,10 @@ impl Job {
             tie: file.tie,
             release,
             ellipsoidal: file.areas.ellipsoidal,
-            strata: file.strata.iter().map(stratum).collect(),
+            strata,
             domain: file.domain.as_ref().map(|domain| Domain {
-                layer: Layer {
-                    id: "domain".into(),
-                    path: folder.join(&domain.path),
-                    key: domain.key.clone(),
-                },
+                path: folder.join(&domain.path),
+                key: domain.key.clone(),
                 sliver_cells: domain.sliver_cells,
             }),
             zones,

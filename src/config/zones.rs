@@ -58,6 +58,12 @@ pub enum Member {
     Layer(usize),
 }
 
+/// Whether a layer's file is a raster, by the ending of its name.
+pub(super) fn is_raster(path: &Path) -> bool {
+    let ending = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
+    RASTER_ENDINGS.contains(&ending.as_str())
+}
+
 impl ZoneLayer {
     /// The file, if it has one of its own.
     pub fn path(&self) -> Option<&Path> {
@@ -98,9 +104,8 @@ impl ZoneOrigin {
         name: Option<String>,
         band: Option<usize>,
     ) -> Result<Self, String> {
-        let ending = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
         let shown = path.display();
-        if RASTER_ENDINGS.contains(&ending.as_str()) {
+        if is_raster(&path) {
             return match key.or(name) {
                 None => Ok(Self::Raster { path, band }),
                 Some(field) => Err(format!(

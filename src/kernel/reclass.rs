@@ -123,8 +123,11 @@ mod tests {
 
     #[test]
     fn conditional_rows_look_at_the_stratum_of_each_cell() {
-        let strata =
-            [StratumValues { name: "climate".into(), values: vec!["polar".into(), "tropical".into()] }];
+        let strata = [StratumValues {
+            name: "climate".into(),
+            values: vec!["polar".into(), "tropical".into()],
+            open: false,
+        }];
         let table = RuleTable::compile(&legend(), Some(&crosswalk()), None, &strata, false);
         let raw = array![[41u8, 41, 41, 11], [0, 99, 7, 7]];
         let climate = array![[1u8, 2, 0, 2], [0, 0, 0, 0]];

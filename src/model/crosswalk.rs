@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::legend::{ClassCode, Legend, Status, check_ranges};
+use super::stratum_key::StratumKeys;
 use crate::error::{Error, Result};
 
 /// Where a class goes.
@@ -15,7 +16,7 @@ pub enum Target {
     Class(ClassCode),
     /// To a word; the only one is `nodata`.
     Word(NodataWord),
-    /// To a class that depends on the value of the row's stratum.
+    /// To a class that depends on the values of the row's strata; see [`super::stratum_key`].
     ByStratum(BTreeMap<String, ClassCode>),
 }
 
@@ -39,6 +40,9 @@ pub struct CrosswalkRow {
     /// The ancillary layer that a conditional row depends on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stratum: Option<String>,
+    /// The ancillary layers, where it depends on several; keys of `to` join a value of each, in this order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub strata: Vec<String>,
     /// Where the class goes.
     pub to: Target,
     /// What a conditional row does without its layer, when the job says `missing_stratum = "default"`.
@@ -66,6 +70,46 @@ impl CrosswalkRow {
         };
         targets.extend(self.default);
         targets
+    }
+
+    /// The layers that it depends on, in the order of its keys; none of an unconditional row.
+    pub fn layers(&self) -> &[String] {
+        if self.strata.is_empty() { self.stratum.as_slice() } else { &self.strata }
+    }
+
+    /// The same in a word: `climate`, `climate+treeline`; `None` of an unconditional row.
+    pub fn layer_words(&self) -> Option<String> {
+        (!self.layers().is_empty()).then(|| self.layers().join("+"))
+    }
+
+    /// Its keys, if it is conditional.
+    pub fn keys(&self) -> Option<StratumKeys> {
+        match &self.to {
+            Target::ByStratum(by) if !self.layers().is_empty() => {
+                Some(StratumKeys::of(by, self.layers().len()))
+            }
+            _ => None,
+        }
+    }
+
+    /// What is wrong with its strata and keys, in words.
+    fn condition_violations(&self) -> Vec<String> {
+        let mut violations = Vec::new();
+        let by_stratum = matches!(self.to, Target::ByStratum(_));
+        if self.stratum.is_some() && !self.strata.is_empty() {
+            violations.push("a row has `stratum`, for one, or `strata`, for several, not both".into());
+        } else if by_stratum == self.layers().is_empty() {
+            violations.push("a row needs `stratum` exactly when its `to` is a table of strata".into());
+        }
+        let distinct: BTreeSet<&String> = self.strata.iter().collect();
+        if distinct.len() < self.strata.len() {
+            violations.push("`strata` names a stratum twice".into());
+        }
+        violations.extend(self.keys().map(|keys| keys.violations(self.layers())).unwrap_or_default());
+        if self.default.is_some() && !by_stratum {
+            violations.push("only a conditional row has a `default`".into());
+        }
+        violations
     }
 }
 
@@ -97,7 +141,7 @@ pub struct CrosswalkFindings {
     pub unreached: Vec<ClassCode>,
     /// Codes of rows that are proposed, not published.
     pub proposed: Vec<ClassCode>,
-    /// Codes of rows that depend on a stratum, with its name.
+    /// Codes of rows that depend on a stratum, with its name; once for each stratum of the row.
     pub conditional: Vec<(ClassCode, String)>,
 }
 
@@ -158,24 +202,12 @@ impl Crosswalk {
                 }
                 reached.insert(target);
             }
-            let by_stratum = matches!(row.to, Target::ByStratum(_));
-            if by_stratum != row.stratum.is_some() {
-                findings.violations.push(format!(
-                    "code {}: a row needs `stratum` exactly when its `to` is a table of strata",
-                    row.from
-                ));
-            }
-            if row.default.is_some() && !by_stratum {
-                findings
-                    .violations
-                    .push(format!("code {}: only a conditional row has a `default`", row.from));
-            }
+            let wrong = row.condition_violations().into_iter();
+            findings.violations.extend(wrong.map(|violation| format!("code {}: {violation}", row.from)));
             if row.status == Status::Proposed {
                 findings.proposed.push(row.from);
             }
-            if let Some(stratum) = &row.stratum {
-                findings.conditional.push((row.from, stratum.clone()));
-            }
+            findings.conditional.extend(row.layers().iter().map(|stratum| (row.from, stratum.clone())));
         }
         findings.orphans = from.codes().into_iter().filter(|code| !seen.contains(code)).collect();
         findings.unreached = to.codes().into_iter().filter(|code| !reached.contains(code)).collect();
@@ -184,7 +216,7 @@ impl Crosswalk {
 
     /// The names of the strata that its rows depend on.
     pub fn strata(&self) -> BTreeSet<&str> {
-        self.rows.iter().filter_map(|row| row.stratum.as_deref()).collect()
+        self.rows.iter().flat_map(CrosswalkRow::layers).map(String::as_str).collect()
     }
 }
 

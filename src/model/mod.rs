@@ -14,4 +14,5 @@ pub mod nodata;
 pub mod provenance;
 pub mod rule;
 pub mod source;
+pub mod stratum_key;
 pub mod window;

@@ -6,9 +6,10 @@
 
 use std::collections::BTreeMap;
 
-use super::crosswalk::{Crosswalk, Target};
+use super::crosswalk::{Crosswalk, CrosswalkRow, Target};
 use super::legend::{Absence, ClassCode, Legend, Status};
 use super::provenance::{BY_CROSSWALK, NO_OBSERVATION, OUTSIDE, Origin};
+use super::stratum_key::joined;
 
 /// Position of a rule in its table; values that no rule explains get positions behind the table's end.
 pub type RuleIndex = u16;
@@ -51,7 +52,7 @@ impl Outcome {
 pub struct Rule {
     /// Value in the source.
     pub from: ClassCode,
-    /// Value of the stratum, for conditional rows.
+    /// Value of the stratum, for conditional rows; of several strata their values, joined by `+`.
     pub stratum: Option<String>,
     /// What becomes of the cell.
     pub outcome: Outcome,
@@ -65,7 +66,31 @@ pub struct Rule {
 enum Entry {
     Unknown,
     Always(RuleIndex),
-    ByStratum { stratum: usize, rules: Vec<RuleIndex> },
+    ByStratum {
+        stratum: usize,
+        rules: Vec<RuleIndex>,
+    },
+    /// Rules of every combination of positions, the last stratum running fastest, behind the one for want of a value.
+    ByStrata {
+        strata: Vec<Positions>,
+        rules: Vec<RuleIndex>,
+    },
+}
+
+/// A stratum that a row on several depends on.
+#[derive(Debug, Clone, Copy)]
+struct Positions {
+    stratum: usize,
+    /// Number of its positions.
+    count: usize,
+}
+
+/// The position in each of several strata of a place among all their combinations, the last running fastest.
+fn positions_of(place: usize, counts: &[usize]) -> impl Iterator<Item = usize> {
+    (0..counts.len()).map(move |stratum| {
+        let faster: usize = counts[stratum + 1..].iter().product();
+        place / faster.max(1) % counts[stratum].max(1)
+    })
 }
 
 /// What to do with a value that no rule explains.
@@ -98,7 +123,20 @@ pub struct StratumValues {
     pub name: String,
     /// Its values, in order; a stratum plane holds position + 1, and 0 where the layer has none.
     pub values: Vec<String>,
+    /// Whether cells may hold what is no value of the layer, which is an error where a row asks for it. A plane holds
+    /// number of values + 1 there.
+    pub open: bool,
 }
+
+impl StratumValues {
+    /// Number of positions that a plane can tell apart, beside the lack of a value.
+    pub fn positions(&self) -> usize {
+        self.values.len() + usize::from(self.open)
+    }
+}
+
+/// The most rules that the conditional rows of a crosswalk may make: half of what can be numbered.
+pub const MOST_CONDITIONAL_RULES: usize = 1 << 15;
 
 impl RuleTable {
     /// Compiles legend, crosswalk (none: the classes are kept) and nodata.
@@ -134,15 +172,7 @@ impl RuleTable {
             match &row.to {
                 Target::Class(to) => table.always(class.code, Outcome::Class(*to), proposed),
                 Target::Word(_) => table.always(class.code, Outcome::Withheld, proposed),
-                Target::ByStratum(by) => {
-                    let fallback = match row.default {
-                        Some(default) if take_default => (Outcome::Class(default), true),
-                        _ => (Outcome::NoStratum, false),
-                    };
-                    let layer = strata.iter().position(|s| row.stratum.as_ref() == Some(&s.name));
-                    let values = layer.map_or(&[][..], |i| &strata[i].values);
-                    table.by_stratum(class.code, layer.unwrap_or(usize::MAX), values, by, fallback, proposed);
-                }
+                Target::ByStratum(_) => table.conditional(row, strata, take_default),
             }
         }
         let unknown = if legend.is_raw() { Unknown::Itself } else { Unknown::Unmapped };
@@ -167,12 +197,19 @@ impl RuleTable {
                 let at = if *stratum == usize::MAX { 0 } else { stratum_at(*stratum) };
                 rules.get(usize::from(at)).or(rules.first()).copied()
             }
+            Some(Entry::ByStrata { strata, rules }) => {
+                let place = strata.iter().try_fold(0, |place, Positions { stratum, count }| {
+                    let at = usize::from(stratum_at(*stratum)).checked_sub(1)?;
+                    (at < *count).then_some(place * count + at)
+                });
+                place.and_then(|place| rules.get(place + 1)).or(rules.first()).copied()
+            }
         }
     }
 
     /// Whether the rule of a value depends on a stratum.
     pub fn is_conditional(&self, value: ClassCode) -> bool {
-        matches!(self.entry(value), Some(Entry::ByStratum { .. }))
+        matches!(self.entry(value), Some(Entry::ByStratum { .. } | Entry::ByStrata { .. }))
     }
 
     #[inline]
@@ -215,30 +252,56 @@ impl Builder {
         self.always(value, Outcome::Absent(meaning), false);
     }
 
-    fn by_stratum(
-        &mut self,
-        from: ClassCode,
-        stratum: usize,
-        values: &[String],
-        targets: &BTreeMap<String, ClassCode>,
-        (fallback, default_taken): (Outcome, bool),
-        proposed: bool,
-    ) {
-        let mut rules =
-            vec![self.push(Rule { from, stratum: None, outcome: fallback, proposed, default_taken })];
-        for value in values {
-            rules.push(match targets.get(value) {
-                Some(to) => self.push(Rule {
-                    from,
-                    stratum: Some(value.clone()),
-                    outcome: Outcome::Class(*to),
-                    proposed,
-                    default_taken: false,
-                }),
-                None => rules[0],
-            });
+    /// The rules of a conditional row, given the layers at hand.
+    fn conditional(&mut self, row: &CrosswalkRow, strata: &[StratumValues], take_default: bool) {
+        let proposed = row.status == Status::Proposed;
+        let rule = |stratum, outcome, default_taken| Rule {
+            from: row.from,
+            stratum,
+            outcome,
+            proposed,
+            default_taken,
+        };
+        let fallback = match row.default {
+            Some(default) if take_default => rule(None, Outcome::Class(default), true),
+            _ => rule(None, Outcome::NoStratum, false),
+        };
+        let mut rules = vec![self.push(fallback.clone())];
+        let named = row.layers().iter();
+        let layers: Option<Vec<usize>> =
+            named.map(|name| strata.iter().position(|layer| layer.name == *name)).collect();
+        let keys = row.keys().unwrap_or_default();
+        let Some(layers) = layers.filter(|layers| !layers.is_empty()) else {
+            self.entries.insert(row.from, Entry::ByStratum { stratum: usize::MAX, rules });
+            return;
+        };
+        let counts: Vec<usize> = layers.iter().map(|&layer| strata[layer].positions()).collect();
+        let mut unlisted = None;
+        for place in 0..counts.iter().product() {
+            let values: Option<Vec<&str>> = positions_of(place, &counts)
+                .zip(&layers)
+                .map(|(position, &layer)| strata[layer].values.get(position).map(String::as_str))
+                .collect();
+            let next = match &values {
+                Some(values) => match keys.class_of(values) {
+                    Some(to) => self.push(rule(Some(joined(values)), Outcome::Class(to), false)),
+                    None => rules[0],
+                },
+                // What the layer should not hold takes no default.
+                None if fallback.outcome == Outcome::NoStratum => rules[0],
+                None => *unlisted.get_or_insert_with(|| self.push(rule(None, Outcome::NoStratum, false))),
+            };
+            rules.push(next);
         }
-        self.entries.insert(from, Entry::ByStratum { stratum, rules });
+        let entry = match layers[..] {
+            [stratum] => Entry::ByStratum { stratum, rules },
+            _ => {
+                let strata = layers.iter().zip(&counts);
+                let strata = strata.map(|(&stratum, &count)| Positions { stratum, count }).collect();
+                Entry::ByStrata { strata, rules }
+            }
+        };
+        self.entries.insert(row.from, entry);
     }
 
     fn finish(mut self, unknown: Unknown) -> RuleTable {
@@ -253,5 +316,77 @@ impl Builder {
             entries[(code - first) as usize] = entry;
         }
         RuleTable { rules: self.rules, first, entries, far, unknown }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A legend with the class 1 and a crosswalk with one row for it, on these strata.
+    fn table(names: &[&str], to: &str, strata: &[StratumValues], take_default: bool) -> RuleTable {
+        let legend = "id = \"a\"\ntitle = \"a\"\nsource = \"t\"\nfill = 0\n[[class]]\ncode = 1\n\
+                      name = { en = \"one\" }\nstatus = \"published\"\nsource = \"t\"\n";
+        let row = format!(
+            "id = \"a-b\"\nfrom = \"a\"\nto = \"b\"\nsource = \"t\"\n[[row]]\nfrom = 1\nstrata = {names:?}\n\
+             to = {{ {to} }}\ndefault = 99\nstatus = \"proposed\"\nsource = \"t\"\n"
+        );
+        let crosswalk = Crosswalk::from_toml(&row, "a-b").unwrap();
+        RuleTable::compile(
+            &Legend::from_toml(legend, "a").unwrap(),
+            Some(&crosswalk),
+            None,
+            strata,
+            take_default,
+        )
+    }
+
+    fn layer(name: &str, values: usize, open: bool) -> StratumValues {
+        StratumValues { name: name.into(), values: (0..values).map(|v| format!("{name}{v}")).collect(), open }
+    }
+
+    proptest! {
+        /// The rule of a combination is that of its own key, wherever its layers stand among those at hand; where one has
+        /// no value it is the default, and where one holds what is no value of it there is none.
+        #[test]
+        fn every_combination_of_several_strata_finds_its_own_rule(
+            counts in prop::collection::vec(1usize..5, 3),
+            open in prop::collection::vec(any::<bool>(), 3),
+            at in prop::collection::vec(0u8..6, 3),
+            take_default in any::<bool>(),
+        ) {
+            let names = ["p", "q", "r"];
+            let layers: Vec<StratumValues> =
+                (0..3).map(|i| layer(names[i], counts[i], open[i])).collect();
+            // The class of a combination tells its positions; rows name the layers in another order than they stand.
+            let mut keys = Vec::new();
+            for (p, q, r) in (0..counts[0]).flat_map(|p| (0..counts[1]).flat_map(move |q| (0..4).map(move |r| (p, q, r)))) {
+                keys.push(format!("\"r{r}+p{p}+q{q}\" = {}", 100 + p * 16 + q * 4 + r));
+            }
+            let rules = table(&["r", "p", "q"], &keys.join(", "), &layers, take_default);
+            let found = rules.find(1, |stratum| at[stratum]).unwrap();
+            let rule = &rules.rules()[usize::from(found)];
+            let known = |i: usize| usize::from(at[i]) >= 1 && usize::from(at[i]) <= counts[i];
+            if (0..3).all(known) {
+                let [p, q, r] = [0, 1, 2].map(|i| usize::from(at[i]) - 1);
+                prop_assert_eq!(rule.outcome, Outcome::Class((100 + p * 16 + q * 4 + r) as ClassCode));
+                prop_assert_eq!(rule.stratum.clone(), Some(format!("r{r}+p{p}+q{q}")));
+                prop_assert!(!rule.default_taken);
+            } else {
+                let is_open = |i: usize| open[i] && usize::from(at[i]) == counts[i] + 1;
+                let none = (0..3).any(|i| !known(i) && !is_open(i));
+                let expected = if none && take_default { Outcome::Class(99) } else { Outcome::NoStratum };
+                prop_assert_eq!((rule.outcome, rule.default_taken), (expected, expected != Outcome::NoStratum));
+            }
+        }
+    }
+
+    #[test]
+    fn a_row_whose_layers_are_not_all_at_hand_has_its_default_alone() {
+        let rules = table(&["p", "q"], "\"*+*\" = 5", &[layer("p", 2, false)], true);
+        let found = rules.find(1, |_| 1).unwrap();
+        assert_eq!(rules.rules()[usize::from(found)].outcome, Outcome::Class(99));
     }
 }

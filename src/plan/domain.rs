@@ -58,7 +58,7 @@ impl Domain {
     /// Input: they cannot be read, or a section has none.
     pub fn of(job: &Job, domain: &job::Domain, grid: &Grid, warnings: &mut Vec<String>) -> Result<Self> {
         let crs = grid.crs.as_ref().ok_or_else(no_crs)?;
-        let layer = &domain.layer;
+        let layer = domain;
         let polygons = open_features(&layer.path, &layer.key, None, crs, grid.cell_m())?;
         let mut sections: Vec<String> = Vec::new();
         for source in job.sources.iter().filter(|source| source.role == Role::Maps) {

@@ -7,7 +7,7 @@
 //! | scenes that meet the task | SHA-256 of the file, header as understood, source, order, alignment with its PROJ text |
 //! | legends, crosswalks, nodata | codes of the target; the compiled rules of each scene |
 //! | strata, zones | SHA-256 of their files; which polygons share a key; the PROJ text that takes them to the cells |
-//! | zone rasters | as scenes: SHA-256, header as understood, alignment with its PROJ text |
+//! | zone rasters, strata in rasters | as scenes: SHA-256, header as understood, alignment with its PROJ text; what numbers stand for |
 //! | areas | where they are added up: the ellipsoid, the unit and the PROJ text by which cells are measured |
 //! | domain, provenance | SHA-256 of the polygons, their keys and the sections; which source stands in for which |
 //! | comparability | the sources whose comparison is left out, in pairs where there are any |
@@ -25,6 +25,8 @@ use rayon::prelude::*;
 use serde_json::{Value, json};
 
 use super::comparability::PairComparability;
+use super::strata::{StratumCells, StratumLayer};
+use super::value_raster::ValueRaster;
 use super::zones::{CountedLayer, ZoneCells};
 use super::{EpochPlan, JobPlan, Plan, Scene, Task};
 use crate::error::Result;
@@ -52,11 +54,10 @@ impl InputHashes {
         let zones = plan.grids.iter().flat_map(|grid| &grid.zones);
         let zones = zones.filter_map(CountedLayer::raster).map(|raster| &raster.header);
         let masks = scenes.clone().flat_map(|scene| &scene.mask).map(|mask| &mask.header);
-        let rasters = scenes
-            .map(|scene| &scene.header)
-            .chain(zones)
-            .chain(masks)
-            .flat_map(|header| header.files.clone());
+        let strata = plan.grids.iter().flat_map(Plan::strata).filter_map(StratumLayer::raster);
+        let strata = strata.map(|stratum| &stratum.raster.header);
+        let rasters = scenes.map(|scene| &scene.header).chain(zones).chain(masks).chain(strata);
+        let rasters = rasters.flat_map(|header| header.files.clone());
         let layers = plan.grids.iter().flat_map(Plan::polygon_layers);
         let layers = layers.flat_map(|polygons| polygons.files.clone());
         let mut paths: Vec<PathBuf> = rasters.chain(layers).collect();
@@ -193,8 +194,22 @@ fn header_facts(header: &RasterHeader, hashes: &InputHashes) -> Value {
     ])
 }
 
+/// What of a stratum layer decides which value a cell has; what the values are called, the rules tell.
+fn stratum_facts(layer: &StratumLayer, hashes: &InputHashes) -> Value {
+    match &layer.cells {
+        StratumCells::Polygons { polygons, plane_values } => {
+            json!([layer_facts(polygons, hashes), plane_values])
+        }
+        StratumCells::Raster(stratum) => {
+            let ValueRaster { header, alignment, .. } = &stratum.raster;
+            let listed: Vec<(i32, u8)> = stratum.listed.iter().map(|(&number, &at)| (number, at)).collect();
+            json!([header_facts(header, hashes), alignment.identity(), listed])
+        }
+    }
+}
+
 fn scene_id(scene: &Scene, hashes: &InputHashes) -> String {
-    let strata = scene.strata.iter().map(|s| json!([layer_facts(&s.polygons, hashes), s.plane_values]));
+    let strata = scene.strata.iter().map(|layer| stratum_facts(layer, hashes));
     let mut facts = json!([
         header_facts(&scene.header, hashes),
         scene.source,

@@ -1,16 +1,12 @@
-//! The inputs of all grids: the headers of their rasters, read once, and the values of the layers that rows depend on.
-
-use std::collections::{BTreeMap, BTreeSet};
+//! The inputs of all grids: the headers of their rasters, read once.
 
 use super::all_or_none;
 use super::sphere::SphereGrid;
 use crate::config::grids::GridChoice;
 use crate::config::job::{Job, SourceMap};
-use crate::error::{Error, Result};
-use crate::io::gdal::{RasterHeader, crs_from_wkt, open_features, open_raster};
-use crate::model::crosswalk::Target;
+use crate::error::Result;
+use crate::io::gdal::{RasterHeader, open_raster};
 use crate::model::epoch::Epoch;
-use crate::model::rule::StratumValues;
 
 /// A header, and whose it is.
 #[derive(Debug)]
@@ -72,49 +68,4 @@ pub fn read_headers(job: &Job, warnings: &mut Vec<String>) -> Result<Vec<InputHe
     }
     all_or_none(refused)?;
     Ok(headers)
-}
-
-/// The values of each layer that conditional rows name.
-///
-/// # Errors
-/// Input: a layer cannot be read, or holds values that no row knows.
-pub fn stratum_values(job: &Job) -> Result<BTreeMap<String, StratumValues>> {
-    let mut strata = BTreeMap::new();
-    for (name, layer) in &job.strata {
-        // The values are wanted here; the polygons are taken to each source's own CRS by the surveyor.
-        let wgs84 = crs_from_wkt("EPSG:4326")?;
-        let features = open_features(&layer.path, &layer.key, None, &wgs84, f64::INFINITY)?;
-        let values: BTreeSet<String> = features.keys.into_iter().map(|(key, _)| key).collect();
-        if values.len() >= usize::from(u8::MAX) {
-            return Err(Error::input("a stratum layer has more values than a stratum can have")
-                .at(layer.path.display())
-                .found(format!("{} values of `{}`", values.len(), layer.key))
-                .help("name the field of the strata as `key`, not one that tells polygons apart"));
-        }
-        strata
-            .insert(name.clone(), StratumValues { name: name.clone(), values: values.into_iter().collect() });
-    }
-    let maps = || job.sources.iter().flat_map(|s| s.maps.values()).flat_map(SourceMap::layers);
-    let mut unknown = BTreeSet::new();
-    for crosswalk in maps().filter_map(|m| m.crosswalk.as_ref()) {
-        for row in &crosswalk.rows {
-            let (Some(stratum), Target::ByStratum(by)) = (&row.stratum, &row.to) else {
-                continue;
-            };
-            for value in strata.get(stratum).map_or(&[][..], |s| &s.values) {
-                if !by.contains_key(value) {
-                    let known: Vec<&str> = by.keys().map(String::as_str).collect();
-                    unknown.insert(format!(
-                        "strata.{stratum} holds `{value}`; crosswalk `{}` knows {}",
-                        crosswalk.id,
-                        known.join(", ")
-                    ));
-                }
-            }
-        }
-    }
-    if unknown.is_empty() {
-        return Ok(strata);
-    }
-    Err(Error::input("a stratum layer holds values that no crosswalk row knows").found_all(unknown))
 }

@@ -17,22 +17,24 @@ pub mod product;
 pub mod provenance;
 pub mod scene;
 pub mod sphere;
+pub mod strata;
 pub mod task;
+pub mod value_raster;
 pub mod whole;
 pub mod zones;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::config::file::OutsideGrid;
 use crate::config::job::{Job, Source};
 use crate::error::{Error, ErrorKind, Result};
 use crate::io::cog::overview_levels;
-use crate::io::gdal::{FeatureLayer, open_bytes};
+use crate::io::gdal::{FeatureLayer, RasterHeader, open_bytes};
 use crate::model::area::CellArea;
 use crate::model::epoch::{Epoch, Interval};
 use crate::model::grid::Grid;
-use crate::model::rule::StratumValues;
 use crate::model::source::{Role, SourceIndex};
 use crate::model::window::BLOCK;
 use alignment::Alignment;
@@ -43,6 +45,7 @@ use inputs::InputHeader;
 use operations::Operations;
 use provenance::Origins;
 use scene::Surveyor;
+use strata::{JobStrata, StratumLayer};
 use zones::CountedLayer;
 
 pub use product::{Product, Storage};
@@ -111,7 +114,7 @@ impl Plan {
         job: &Job,
         (position, grid): (usize, &Grid),
         headers: &[InputHeader],
-        strata: &BTreeMap<String, StratumValues>,
+        strata: &JobStrata,
         operations: &mut Operations,
         (warnings, refused): (&mut Vec<String>, &mut Vec<Error>),
     ) -> Vec<EpochPlan> {
@@ -208,15 +211,15 @@ impl Plan {
     }
 
     /// Every stratum layer in use, once for each scene.
-    pub fn strata(&self) -> impl Iterator<Item = &FeatureLayer> {
-        let scenes = self.epochs.iter().flat_map(|epoch| &epoch.scenes);
-        scenes.flat_map(|scene| &scene.strata).map(|layer| layer.polygons.as_ref())
+    pub fn strata(&self) -> impl Iterator<Item = &StratumLayer> {
+        self.epochs.iter().flat_map(|epoch| &epoch.scenes).flat_map(|scene| &scene.strata)
     }
 
     /// Every polygon layer in use: zones, the domain and the strata of all scenes.
     pub fn polygon_layers(&self) -> impl Iterator<Item = &FeatureLayer> {
         let domain = self.domain.iter().map(|domain| &domain.polygons);
-        self.strata().chain(domain).chain(self.zones.iter().filter_map(CountedLayer::polygons))
+        let zones = self.zones.iter().filter_map(CountedLayer::polygons);
+        self.strata().filter_map(StratumLayer::polygons).chain(domain).chain(zones)
     }
 
     /// Overview levels whose blocks lie wholly in one task.
@@ -260,13 +263,22 @@ impl Plan {
         let maps_warped = scenes.map(|s| &s.alignment).any(is_warped).then_some(cell + 3);
         let rasters = || self.zones.iter().filter_map(CountedLayer::raster);
         let zones_warped = rasters().map(|r| &r.alignment).any(is_warped).then_some(12);
+        let strata: Vec<_> = self.strata().filter_map(StratumLayer::raster).map(|s| &s.raster).collect();
+        let strata_warped = strata.iter().map(|r| &r.alignment).any(is_warped).then_some(6);
         // Centres of a block on their way between CRSs and the cells located.
-        let warping = maps_warped.max(zones_warped).map_or(0, |cell| block * 64 + WARP_CELLS * cell);
+        let warped = maps_warped.max(zones_warped).max(strata_warped);
+        let warping = warped.map_or(0, |cell| block * 64 + WARP_CELLS * cell);
+        // What strata say of the cells read last, and of those that are being read; files of one stratum are one.
+        let stratum_files: BTreeMap<&Path, &RasterHeader> =
+            strata.iter().map(|raster| (raster.header.path.as_path(), &raster.header)).collect();
+        let stratum_files: u64 = stratum_files.into_values().map(|header| open_bytes(header) as u64).sum();
+        let of_strata = if strata.is_empty() { 0 } else { 3 * WARP_CELLS + stratum_files };
         // The zones of a block by layer and combined; three burns of the polygons of one.
         let zones = if self.zones.is_empty() { 0 } else { block * 4 * (self.zones.len() as u64 + 7) };
         let zone_files: u64 = rasters().map(|r| open_bytes(&r.header) as u64).sum();
         let of_zones = zones + self.zone_rows_bytes(cells) + zone_files;
-        overviews + shares + maps + sizes + meeting + files + warping + of_zones + WORKER_BYTES
+        let of_layers = of_zones + of_strata;
+        overviews + shares + maps + sizes + meeting + files + warping + of_layers + WORKER_BYTES
     }
 
     /// Bytes of the rows that zones leave in a task of so many cells, if polygons are spread evenly. How many zones a

@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use super::alignment::{Aligner, Alignment};
 use super::inputs::InputHeader;
-use super::misfit::no_crs;
 use super::operations::Operations;
-use super::zones::ZoneRaster;
+use super::strata::{JobStrata, StratumLayer, StratumSurveyor};
+use super::value_raster::{Meaning, ValueRaster};
 use crate::config::grids::GridChoice;
 use crate::config::job::{Job, SourceMap};
 use crate::error::{Error, Result};
-use crate::io::gdal::{FeatureLayer, RasterHeader, SampleKind, open_features};
+use crate::io::gdal::{RasterHeader, SampleKind};
 use crate::io::proj::{Direction, Operation};
 use crate::kernel::align::wrap_longitudes;
 use crate::model::grid::{Grid, cell_index};
@@ -20,6 +20,9 @@ use crate::model::nodata::TagVerdict;
 use crate::model::rule::{RuleTable, StratumValues};
 use crate::model::source::SourceIndex;
 use crate::model::window::Window;
+
+/// What the cells of a mask are.
+const OF_MASKS: Meaning = Meaning { what: "mask of an update", of_values: "0 where nothing changed" };
 
 /// One input raster.
 #[derive(Debug)]
@@ -45,10 +48,10 @@ pub struct Scene {
     /// Whether it is part of an update: labels of what changed, or a map that they change.
     pub is_of_an_update: bool,
     /// Where something changed, of labels: where one of these rasters is not 0.
-    pub mask: Vec<Arc<ZoneRaster>>,
+    pub mask: Vec<Arc<ValueRaster>>,
     /// The same of the labels that lie over it.
-    pub mask_above: Vec<Arc<ZoneRaster>>,
-    /// Layers of its conditional rows, in its own CRS.
+    pub mask_above: Vec<Arc<ValueRaster>>,
+    /// Layers of its conditional rows, taken to its own cells.
     pub strata: Vec<StratumLayer>,
 }
 
@@ -66,33 +69,13 @@ impl Scene {
     }
 }
 
-/// A stratum layer, as a scene sees it.
-#[derive(Debug, Clone)]
-pub struct StratumLayer {
-    /// Name and values.
-    pub values: StratumValues,
-    /// Polygons in the scene's CRS.
-    pub polygons: Arc<FeatureLayer>,
-    /// Position of each polygon key among the values, plus 1.
-    pub plane_values: Vec<u8>,
-}
-
-impl StratumLayer {
-    /// What the layer says at a cell, from the key of the polygon there: position of the value + 1, 0 for none.
-    pub fn value_of(&self, key: u32) -> u8 {
-        key.checked_sub(1).map_or(0, |key| self.plane_values[key as usize])
-    }
-}
-
 /// Places scenes on a target grid, one after the other.
 pub struct Surveyor<'a> {
     job: &'a Job,
     grid: &'a Grid,
-    strata: &'a BTreeMap<String, StratumValues>,
-    /// By name, CRS and the cell size that its edges were cut for.
-    layers: BTreeMap<(String, String, u64), Arc<FeatureLayer>>,
+    strata: StratumSurveyor<'a>,
     geometries: Vec<(Grid, Alignment)>,
-    masks: BTreeMap<PathBuf, Arc<ZoneRaster>>,
+    masks: BTreeMap<PathBuf, Arc<ValueRaster>>,
     aligner: Aligner<'a>,
 }
 
@@ -101,14 +84,13 @@ impl<'a> Surveyor<'a> {
     pub fn new(
         job: &'a Job,
         (choice, grid): (&GridChoice, &'a Grid),
-        strata: &'a BTreeMap<String, StratumValues>,
+        strata: &'a JobStrata,
         operations: &'a mut Operations,
     ) -> Self {
         Self {
             job,
             grid,
-            strata,
-            layers: BTreeMap::new(),
+            strata: StratumSurveyor::new(job, strata),
             geometries: Vec::new(),
             masks: BTreeMap::new(),
             aligner: Aligner::new(grid, choice.takes_any_crs(), operations),
@@ -142,7 +124,7 @@ impl<'a> Surveyor<'a> {
             None => TagVerdict::judge(&map.legend, header.nodata_tag, header.sample.range(), signed_byte),
         };
         warnings.extend(tag.warning(header.sample.word()).map(|w| format!("{}: {w}", header.path.display())));
-        let strata = self.strata_of(input, &header.grid)?;
+        let strata = self.strata.layers_of(input, &header.grid, warnings)?;
         let values: Vec<StratumValues> = strata.iter().map(|s| s.values.clone()).collect();
         let rules =
             RuleTable::compile(&map.legend, map.crosswalk.as_deref(), tag.adds(), &values, map.take_default);
@@ -168,13 +150,15 @@ impl<'a> Surveyor<'a> {
     }
 
     /// The rasters that say where an update changes its base, each placed once.
-    fn masks_of(&mut self, map: &SourceMap, warnings: &mut Vec<String>) -> Result<Vec<Arc<ZoneRaster>>> {
+    fn masks_of(&mut self, map: &SourceMap, warnings: &mut Vec<String>) -> Result<Vec<Arc<ValueRaster>>> {
         let paths = map.update.iter().flat_map(|update| &update.mask);
         let place = |path: &PathBuf| {
             if let Some(known) = self.masks.get(path) {
                 return Ok(known.clone());
             }
-            let mask = ZoneRaster::open(path, None, self.grid, warnings).map_err(|e| e.at(path.display()))?;
+            let placed = ValueRaster::header(path, None, OF_MASKS)
+                .and_then(|header| ValueRaster::place(header, self.grid, warnings));
+            let mask = placed.map_err(|e| e.at(path.display()))?;
             Ok(self.masks.entry(path.clone()).or_insert_with(|| Arc::new(mask)).clone())
         };
         paths.map(place).collect()
@@ -186,48 +170,6 @@ impl<'a> Surveyor<'a> {
             self.geometries.push((grid.clone(), alignment.clone()));
             self.geometries.len() - 1
         })
-    }
-
-    /// The layers that the scene's crosswalk depends on, each read once per CRS.
-    fn strata_of(&mut self, input: &InputHeader, source: &Grid) -> Result<Vec<StratumLayer>> {
-        let map = input.map(self.job);
-        let Some(crosswalk) = &map.crosswalk else { return Ok(Vec::new()) };
-        let (mut strata, mut missing) = (Vec::new(), Vec::new());
-        for name in crosswalk.strata() {
-            let (Some(layer), Some(values)) = (self.job.strata.get(name), self.strata.get(name)) else {
-                missing.push(name);
-                continue;
-            };
-            let crs = source.crs.as_ref().ok_or_else(no_crs)?;
-            let key = (name.to_string(), crs.wkt.clone(), source.cell_m().to_bits());
-            let polygons = match self.layers.get(&key) {
-                Some(polygons) => polygons.clone(),
-                None => {
-                    let polygons =
-                        Arc::new(open_features(&layer.path, &layer.key, None, crs, source.cell_m())?);
-                    self.layers.insert(key, polygons.clone());
-                    polygons
-                }
-            };
-            let place = |key: &String| values.values.iter().position(|v| v == key).map_or(0, |p| p as u8 + 1);
-            let plane_values = polygons.keys.iter().map(|(key, _)| place(key)).collect();
-            strata.push(StratumLayer { values: values.clone(), polygons, plane_values });
-        }
-        if missing.is_empty() || map.take_default {
-            return Ok(strata);
-        }
-        let rows =
-            crosswalk.rows.iter().filter(|r| r.stratum.as_deref().is_some_and(|s| missing.contains(&s)));
-        let codes: Vec<String> = rows.map(|r| r.from.to_string()).collect();
-        Err(Error::input("conditional crosswalk rows lack their layer")
-            .found(format!(
-                "crosswalk `{}`: codes {} depend on {}",
-                crosswalk.id,
-                codes.join(", "),
-                missing.join(", ")
-            ))
-            .expected(format!("[strata.{}] in the job file", missing[0]))
-            .help("name the layer, or accept each row's default: missing_stratum = \"default\""))
     }
 }
 

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::comparability::{self, PairComparability};
-use super::inputs::{InputHeader, read_headers, stratum_values};
+use super::inputs::{InputHeader, read_headers};
 use super::operations::Operations;
+use super::strata::JobStrata;
 use super::zones::CountedLayer;
 use super::{Plan, Storage, Task, all_or_none, dedup, extent};
 use crate::config::job::Job;
@@ -47,7 +48,7 @@ impl JobPlan {
         };
         let grids: Vec<_> = headers.iter().enumerate().map(grid_of).collect::<Result<_>>()?;
         let storage = Storage::of(&job, &headers.iter().flatten().collect::<Vec<_>>(), &mut warnings)?;
-        let strata = stratum_values(&job)?;
+        let strata = JobStrata::read(&job)?;
         let (mut surveyed, mut refused) = (Vec::new(), Vec::new());
         for (position, ((grid, mut operations), headers)) in grids.into_iter().zip(&headers).enumerate() {
             let epochs = Plan::survey(

@@ -1,19 +1,14 @@
 //! Zone layers: where the zone of each cell comes from.
 
 use std::borrow::Cow;
-use std::path::Path;
 
-use super::alignment::Alignment;
-use super::misfit::{no_crs, no_place};
-use super::scene::footprint;
-use super::sphere::SphereGrid;
+use super::value_raster::{Meaning, ValueRaster};
 use super::{OUTSIDE, all_or_none};
 use crate::config::zones::{ZoneLayer, ZoneOrigin};
 use crate::error::{Error, Result};
-use crate::io::gdal::{FeatureLayer, RasterHeader, open_features, open_raster};
+use crate::io::gdal::{FeatureLayer, open_features};
 use crate::kernel::combine::{NO_ZONE, ZoneNumber};
 use crate::model::grid::Grid;
-use crate::model::window::Window;
 
 /// A layer whose zones are looked up cell by cell. Crossed layers are read off the counts of these.
 #[derive(Debug)]
@@ -24,24 +19,16 @@ pub struct CountedLayer {
     pub cells: ZoneCells,
 }
 
+/// What the cells of a raster of zones are.
+const OF_ZONES: Meaning = Meaning { what: "zone raster", of_values: "a cell's value is the key of its zone" };
+
 /// What says which zone a cell lies in.
 #[derive(Debug)]
 pub enum ZoneCells {
     /// Polygons, in the grid's CRS.
     Polygons(Box<FeatureLayer>),
     /// The cells of a raster.
-    Raster(Box<ZoneRaster>),
-}
-
-/// A raster whose values are the keys of zones.
-#[derive(Debug)]
-pub struct ZoneRaster {
-    /// What the file says.
-    pub header: RasterHeader,
-    /// How its cells reach the target grid: the cell under a target cell's centre tells the zone.
-    pub alignment: Alignment,
-    /// Cells of the target grid that it may cover.
-    pub footprint: Window,
+    Raster(Box<ValueRaster>),
 }
 
 impl CountedLayer {
@@ -54,7 +41,7 @@ impl CountedLayer {
     }
 
     /// The raster, where it is one.
-    pub fn raster(&self) -> Option<&ZoneRaster> {
+    pub fn raster(&self) -> Option<&ValueRaster> {
         match &self.cells {
             ZoneCells::Polygons(_) => None,
             ZoneCells::Raster(raster) => Some(raster),
@@ -73,39 +60,9 @@ impl CountedLayer {
     }
 }
 
-impl ZoneRaster {
-    /// Opens a raster and places it on a target grid.
-    ///
-    /// # Errors
-    /// Input: it cannot be read, holds no whole numbers, or has no place.
-    pub fn open(path: &Path, band: Option<usize>, grid: &Grid, warnings: &mut Vec<String>) -> Result<Self> {
-        let mut header = open_raster(path, band)?.header;
-        let said = SphereGrid::load()?.take(&mut header.grid, grid.crs.as_ref(), false)?;
-        warnings.extend(said.map(|words| format!("{}: {words}", path.display())));
-        if header.sample.is_float() {
-            return Err(Error::input("a zone raster must hold whole numbers")
-                .found(header.sample.word())
-                .expected("an integer type of at most 32 bits: a cell's value is the key of its zone")
-                .help("convert it, if its values are whole numbers: gdal_translate -ot Int32 IN OUT"));
-        }
-        if grid.crs.is_none() {
-            return Err(no_grid_crs());
-        }
-        if header.grid.crs.is_none() {
-            return Err(no_crs());
-        }
-        if !header.georeferenced {
-            return Err(no_place());
-        }
-        let alignment = Alignment::between(&header.grid, grid)?;
-        let footprint = footprint(grid, &header.grid, &alignment)?;
-        Ok(Self { alignment, footprint, header })
-    }
-
-    /// The zone of a value; the file's nodata value is outside every zone.
-    pub fn zone_of(&self, value: i32) -> ZoneNumber {
-        if self.header.nodata_tag == Some(f64::from(value)) { NO_ZONE } else { number_of(value) }
-    }
+/// The zone of a value of a raster as read; the file's nodata value is outside every zone.
+pub fn zone_of(raster: &ValueRaster, read: i32) -> ZoneNumber {
+    raster.value(read).map_or(NO_ZONE, number_of)
 }
 
 /// Numbers keep the order of the values. The least 32-bit number becomes [`NO_ZONE`]: readers let it stand for "no data"
@@ -133,7 +90,7 @@ pub fn counted_layers(
             ZoneOrigin::Polygons { path, key, name } => {
                 polygons(path, key, name.as_deref(), grid).map(|p| ZoneCells::Polygons(Box::new(p)))
             }
-            ZoneOrigin::Raster { path, band } => ZoneRaster::open(path, *band, grid, warnings)
+            ZoneOrigin::Raster { path, band } => raster(path, *band, grid, warnings)
                 .map(|r| ZoneCells::Raster(Box::new(r)))
                 .map_err(|e| e.at(path.display())),
             ZoneOrigin::Crossed(_) => continue,
@@ -147,7 +104,7 @@ pub fn counted_layers(
     Ok(counted)
 }
 
-fn polygons(path: &Path, key: &str, name: Option<&str>, grid: &Grid) -> Result<FeatureLayer> {
+fn polygons(path: &std::path::Path, key: &str, name: Option<&str>, grid: &Grid) -> Result<FeatureLayer> {
     let Some(crs) = &grid.crs else { return Err(no_grid_crs()) };
     let polygons = open_features(path, key, name, crs, grid.cell_m())?;
     if polygons.keys.iter().any(|(key, _)| key == OUTSIDE) {
@@ -160,6 +117,19 @@ fn polygons(path: &Path, key: &str, name: Option<&str>, grid: &Grid) -> Result<F
 
 fn no_grid_crs() -> Error {
     Error::input("zones need a grid with a CRS")
+}
+
+fn raster(
+    path: &std::path::Path,
+    band: Option<usize>,
+    grid: &Grid,
+    warnings: &mut Vec<String>,
+) -> Result<ValueRaster> {
+    let header = ValueRaster::header(path, band, OF_ZONES)?;
+    if grid.crs.is_none() {
+        return Err(no_grid_crs());
+    }
+    ValueRaster::place(header, grid, warnings)
 }
 
 #[cfg(test)]

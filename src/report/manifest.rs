@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::table::rule_coverage::rules_of;
 use super::totals::Totals;
-use super::{comparability, zone_layers};
+use super::{comparability, stratum_layers, zone_layers};
 use crate::error::{Error, Result};
 use crate::io::atomic::write_bytes;
 use crate::io::digest::sha256;
@@ -108,7 +108,7 @@ fn content(plan: &JobPlan, hashes: &InputHashes, Facts { totals, files, .. }: Fa
         "inputs": plan.grids.iter().flat_map(|grid| inputs(grid, hashes)).collect::<Vec<_>>(),
         "layers": zone_layers::facts(plan, totals, hashes)
             .into_iter()
-            .chain(strata(plan, hashes))
+            .chain(stratum_layers::facts(plan, hashes))
             .chain(domain(plan, hashes))
             .collect::<Vec<_>>(),
         "rests_on": rests_on(plan, totals),
@@ -193,7 +193,7 @@ pub fn job(plan: &JobPlan) -> Value {
     }
     if let Some(domain) = &job.domain {
         facts["domain"] = json!({
-            "path": domain.layer.path, "key": domain.layer.key, "sliver_cells": domain.sliver_cells,
+            "path": domain.path, "key": domain.key, "sliver_cells": domain.sliver_cells,
         });
     }
     if !plan.has_several_grids() {
@@ -229,28 +229,14 @@ fn inputs(plan: &Plan, hashes: &InputHashes) -> Vec<Value> {
     plan.epochs.iter().flat_map(|e| e.scenes.iter().map(|s| scene(e.year, s))).collect()
 }
 
-fn strata(plan: &JobPlan, hashes: &InputHashes) -> Vec<Value> {
-    let layers = plan.job.strata.values();
-    layers
-        .map(|l| {
-            let used = plan.grids.iter().flat_map(Plan::strata).filter(|polygons| polygons.path == l.path);
-            let operations: BTreeSet<&str> =
-                used.filter_map(|p| Some(p.operation.as_ref()?.text.as_str())).collect();
-            json!({
-                "id": l.id, "kind": "stratum", "path": l.path, "key": l.key, "sha256": hashes.get(&l.path), "proj": operations,
-            })
-        })
-        .collect()
-}
-
 /// The layer of domains, where there is one.
 fn domain(plan: &JobPlan, hashes: &InputHashes) -> Option<Value> {
-    let layer = &plan.job.domain.as_ref()?.layer;
+    let layer = plan.job.domain.as_ref()?;
     let domains = plan.grids.iter().filter_map(|grid| grid.domain.as_ref());
     let operations: BTreeSet<&str> =
         domains.filter_map(|domain| Some(domain.polygons.operation.as_ref()?.text.as_str())).collect();
     Some(json!({
-        "id": layer.id, "kind": "domain", "path": layer.path, "key": layer.key, "sha256": hashes.get(&layer.path),
+        "id": "domain", "kind": "domain", "path": layer.path, "key": layer.key, "sha256": hashes.get(&layer.path),
         "proj": operations,
     }))
 }

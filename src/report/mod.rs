@@ -5,6 +5,7 @@ pub mod attributes;
 pub mod comparability;
 pub mod manifest;
 pub mod release;
+pub mod stratum_layers;
 pub mod table;
 pub mod totals;
 pub mod zone_layers;

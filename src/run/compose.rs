@@ -210,7 +210,7 @@ impl<'a, T: ClassValue> Composer<'a, T> {
     /// know each cell's class and source, as something is to be changed in them.
     ///
     /// # Errors
-    /// Bug: a stratum's polygon cannot be read.
+    /// Unreadable, Input: cells of a stratum that cannot be read. Bug: a stratum's polygon cannot be read.
     pub fn next_block(&mut self, block: &Window, by_cells: bool) -> Result<()> {
         self.files.next_place();
         self.locator.next_place();
@@ -257,7 +257,7 @@ impl<'a, T: ClassValue> Composer<'a, T> {
             let table = match open.scene.is_of_an_update {
                 // Which of its cells count is told cell by cell.
                 true => None,
-                false => open.table(&cells, self.nodata)?,
+                false => open.table(&mut self.files, &cells, self.nodata)?,
             };
             near.push(Near { position, window, cells, table });
         }

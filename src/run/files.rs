@@ -6,8 +6,9 @@ use std::rc::Rc;
 
 use ndarray::Array2;
 
+use super::strata::StratumPlanes;
 use crate::error::{Error, Result};
-use crate::io::gdal::{RasterFile, reopen_raster};
+use crate::io::gdal::{RasterFile, RasterHeader, reopen_raster};
 use crate::io::tiff::BlockCoding;
 use crate::kernel::runs::constant;
 use crate::model::window::Window;
@@ -17,6 +18,8 @@ use crate::plan::{OPEN_FILES, Scene};
 #[derive(Default)]
 pub struct OpenFiles {
     files: VecDeque<(PathBuf, usize, RasterFile)>,
+    /// What strata say of cells read last.
+    pub(super) strata: StratumPlanes,
     /// Blocks of this place that other years hold, as they stand in their files.
     here: Vec<StoredBlock>,
     /// Stored blocks whose cells are all alike: most of an ocean is one block over and over.
@@ -47,7 +50,14 @@ impl OpenFiles {
     /// # Errors
     /// Unreadable: it is not the file that was planned with. Input, Io: it cannot be opened.
     pub fn of(&mut self, scene: &Scene) -> Result<&RasterFile> {
-        let header = &scene.header;
+        self.open(&scene.header)
+    }
+
+    /// The open file of a header.
+    ///
+    /// # Errors
+    /// As [`OpenFiles::of`].
+    pub fn open(&mut self, header: &RasterHeader) -> Result<&RasterFile> {
         let known =
             self.files.iter().position(|(path, band, _)| *path == header.path && *band == header.band);
         let entry = match known.and_then(|position| self.files.remove(position)) {

@@ -2,6 +2,7 @@
 //!
 //! Headers and sizes of files are all that is looked at; cells are not read, so the sizes are estimates.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::config::file::OutsideGrid;
@@ -11,6 +12,7 @@ use crate::io::gdal::RasterHeader;
 use crate::model::window::Window;
 use crate::plan::alignment::Alignment;
 use crate::plan::comparability::refuse_nothing_left;
+use crate::plan::strata::StratumLayer;
 use crate::plan::zones::CountedLayer;
 use crate::plan::{JobPlan, Plan, Product};
 
@@ -46,8 +48,12 @@ impl Forecast {
         let scenes = plan.grids.iter().flat_map(|g| &g.epochs).flat_map(|e| &e.scenes).map(|s| &s.header);
         // What zones are called is the same on every grid, and so are their files.
         let zones = plan.zones().iter().filter_map(CountedLayer::raster).map(|raster| &raster.header);
+        // One for every map that depends on it: the files are the same.
+        let strata = plan.grids.iter().flat_map(Plan::strata).filter_map(StratumLayer::raster);
+        let strata: BTreeMap<&Path, &RasterHeader> =
+            strata.map(|stratum| (stratum.raster.header.path.as_path(), &stratum.raster.header)).collect();
         let mut forecast = Self {
-            input_bytes: scenes.chain(zones).map(file_bytes).sum(),
+            input_bytes: scenes.chain(zones).chain(strata.into_values()).map(file_bytes).sum(),
             output_bytes,
             free_bytes,
             obstacles: obstacles(plan),

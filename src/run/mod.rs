@@ -13,9 +13,12 @@ pub mod merge;
 pub mod outside;
 pub mod parts;
 mod scene;
+mod strata;
 pub mod tally;
 pub mod task;
+mod unlisted;
 mod update;
+mod values;
 mod vote;
 pub mod zones;
 
@@ -146,11 +149,13 @@ fn refuse_unexplained(plan: &JobPlan, found: Vec<Unexplained>) -> Result<()> {
         };
         format!("{}: {value} ({pixels} px): {why}", file.display())
     };
+    let lack_stratum = sums.keys().any(|(_, no_stratum, _)| *no_stratum);
+    let unlisted = if lack_stratum { unlisted::unlisted_numbers(plan)? } else { Vec::new() };
     let codes: std::collections::BTreeSet<i32> = sums.keys().map(|(_, _, value)| *value).collect();
     let legends: std::collections::BTreeSet<&str> =
         plan.job.sources.iter().flat_map(|s| s.maps.values()).map(|m| m.legend.id.as_str()).collect();
     Err(Error::new(ErrorKind::Unmapped, format!("{} class codes cannot be mapped to legend `{}`", codes.len(), plan.job.target.id))
-        .found_all(sums.iter().map(describe))
+        .found_all(sums.iter().map(describe).chain(unlisted))
         .expected(format!("codes of legend {}, each with a crosswalk row", legends.into_iter().collect::<Vec<_>>().join(", ")))
         .help("add the codes to a legend and crosswalk of your own (nalcms legend export, nalcms crosswalk show --toml), \
                or map them to nodata there with  to = \"nodata\"; for a missing stratum extend the layer or set \

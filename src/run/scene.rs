@@ -7,6 +7,7 @@ use ndarray::{Array2, s};
 
 use super::files::OpenFiles;
 use super::locate::Locator;
+use super::strata::StratumPlane;
 use crate::error::{Error, Result};
 use crate::io::gdal::{CellKeys, Pixels, SampleKind};
 use crate::kernel::ClassValue;
@@ -14,11 +15,13 @@ use crate::kernel::align::{Located, nearest, nearest_in};
 use crate::kernel::mosaic::ByteLookup;
 use crate::kernel::reclass::{UnknownValues, reclass};
 use crate::model::byte_rules::ByteRules;
+use crate::model::grid::Grid;
 use crate::model::provenance::Origin;
 use crate::model::rule::{NOT_COVERED, Rule, RuleIndex};
 use crate::model::window::Window;
 use crate::plan::WARP_CELLS;
 use crate::plan::scene::Scene;
+use crate::plan::strata::{StratumCells, StratumLayer};
 
 /// What becomes of the bytes of a scene, where its strata say the same of all cells.
 #[derive(Debug, Clone)]
@@ -67,8 +70,8 @@ impl<'a, T: ClassValue> TaskScene<'a, T> {
     /// lie in none of the scene and no byte says that.
     ///
     /// # Errors
-    /// Bug: a stratum's polygon cannot be read.
-    pub fn table(&mut self, cells: &Cells, nodata: T) -> Result<Option<ByteTable<T>>> {
+    /// Unreadable, Input: cells of a stratum that cannot be read. Bug: a stratum's polygon cannot be read.
+    pub fn table(&mut self, files: &mut OpenFiles, cells: &Cells, nodata: T) -> Result<Option<ByteTable<T>>> {
         let (inside, whole) = match cells {
             Cells::Window(window) => (*window, true),
             Cells::Located(located) => (located.bounds, located.whole),
@@ -79,8 +82,8 @@ impl<'a, T: ClassValue> TaskScene<'a, T> {
         }
         let mut strata = Vec::with_capacity(self.scene.strata.len());
         for layer in &self.scene.strata {
-            match layer.polygons.one_key(&self.scene.header.grid, &inside)? {
-                Some(key) => strata.push(layer.value_of(key)),
+            match one_value(layer, files, &self.scene.header.grid, &inside)? {
+                Some(value) => strata.push(value),
                 None => return Ok(None),
             }
         }
@@ -183,10 +186,7 @@ impl<'a, T: ClassValue> TaskScene<'a, T> {
         let scene = self.scene;
         let mut strata = Vec::with_capacity(scene.strata.len());
         for layer in &scene.strata {
-            strata.push(match layer.polygons.burn(&scene.header.grid, window)?.cells {
-                CellKeys::One(key) => Array2::from_elem((window.rows, window.cols), layer.value_of(key)),
-                CellKeys::Each(keys) => keys.mapv(|key| layer.value_of(key)),
-            });
+            strata.push(plane(layer, files, &scene.header.grid, window)?);
         }
         let rules = match files.of(scene)?.read(window)? {
             Pixels::Bytes(cells) => reclass(cells.view(), &strata, &scene.rules, &mut self.unknown),
@@ -204,4 +204,42 @@ impl<'a, T: ClassValue> TaskScene<'a, T> {
         let rules = self.unknown.rule_count(&self.scene.rules);
         (0..rules).map(|index| self.unknown.rule(&self.scene.rules, index as RuleIndex)).collect()
     }
+}
+
+/// What a stratum says of all cells of a window of a scene's grid, where that is the same and can be told.
+fn one_value(
+    layer: &StratumLayer,
+    files: &mut OpenFiles,
+    grid: &Grid,
+    window: &Window,
+) -> Result<Option<u8>> {
+    match &layer.cells {
+        StratumCells::Polygons { polygons, plane_values } => {
+            Ok(polygons.one_key(grid, window)?.map(|key| value_of(plane_values, key)))
+        }
+        StratumCells::Raster(raster) => match *files.stratum(raster, grid, window)? {
+            StratumPlane::One(value) => Ok(Some(value)),
+            StratumPlane::Each(_) => Ok(None),
+        },
+    }
+}
+
+/// What a stratum says of each cell of a window of a scene's grid.
+fn plane(layer: &StratumLayer, files: &mut OpenFiles, grid: &Grid, window: &Window) -> Result<Array2<u8>> {
+    let shape = (window.rows, window.cols);
+    Ok(match &layer.cells {
+        StratumCells::Polygons { polygons, plane_values } => match polygons.burn(grid, window)?.cells {
+            CellKeys::One(key) => Array2::from_elem(shape, value_of(plane_values, key)),
+            CellKeys::Each(keys) => keys.mapv(|key| value_of(plane_values, key)),
+        },
+        StratumCells::Raster(raster) => match &*files.stratum(raster, grid, window)? {
+            StratumPlane::One(value) => Array2::from_elem(shape, *value),
+            StratumPlane::Each(values) => values.clone(),
+        },
+    })
+}
+
+/// What a layer of polygons says at a cell, from the key of the polygon there: position of the value + 1, 0 for none.
+fn value_of(plane_values: &[u8], key: u32) -> u8 {
+    key.checked_sub(1).map_or(0, |key| plane_values[key as usize])
 }

@@ -1,27 +1,27 @@
 //! Updates: labels where something changed, the base map where nothing did.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use ndarray::Array2;
 
-use super::zones::zones_of;
+use super::values::values_under;
 use crate::error::{Error, Result};
-use crate::io::gdal::RasterFile;
-use crate::kernel::combine::NO_ZONE;
+use crate::io::gdal::{RasterFile, reopen_raster};
 use crate::model::grid::Grid;
 use crate::model::legend::Absence;
 use crate::model::rule::{NOT_COVERED, Outcome, RuleIndex};
 use crate::model::source::SourceIndex;
 use crate::model::window::Window;
 use crate::plan::Scene;
-use crate::plan::zones::ZoneRaster;
+use crate::plan::value_raster::ValueRaster;
 
 /// The open masks of a worker.
 #[derive(Default)]
 pub struct Masks {
-    files: BTreeMap<PathBuf, Option<RasterFile>>,
+    files: BTreeMap<PathBuf, RasterFile>,
 }
 
 impl Masks {
@@ -29,13 +29,18 @@ impl Masks {
     ///
     /// # Errors
     /// Unreadable, Input: cells cannot be read.
-    fn changed(&mut self, masks: &[Arc<ZoneRaster>], grid: &Grid, window: &Window) -> Result<Array2<bool>> {
+    fn changed(&mut self, masks: &[Arc<ValueRaster>], grid: &Grid, window: &Window) -> Result<Array2<bool>> {
         let mut changed = Array2::from_elem((window.rows, window.cols), false);
         for mask in masks {
-            let file = self.files.entry(mask.header.path.clone()).or_default();
-            let zero = mask.zone_of(0);
-            let says = zones_of(mask, file, grid, window)?.plane(changed.dim());
-            changed.zip_mut_with(&says, |changed, &said| *changed |= said != NO_ZONE && said != zero);
+            let entry = self.files.entry(mask.header.path.clone());
+            let file = || match entry {
+                Entry::Occupied(open) => Ok(&*open.into_mut()),
+                Entry::Vacant(closed) => Ok(&*closed.insert(reopen_raster(&mask.header)?)),
+            };
+            let says = |read: i32| u8::from(mask.value(read).is_some_and(|value| value != 0));
+            if let Some(said) = values_under(mask, file, (grid, window), 0, says)? {
+                changed.zip_mut_with(&said, |changed, &said| *changed |= said != 0);
+            }
         }
         Ok(changed)
     }

@@ -192,10 +192,10 @@ impl<'p, 'a, T: ClassValue> Poll<'p, 'a, T> {
         free: bool,
         mut out: ArrayViewMut2<Slot>,
     ) -> Result<()> {
-        let Self { scenes, files, slots, by_value, .. } = self;
+        let Self { scenes, files, slots, by_value, nodata, .. } = self;
         let scene = &mut scenes[position];
         let cells = Cells::Window(*inside);
-        let Some(table) = scene.table(&cells, self.nodata)? else {
+        let Some(table) = scene.table(files, &cells, *nodata)? else {
             let read = scene.rules(files, inside)?;
             let rules = scene.all_rules();
             let mut by_rule = vec![None; rules.len()];
