@@ -1,0 +1,222 @@
+"""A continent of four sections with everything on, against numpy: every cell and every row."""
+
+import json
+import tomllib
+import unittest
+
+from support import Case, REPOSITORY, needs_rasterio, np, rasterio
+
+try:
+    import pyproj
+except ImportError:
+    pyproj = None
+
+import continent_model
+import continent_world as world
+from continent_world import CELL, PAIRS, YEARS
+
+needs_pyproj = unittest.skipIf(pyproj is None, "SKIPPED: pyproj is not installed")
+
+RULES = """
+[[rule]]
+id = "mexico-2010"
+country = "MX"
+years = [2010, 2015]
+verdict = "change-product-only"
+reason = "a new baseline"
+source = "t"
+status = "proposed"
+[[rule]]
+id = "mexico-2020"
+country = "MX"
+years = [2010, 2020]
+verdict = "not-comparable"
+reason = "made from the new baseline"
+source = "t"
+status = "proposed"
+[[rule]]
+id = "conus"
+section = "conus"
+verdict = "comparable"
+reason = "one series"
+source = "t"
+status = "proposed"
+"""
+
+
+def quoted(values):
+    return ", ".join(f'"{value}"' for value in values)
+
+
+def job(made, output, compute=""):
+    """The job file."""
+    text = f"""
+        name = "continent"
+        output = "{output}"
+        provenance = true
+        comparability = "./rules.toml"
+        [grid]
+        crs = "{world.CRS}"
+        origin = [{world.WEST}, {world.NORTH}]
+        cell_size_m = {CELL}
+        shape = [{world.ROWS}, {world.COLS}]
+        extent = "full"
+        outside_grid = "drop"
+        [change]
+        pairs = "all"
+        [domain]
+        path = "sections.geojson"
+        key = "section"
+        sliver_cells = {world.SLIVER_CELLS}
+        [strata.climate]
+        path = "climate.geojson"
+        key = "zone"
+        [strata.treeline]
+        path = "treeline.tif"
+        values = {{ 1 = "above", 2 = "below" }}
+        [[zones]]
+        id = "parks"
+        path = "parks.geojson"
+        key = "code"
+        [[zones]]
+        id = "country-x-parks"
+        by = ["country", "parks"]
+        [compute]
+        {compute}
+    """
+    for section in made.sections:
+        text += f"""
+        [[source]]
+        id = "{section.id}"
+        section = "{section.id}"
+        country = "{section.country}"
+        legend = "{section.legend}"
+        priority = {section.priority}
+        datum = "null"
+        missing_stratum = "default"
+        """
+        if section.id == "alaska":
+            text += 'crosswalk = "./alaska.toml"\n'
+        text += "[source.epochs]\n"
+        for year in YEARS:
+            facts = [f'files = "{section.id}_{year}.tif"']
+            if (section.id, year) == ("mexico", 2020):
+                facts = ['method = "update"', "base = 2015", 'files = "mexico_labels.tif"', 'mask = "mexico_mask.tif"']
+            if year in section.dates:
+                facts.append(f'date = "{section.dates[year]}"')
+            if year in section.editions:
+                facts.append(f'edition = "{section.editions[year]}"')
+            donors = continent_model.FILLS.get(section.id, {}).get(year)
+            if donors:
+                facts.append(f'fill_from = [{quoted(f"{donor}@{of}" for donor, of in donors)}]')
+            text += f"{year} = {{ {', '.join(facts)} }}\n"
+    return text
+
+
+@needs_rasterio
+@needs_pyproj
+class Continent(Case):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+
+    def setUp(self):
+        super().setUp()
+        self.maxDiff = 4000
+
+    def write_rules(self):
+        (self.folder / "rules.toml").write_text(RULES)
+        rows = continent_model.rows_of(REPOSITORY / "configs/crosswalks/nlcd-nalcms.toml")
+        text = 'id = "alaska-nalcms"\nfrom = "nlcd"\nto = "nalcms"\nsource = "t"\n'
+        for row in rows:
+            kept = {key: row[key] for key in ("from", "to", "stratum", "default", "status", "source") if key in row}
+            if row["from"] == 42:
+                del kept["stratum"]
+                kept |= {"strata": ["climate", "treeline"], "to": {"polar+above": 13, "polar+*": 2, "*+*": 1}}
+            if row["from"] == 74:
+                kept["to"] = "nodata"
+            if row["from"] == 72:
+                kept |= {"stratum": "treeline", "to": {"above": 12, "below": 10}, "default": 11}
+            text += "[[row]]\n"
+            for key, value in kept.items():
+                if isinstance(value, dict):
+                    value = "{ " + ", ".join(f'"{k}" = {v}' for k, v in value.items()) + " }"
+                else:
+                    value = json.dumps(value, ensure_ascii=False)
+                text += f"{key} = {value}\n"
+        (self.folder / "alaska.toml").write_text(text)
+
+    def run_job(self, made, output, compute=""):
+        (self.folder / f"{output}.toml").write_text(job(made, output, compute))
+        self.nalcms("run", f"{output}.toml")
+        return (self.folder / output / "SHA256SUMS").read_text()
+
+    def test_every_cell_and_every_row(self):
+        made = world.World(self)
+        self.write_rules()
+        self.run_job(made, "out", "task_cells = 512\nthreads = 1")
+        model = continent_model.Model(made)
+        self.compare_rasters(model)
+        self.compare_tables(model)
+        self.nalcms("verify", "out")
+
+    # ----- comparisons -----
+
+    def same_cells(self, name, expected):
+        found = self.cells(f"out/{name}")
+        differ = found != expected
+        if differ.any():
+            at = tuple(np.argwhere(differ)[0])
+            self.fail(f"{name}: {int(differ.sum())} cells differ, the first at {at}: {found[at]} instead of {expected[at]}")
+        return found
+
+    def compare_rasters(self, model):
+        for year, map in model.years.items():
+            self.same_cells(f"landcover/continent_landcover_{year}_7000m.tif", map.classes)
+            self.same_cells(f"provenance/continent_source_{year}_7000m.tif", map.origins)
+        for pair in PAIRS:
+            self.same_cells(f"change/continent_change_{pair[0]}_{pair[1]}_7000m.tif", model.change_raster(pair))
+
+    def same_rows(self, name, keys, expected, values=("pixels",), area="area_m2"):
+        """Every row with cells of a table, by what it is about; areas are those of the cells."""
+        found = {}
+        for row in self.table(f"out/tables/{name}.csv"):
+            if area in row:
+                self.assertEqual(float(row[area]), int(row["pixels"]) * CELL**2, (name, row))
+            value = tuple(int(row[v]) if row[v].isdigit() else row[v] for v in values)
+            if value[0] == 0:
+                continue
+            key = tuple(int(row[k]) if k in NUMBERS and row[k] else row[k] for k in keys)
+            self.assertNotIn(key, found, name)
+            found[key] = value if len(values) > 1 else value[0]
+        wrong = {key: (found.get(key), expected.get(key)) for key in found.keys() | expected.keys() if found.get(key) != expected.get(key)}
+        self.assertFalse(wrong, f"{name}: {len(wrong)} rows differ (found, expected): {dict(list(wrong.items())[:10])}")
+        self.assertTrue(found, f"{name} has no rows")
+        return found
+
+    def compare_tables(self, model):
+        zone = ("zone_layer", "zone_id")
+        matrix, excluded, coverage = model.pair_tables()
+        self.same_rows("class_area", (*zone, "year", "code"), model.class_area())
+        self.same_rows("change_matrix", (*zone, "year_from", "year_to", "from_code", "to_code"), matrix)
+        self.same_rows("excluded", (*zone, "year_from", "year_to", "code", "side", "reason"), excluded)
+        self.same_rows("coverage", (*zone, "year_from", "year_to"), coverage,
+                       ("pixels", "compared_pixels", "not_comparable_pixels", "comparable"))
+        self.same_rows("nodata_account", (*zone, "year", "code"), model.nodata_account())
+        self.same_rows("slivers", ("year", "domain", "source", "taken", "code"), model.slivers)
+        rules = {(year, source, code, stratum, "" if to is None else to, default): n
+                 for (year, source, code, stratum, to, default), n in model.rule_coverage.items()}
+        self.same_rows("rule_coverage", ("year", "source", "from_code", "stratum", "to_code", "default_taken"), rules)
+        whole = {}
+        for (year, winner, loser, _, _), n in model.overlaps.items():
+            whole[year, winner, loser] = whole.get((year, winner, loser), 0) + n
+        overlaps = {key: (n, whole[key[:3]]) for key, n in model.overlaps.items() if key[3] != key[4]}
+        self.same_rows("overlap_disagreement", ("year", "winner", "loser", "winner_code", "loser_code"), overlaps,
+                       ("pixels", "overlap_pixels"))
+
+
+NUMBERS = {"year", "code", "year_from", "year_to", "from_code", "to_code", "winner_code", "loser_code"}
+
+
+if __name__ == "__main__":
+    unittest.main()
