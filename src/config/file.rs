@@ -8,6 +8,7 @@ use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::edits::EditFile;
 use super::grids::GridsFile;
 use crate::error::{Error, Result, did_you_mean};
 use crate::io::cog::Compression;
@@ -62,6 +63,9 @@ pub struct JobFile {
     /// Layers of zones to tabulate by.
     #[serde(default)]
     pub zones: Vec<ZonesFile>,
+    /// Edits by interpreters.
+    #[serde(default)]
+    pub edits: Vec<EditFile>,
     /// Machine settings; none of them changes a number.
     #[serde(default)]
     pub compute: ComputeFile,

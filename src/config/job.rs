@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::comparability;
+use super::edits::{self, Edit};
 use super::file::{
     ComputeFile, EpochFile, JobFile, MissingStratum, PairRule, Pairs, Resampling, SourceFile, SourceKeys,
     StratumFile,
@@ -59,6 +60,8 @@ pub struct Job {
     pub strata: BTreeMap<String, Layer>,
     /// The layers of zones, in the order of the file.
     pub zones: Vec<ZoneLayer>,
+    /// Edits by interpreters, in the order of the file.
+    pub edits: Vec<Edit>,
     /// Machine settings.
     pub compute: ComputeFile,
     /// What to write.
@@ -216,6 +219,8 @@ impl Job {
         check.that(file.change.unchanged != Unchanged::Class || target.class(0).is_none(), || {
             format!("change.unchanged = \"class\" is ambiguous: legend `{}` has a class 0", target.id)
         });
+        let (edits, violations) = edits::resolve(&file.edits, folder, &target, &epochs);
+        violations.into_iter().for_each(|violation| check.found(violation));
         let (release, violations) = Release::resolve(&file.accept_proposed, &sources);
         violations.into_iter().for_each(|violation| check.found(violation));
         check.finish()?;
@@ -237,6 +242,7 @@ impl Job {
             ellipsoidal: file.areas.ellipsoidal,
             strata: file.strata.iter().map(stratum).collect(),
             zones,
+            edits,
             compute: file.compute.clone(),
             products: Products { landcover: true, change: true, tables: true, fractions: file.fractions },
             name: file.name,

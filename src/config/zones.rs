@@ -15,6 +15,12 @@ const COUNTRY: &str = "country";
 /// Endings of the rasters that are opened.
 const RASTER_ENDINGS: [&str; 3] = ["tif", "tiff", "img"];
 
+/// Whether a file is a raster, by the ending of its name.
+pub fn is_raster(path: &Path) -> bool {
+    let ending = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
+    RASTER_ENDINGS.contains(&ending.as_str())
+}
+
 /// A layer of zones to tabulate by.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ZoneLayer {
@@ -98,9 +104,8 @@ impl ZoneOrigin {
         name: Option<String>,
         band: Option<usize>,
     ) -> Result<Self, String> {
-        let ending = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
         let shown = path.display();
-        if RASTER_ENDINGS.contains(&ending.as_str()) {
+        if is_raster(&path) {
             return match key.or(name) {
                 None => Ok(Self::Raster { path, band }),
                 Some(field) => Err(format!(

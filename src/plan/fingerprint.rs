@@ -8,12 +8,13 @@
 //! | legends, crosswalks, nodata | codes of the target; the compiled rules of each scene |
 //! | strata, zones | SHA-256 of their files; which polygons share a key; the PROJ text that takes them to the cells |
 //! | zone rasters | as scenes: SHA-256, header as understood, alignment with its PROJ text |
+//! | edits | those that come near the task: polygons near it as they are burned; of a raster SHA-256, header and alignment; from, to, years |
 //! | areas | where they are added up: the ellipsoid, the unit and the PROJ text by which cells are measured |
 //! | comparability | the sources whose comparison is left out, in pairs where there are any |
 //! | settings | pairs, unchanged, tie, compression, products |
 //!
-//! Threads, memory, paths, names, colours and crossed layers are not in it; names, colours and crossed layers are in the
-//! identity of the merge.
+//! Threads, memory, paths, names, colours, crossed layers and who edited why are not in it; names, colours, crossed layers and
+//! authors are in the identity of the merge.
 
 use std::collections::BTreeMap;
 use std::fs::Metadata;
@@ -24,7 +25,7 @@ use rayon::prelude::*;
 use serde_json::{Value, json};
 
 use super::comparability::PairComparability;
-use super::zones::{CountedLayer, ZoneCells};
+use super::zones::{CountedLayer, ZoneCells, ZoneRaster};
 use super::{EpochPlan, JobPlan, Plan, Scene, Task};
 use crate::error::Result;
 use crate::io::atomic::{io_error, write_bytes};
@@ -52,7 +53,9 @@ impl InputHashes {
         let rasters = scenes.map(|scene| &scene.header).chain(zones).flat_map(|header| header.files.clone());
         let layers = plan.grids.iter().flat_map(Plan::polygon_layers);
         let layers = layers.flat_map(|polygons| polygons.files.clone());
-        let mut paths: Vec<PathBuf> = rasters.chain(layers).collect();
+        let masks = plan.grids.iter().flat_map(|grid| grid.overlays.masks());
+        let masks = masks.flat_map(|mask| mask.files().to_vec());
+        let mut paths: Vec<PathBuf> = rasters.chain(layers).chain(masks).collect();
         paths.sort();
         paths.dedup();
         let hashed: Vec<(PathBuf, String, String)> = paths
@@ -103,18 +106,21 @@ fn layer_facts(polygons: &FeatureLayer, hashes: &InputHashes) -> Value {
 
 /// What the identities of a plan's tasks are made of: hashed once, however many tasks share it.
 #[derive(Debug)]
-pub struct Identities {
+pub struct Identities<'a> {
+    plan: &'a Plan,
+    hashes: &'a InputHashes,
     /// What all tasks share.
     common: String,
     /// Of each scene, by epoch and position.
     scenes: Vec<Vec<String>>,
 }
 
-impl Identities {
+impl<'a> Identities<'a> {
     /// Hashes what a plan holds.
-    pub fn of(plan: &Plan, hashes: &InputHashes) -> Self {
+    pub fn of(plan: &'a Plan, hashes: &'a InputHashes) -> Self {
         let scenes = |epoch: &EpochPlan| epoch.scenes.par_iter().map(|s| scene_id(s, hashes)).collect();
-        Self { common: common(plan, hashes), scenes: plan.epochs.iter().map(scenes).collect() }
+        let scenes = plan.epochs.iter().map(scenes).collect();
+        Self { plan, hashes, common: common(plan, hashes), scenes }
     }
 
     /// The identity of one task.
@@ -123,7 +129,33 @@ impl Identities {
         let scenes: Vec<Vec<&String>> = epochs
             .map(|(positions, ids)| positions.iter().map(|&position| &ids[position]).collect())
             .collect();
-        sha256(json!([self.common, task.window, scenes]).to_string())
+        let mut facts = json!([self.common, task.window, scenes]);
+        if let (Some(edits), Some(facts)) = (self.edits(task), facts.as_array_mut()) {
+            facts.push(edits);
+        }
+        sha256(facts.to_string())
+    }
+
+    /// What edits do to a task; none where they do nothing. Two edits never hold one cell, so their order does not matter.
+    fn edits(&self, task: &Task) -> Option<Value> {
+        let Plan { job, grid, overlays, reach, .. } = self.plan;
+        let window = task.window.grown(*reach);
+        let mut facts: Vec<(&String, Value)> = overlays
+            .edits_near(grid, window)
+            .map(|layer| {
+                let edit = layer.of(job);
+                let cells = match &layer.mask.cells {
+                    ZoneCells::Polygons(polygons) => {
+                        let near = polygons.shapes_near(grid.part(&window).bounds());
+                        json!(near.map(sha256).collect::<Vec<_>>())
+                    }
+                    ZoneCells::Raster(raster) => raster_facts(raster, self.hashes),
+                };
+                (&edit.id, json!([edit.from, edit.to, edit.epochs, cells]))
+            })
+            .collect();
+        facts.sort_by_key(|(id, _)| *id);
+        (!facts.is_empty()).then(|| json!(facts))
     }
 }
 
@@ -158,10 +190,12 @@ fn common(plan: &Plan, hashes: &InputHashes) -> String {
 fn zone_facts(layer: &CountedLayer, hashes: &InputHashes) -> Value {
     match &layer.cells {
         ZoneCells::Polygons(polygons) => layer_facts(polygons, hashes),
-        ZoneCells::Raster(raster) => {
-            json!([header_facts(&raster.header, hashes), raster.alignment.identity()])
-        }
+        ZoneCells::Raster(raster) => raster_facts(raster, hashes),
     }
+}
+
+fn raster_facts(raster: &ZoneRaster, hashes: &InputHashes) -> Value {
+    json!([header_facts(&raster.header, hashes), raster.alignment.identity()])
 }
 
 /// What of a raster's header decides what its cells are and where they lie.

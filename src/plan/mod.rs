@@ -10,8 +10,10 @@ pub mod comparability;
 pub mod extent;
 pub mod fingerprint;
 pub mod inputs;
+pub mod mask;
 pub mod misfit;
 pub mod operations;
+pub mod overlay;
 pub mod product;
 pub mod scene;
 pub mod sphere;
@@ -37,6 +39,7 @@ use area::{Areas, Sizing};
 use comparability::PairComparability;
 use inputs::InputHeader;
 use operations::Operations;
+use overlay::Overlays;
 use scene::Surveyor;
 use zones::CountedLayer;
 
@@ -81,6 +84,8 @@ pub struct Plan {
     pub products: Vec<Product>,
     /// The zone layers whose cells are looked up, in the order of the job.
     pub zones: Vec<CountedLayer>,
+    /// What is laid over the mosaics.
+    pub overlays: Overlays,
     /// Number of overview levels of every raster.
     pub levels: u32,
     /// Data type and nodata of the maps.
@@ -134,6 +139,7 @@ impl Plan {
         warnings: &mut Vec<String>,
     ) -> Result<Self> {
         let zones = zones::counted_layers(&job.zones, &grid, warnings)?;
+        let overlays = Overlays::of(job, &grid, warnings)?;
         let Areas { told: area, sizes, ellipsoidal } = Areas::of(&grid, job.ellipsoidal)?;
         let pairs = job.pairs.clone();
         if job.products.fractions {
@@ -159,6 +165,7 @@ impl Plan {
             task_shape,
             reach,
             zones,
+            overlays,
             storage,
         })
     }
@@ -235,7 +242,9 @@ impl Plan {
         let zones = if self.zones.is_empty() { 0 } else { block * 4 * (self.zones.len() as u64 + 7) };
         let zone_files: u64 = rasters().map(|r| open_bytes(&r.header) as u64).sum();
         let of_zones = zones + self.zone_rows_bytes(cells) + zone_files;
-        overviews + shares + maps + sizes + files + warping + of_zones + WORKER_BYTES
+        // What an overlay holds of a block and its surroundings, burned and as it is used.
+        let overlays = if self.overlays.is_empty() { 0 } else { block * 16 };
+        overviews + shares + maps + sizes + files + warping + of_zones + overlays + WORKER_BYTES
     }
 
     /// Bytes of the rows that zones leave in a task of so many cells, if polygons are spread evenly. How many zones a

@@ -73,6 +73,11 @@ impl CountedLayer {
 }
 
 impl ZoneRaster {
+    /// Whether a zone is that of a value other than 0: what a mask holds.
+    pub fn is_held(zone: ZoneNumber) -> bool {
+        zone != NO_ZONE && value_of(zone) != 0
+    }
+
     /// The zone of a value; the file's nodata value is outside every zone.
     pub fn zone_of(&self, value: i32) -> ZoneNumber {
         if self.header.nodata_tag == Some(f64::from(value)) { NO_ZONE } else { number_of(value) }
@@ -104,9 +109,11 @@ pub fn counted_layers(
             ZoneOrigin::Polygons { path, key, name } => {
                 polygons(path, key, name.as_deref(), grid).map(|p| ZoneCells::Polygons(Box::new(p)))
             }
-            ZoneOrigin::Raster { path, band } => raster(path, *band, grid, warnings)
-                .map(|r| ZoneCells::Raster(Box::new(r)))
-                .map_err(|e| e.at(path.display())),
+            ZoneOrigin::Raster { path, band } => {
+                raster(path, *band, grid, ("zone raster", "the key of its zone"), warnings)
+                    .map(|r| ZoneCells::Raster(Box::new(r)))
+                    .map_err(|e| e.at(path.display()))
+            }
             ZoneOrigin::Crossed(_) => continue,
         };
         match cells {
@@ -119,7 +126,7 @@ pub fn counted_layers(
 }
 
 fn polygons(path: &std::path::Path, key: &str, name: Option<&str>, grid: &Grid) -> Result<FeatureLayer> {
-    let Some(crs) = &grid.crs else { return Err(no_grid_crs()) };
+    let Some(crs) = &grid.crs else { return Err(no_grid_crs("layer of zones")) };
     let polygons = open_features(path, key, name, crs, grid.cell_m())?;
     if polygons.keys.iter().any(|(key, _)| key == OUTSIDE) {
         return Err(Error::input(format!("a zone has the key `{OUTSIDE}`"))
@@ -129,27 +136,29 @@ fn polygons(path: &std::path::Path, key: &str, name: Option<&str>, grid: &Grid) 
     Ok(polygons)
 }
 
-fn no_grid_crs() -> Error {
-    Error::input("zones need a grid with a CRS")
+pub(super) fn no_grid_crs(what: &str) -> Error {
+    Error::input(format!("a {what} needs a grid with a CRS"))
 }
 
-fn raster(
+/// Opens a raster of whole numbers and finds how its cells reach a grid; `what` it is and its values are, in words.
+pub(super) fn raster(
     path: &std::path::Path,
     band: Option<usize>,
     grid: &Grid,
+    (what, values): (&str, &str),
     warnings: &mut Vec<String>,
 ) -> Result<ZoneRaster> {
     let mut header = open_raster(path, band)?.header;
     let said = SphereGrid::load()?.take(&mut header.grid, grid.crs.as_ref(), false)?;
     warnings.extend(said.map(|words| format!("{}: {words}", path.display())));
     if header.sample.is_float() {
-        return Err(Error::input("a zone raster must hold whole numbers")
+        return Err(Error::input(format!("a {what} must hold whole numbers"))
             .found(header.sample.word())
-            .expected("an integer type of at most 32 bits: a cell's value is the key of its zone")
+            .expected(format!("an integer type of at most 32 bits: a cell's value is {values}"))
             .help("convert it, if its values are whole numbers: gdal_translate -ot Int32 IN OUT"));
     }
     if grid.crs.is_none() {
-        return Err(no_grid_crs());
+        return Err(no_grid_crs(what));
     }
     if header.grid.crs.is_none() {
         return Err(no_crs());

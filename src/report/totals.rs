@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::error::{Error, Result};
-use crate::io::part::{PartTables, RuleCount};
+use crate::io::part::{EditCount, PartTables, RuleCount};
 use crate::kernel::combine::Combinations;
 use crate::kernel::mosaic::Overlap;
 use crate::kernel::tabulate::{Joint, JointCounts, ZoneIndex};
@@ -24,6 +24,8 @@ pub struct Totals {
     pub zones: Combinations,
     /// For each zone layer the cells whose centre lies in more than one of its zones.
     pub zone_overlaps: Vec<u64>,
+    /// Cells that edits hold, by epoch.
+    pub edits: Vec<BTreeMap<EditCount, Amount>>,
 }
 
 impl Totals {
@@ -36,6 +38,7 @@ impl Totals {
             rules: vec![BTreeMap::new(); epochs],
             zones: Combinations::new(layers),
             zone_overlaps: vec![0; layers],
+            edits: vec![BTreeMap::new(); epochs],
         }
     }
 
@@ -73,6 +76,11 @@ impl Totals {
                     sized(row.amount);
             }
         }
+        for (totals, rows) in self.edits.iter_mut().zip(&part.edits) {
+            for (count, amount) in rows {
+                *totals.entry(count.clone()).or_default() += sized(*amount);
+            }
+        }
         for (total, cells) in self.zone_overlaps.iter_mut().zip(&part.zone_overlaps) {
             *total += cells;
         }
@@ -95,6 +103,9 @@ impl Totals {
         }
         for (totals, rules) in self.rules.iter_mut().zip(other.rules) {
             rules.into_iter().for_each(|(rule, amount)| *totals.entry(rule).or_default() += amount);
+        }
+        for (totals, edits) in self.edits.iter_mut().zip(other.edits) {
+            edits.into_iter().for_each(|(count, amount)| *totals.entry(count).or_default() += amount);
         }
         for (total, cells) in self.zone_overlaps.iter_mut().zip(other.zone_overlaps) {
             *total += cells;

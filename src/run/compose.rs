@@ -292,6 +292,13 @@ impl<'a, T: ClassValue> Composer<'a, T> {
         Ok(map)
     }
 
+    /// Forgets the fractions of cells (row, column) of the map composed last: they are no longer what the sources made them.
+    pub fn overrule(&mut self, cells: &[(usize, usize)]) {
+        if let Some(fractions) = &mut self.fractions {
+            fractions.overrule(cells);
+        }
+    }
+
     /// The fractions of the map composed last, which is handed in again, in the order of [`Fraction::all`]; `None` where the
     /// job wants none.
     ///

@@ -1,5 +1,6 @@
 //! Runs plans: tasks on a pool of threads, each leaving a part; then merge.
 
+mod collisions;
 pub mod compose;
 pub mod encode;
 pub mod files;
@@ -8,8 +9,10 @@ pub mod forecast;
 mod fraction;
 pub mod ledger;
 mod locate;
+mod mask;
 pub mod merge;
 pub mod outside;
+pub mod overlay;
 pub mod parts;
 mod scene;
 pub mod tally;
@@ -58,6 +61,9 @@ pub fn run_tasks(plan: &JobPlan, ledger: &mut Ledger, progress: &Progress) -> Re
     plan.grids.iter().try_for_each(refuse_beyond_memory)?;
     let todo: Vec<(&Plan, &Task)> =
         plan.tasks().filter(|(_, task)| ledger.states[task.index] != TaskState::Done).collect();
+    if !todo.is_empty() {
+        collisions::refuse(plan)?;
+    }
     let outside = if todo.is_empty() { None } else { Some(outside::count(plan)?) };
     let cells = |task: &Task| task.window.cells() * plan.job.epochs.len() as u64;
     progress.start(todo.len(), todo.iter().map(|(_, task)| cells(task)).sum());

@@ -85,8 +85,8 @@ impl<'a> ZoneReader<'a> {
     }
 }
 
-/// What a raster says of each cell of a block of the target grid.
-fn zones_of(
+/// What a raster says of each cell of a block of the target grid, or of any window of it.
+pub(super) fn zones_of(
     raster: &ZoneRaster,
     file: &mut Option<RasterFile>,
     grid: &Grid,

@@ -90,6 +90,12 @@ impl FeatureLayer {
         Ok(self.alone(grid, window)?.map(|keys| keys.first().copied().unwrap_or(0)))
     }
 
+    /// The polygons that may come into a box (xmin, ymin, xmax, ymax), as well-known binary in the CRS of the grid, in
+    /// file order.
+    pub fn shapes_near(&self, bounds: [f64; 4]) -> impl Iterator<Item = &[u8]> {
+        self.features.iter().filter(move |f| f.comes_near(bounds)).map(|f| f.wkb.as_slice())
+    }
+
     /// Positions of the keys whose polygons may come into a box (xmin, ymin, xmax, ymax).
     pub fn keys_near(&self, bounds: [f64; 4]) -> BTreeSet<u32> {
         self.features.iter().filter(|f| f.comes_near(bounds)).map(|f| f.key).collect()

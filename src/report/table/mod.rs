@@ -4,6 +4,7 @@ mod change_matrix;
 mod class_area;
 mod classes;
 mod coverage;
+mod edits;
 mod excluded;
 mod net_change;
 mod overlap_disagreement;
@@ -39,6 +40,7 @@ pub fn all<'a>(context: &'a Context) -> Vec<Table<'a>> {
     if !context.plan.job.target.rollups.is_empty() {
         tables.extend([class_area::of_rollups(context), change_matrix::of_rollups(context)]);
     }
+    tables.extend(edits::tables(context));
     tables.extend(wide_matrix::tables(context));
     tables
 }
