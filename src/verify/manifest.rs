@@ -13,6 +13,7 @@ use super::read_bounded;
 use crate::io::gdal::crs_from_wkt;
 use crate::kernel::change::Unchanged;
 use crate::kernel::pyramid::Tie;
+use crate::model::edit::Edited;
 use crate::model::epoch::{Epoch, Interval};
 use crate::model::grid::Affine;
 use crate::model::legend::{ClassCode, Language, RAW};
@@ -78,6 +79,9 @@ pub struct JobRecord {
     /// Whether there are rasters of fractions.
     #[serde(default)]
     pub fractions: bool,
+    /// Edits by interpreters.
+    #[serde(default)]
+    pub edits: Vec<EditRecord>,
     /// Whether ellipsoidal areas are told beside a sphere's own.
     #[serde(default)]
     pub ellipsoidal: bool,
@@ -101,6 +105,25 @@ pub struct GroupRecord {
     pub members: Vec<ClassCode>,
 }
 
+/// A layer of edits.
+#[derive(Debug, Clone, Deserialize)]
+pub struct EditRecord {
+    /// Identifier.
+    pub id: String,
+    /// Which cells are edited.
+    pub from_code: Edited,
+    /// The class that they get.
+    pub to_code: ClassCode,
+    /// Mapped years that are edited.
+    pub epochs: Vec<Epoch>,
+    /// Who edited.
+    pub author: String,
+    /// When.
+    pub date: String,
+    /// Why.
+    pub reason: String,
+}
+
 #[derive(Debug, Clone, Deserialize)]
 struct LayerRecord {
     id: String,
@@ -109,6 +132,9 @@ struct LayerRecord {
     /// The layers that it crosses.
     #[serde(default)]
     by: Vec<String>,
+    /// Of edits: cells that they hold, by year.
+    #[serde(default)]
+    held_pixels: BTreeMap<String, u64>,
 }
 
 impl LayerRecord {
@@ -255,6 +281,13 @@ impl Manifest {
         self.comparability
             .iter()
             .any(|record| record.left_out && (record.from, record.to) == (pair.from, pair.to))
+    }
+
+    /// The cells that an edit holds, by year.
+    pub fn held_pixels(&self, edit: &str) -> BTreeMap<Epoch, u64> {
+        let layer = self.layers.iter().filter(|layer| layer.kind == "edit" && layer.id == edit);
+        let years = layer.flat_map(|layer| &layer.held_pixels);
+        years.filter_map(|(year, cells)| Some((year.parse().ok()?, *cells))).collect()
     }
 
     /// Whether the job has a source of this name.

@@ -13,9 +13,11 @@ mod areas;
 mod attributes;
 mod checksums;
 mod coverage;
+mod edits;
 mod findings;
 mod fractions;
 mod layout;
+mod listed;
 mod manifest;
 mod overviews;
 mod pixels;
@@ -158,7 +160,10 @@ pub fn verify_showing(output: &Path, progress: &Progress) -> Result<Report> {
 
     group("tables", tables.compared(), table_findings);
     let mut found = Findings::default();
-    let mut compared = sums::check(&tables, &manifest, &mut found);
+    let mut overruled = edits::Overruled::default();
+    let laid_over = edits::check(output, &tables, &manifest, &mut overruled, &mut found);
+    let mut compared = sums::check(&tables, &manifest, &overruled, &mut found);
+    compared += &laid_over;
     compared += &area_sums::check(&tables, &manifest, &mut found);
     compared += &coverage::check(output, &tables, &manifest, &mut found);
     group("sums", compared, found);
