@@ -174,6 +174,7 @@ impl Stage {
             ellipsoidal: false,
             strata: self.strata,
             zones: self.zones,
+            coast: None,
             edits: Vec::new(),
             compute,
             products: self.products,

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::coast::{self, Coast};
 use super::comparability;
 use super::edits::{self, Edit};
 use super::file::{
@@ -60,6 +61,8 @@ pub struct Job {
     pub strata: BTreeMap<String, Layer>,
     /// The layers of zones, in the order of the file.
     pub zones: Vec<ZoneLayer>,
+    /// Where land ends, and what becomes of the rest.
+    pub coast: Option<Coast>,
     /// Edits by interpreters, in the order of the file.
     pub edits: Vec<Edit>,
     /// Machine settings.
@@ -191,7 +194,7 @@ impl Job {
             check.that(!source.epochs.is_empty(), || format!("source `{}` has no epochs", source.id));
         }
         let has_countries = file.sources.iter().any(|source| source.country.is_some());
-        let (zones, violations) = zones::resolve(&file.zones, folder, has_countries);
+        let (mut zones, violations) = zones::resolve(&file.zones, folder, has_countries);
         violations.into_iter().for_each(|violation| check.found(violation));
         let grids = grids::resolve(&file.grid, &file.sources, folder)?;
         grids.violations.into_iter().for_each(|violation| check.found(violation));
@@ -219,6 +222,15 @@ impl Job {
         check.that(file.change.unchanged != Unchanged::Class || target.class(0).is_none(), || {
             format!("change.unchanged = \"class\" is ambiguous: legend `{}` has a class 0", target.id)
         });
+        let coast = file.coast.as_ref().map(|coast| {
+            let (coast, violations) = coast::resolve(coast, folder, &target, &sources, &mut zones);
+            violations.into_iter().for_each(|violation| check.found(violation));
+            sources.extend(coast.sources(&grids.grids, &sources, &target));
+            coast
+        });
+        check.that(sources.len() < usize::from(NO_SOURCE), || {
+            "there are more than 254 sources, with those that stand for what no map decides".into()
+        });
         let (edits, violations) = edits::resolve(&file.edits, folder, &target, &epochs);
         violations.into_iter().for_each(|violation| check.found(violation));
         let (release, violations) = Release::resolve(&file.accept_proposed, &sources);
@@ -242,6 +254,7 @@ impl Job {
             ellipsoidal: file.areas.ellipsoidal,
             strata: file.strata.iter().map(stratum).collect(),
             zones,
+            coast,
             edits,
             compute: file.compute.clone(),
             products: Products { landcover: true, change: true, tables: true, fractions: file.fractions },

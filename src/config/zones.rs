@@ -49,6 +49,13 @@ pub enum ZoneOrigin {
         /// Band with the keys, from 1; needed where there are several.
         band: Option<usize>,
     },
+    /// Cells that polygons without a key, or a raster, hold: counted for a table of their own, and no layer of the others.
+    Held {
+        /// The file.
+        path: PathBuf,
+        /// Band of a raster, from 1; needed where there are several.
+        band: Option<usize>,
+    },
     /// Every combination of the zones of other layers, in this order.
     Crossed(Vec<Member>),
 }
@@ -68,7 +75,9 @@ impl ZoneLayer {
     /// The file, if it has one of its own.
     pub fn path(&self) -> Option<&Path> {
         match &self.origin {
-            ZoneOrigin::Polygons { path, .. } | ZoneOrigin::Raster { path, .. } => Some(path),
+            ZoneOrigin::Polygons { path, .. }
+            | ZoneOrigin::Raster { path, .. }
+            | ZoneOrigin::Held { path, .. } => Some(path),
             ZoneOrigin::Crossed(_) => None,
         }
     }
@@ -77,8 +86,13 @@ impl ZoneLayer {
     pub fn members(&self) -> &[Member] {
         match &self.origin {
             ZoneOrigin::Crossed(members) => members,
-            ZoneOrigin::Polygons { .. } | ZoneOrigin::Raster { .. } => &[],
+            ZoneOrigin::Polygons { .. } | ZoneOrigin::Raster { .. } | ZoneOrigin::Held { .. } => &[],
         }
+    }
+
+    /// Whether tables are told by it.
+    pub fn is_told(&self) -> bool {
+        !matches!(self.origin, ZoneOrigin::Held { .. })
     }
 }
 

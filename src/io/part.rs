@@ -100,6 +100,18 @@ pub struct PartTables {
     /// Cells that edits hold, by epoch; nothing where there are no edits.
     #[serde(default)]
     pub edits: Vec<Vec<(EditCount, Amount)>>,
+    /// Cells off land, by epoch; nothing where there is no coast.
+    #[serde(default)]
+    pub coast: Vec<Vec<(CoastCount, Amount)>>,
+}
+
+/// Cells off land for which something else holds than what the sources said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct CoastCount {
+    /// Whether they lie in the fringe, or further out.
+    pub fringe: bool,
+    /// Class that the sources gave them; `None` is none.
+    pub before: Option<i32>,
 }
 
 /// What an edit did to cells that it holds.

@@ -8,6 +8,7 @@
 //! | legends, crosswalks, nodata | codes of the target; the compiled rules of each scene |
 //! | strata, zones | SHA-256 of their files; which polygons share a key; the PROJ text that takes them to the cells |
 //! | zone rasters | as scenes: SHA-256, header as understood, alignment with its PROJ text |
+//! | coast | SHA-256 of the land, as zones; width and class of the fringe, and the source that decides it |
 //! | edits | those that come near the task: polygons near it as they are burned; of a raster SHA-256, header and alignment; from, to, years |
 //! | areas | where they are added up: the ellipsoid, the unit and the PROJ text by which cells are measured |
 //! | comparability | the sources whose comparison is left out, in pairs where there are any |
@@ -178,6 +179,10 @@ fn common(plan: &Plan, hashes: &InputHashes) -> String {
         "areas": plan.sizes.as_ref().map(super::area::Sizing::identity),
         "zones": zones,
     });
+    if let Some(coast) = &plan.overlays.coast {
+        facts["coast"] =
+            json!([cell_facts(&coast.land.cells, hashes), coast.cells, coast.water, coast.epochs]);
+    }
     let left_out = |pair: &PairComparability| pair.left_out().collect::<Vec<_>>();
     // Rules that leave nothing out change no byte, and so no identity.
     if plan.comparability.iter().any(PairComparability::leaves_anything_out) {
@@ -188,7 +193,11 @@ fn common(plan: &Plan, hashes: &InputHashes) -> String {
 
 /// What of a zone layer decides which zone a cell lies in; what the zones are called is merge's matter.
 fn zone_facts(layer: &CountedLayer, hashes: &InputHashes) -> Value {
-    match &layer.cells {
+    cell_facts(&layer.cells, hashes)
+}
+
+fn cell_facts(cells: &ZoneCells, hashes: &InputHashes) -> Value {
+    match cells {
         ZoneCells::Polygons(polygons) => layer_facts(polygons, hashes),
         ZoneCells::Raster(raster) => raster_facts(raster, hashes),
     }

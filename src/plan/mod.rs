@@ -139,7 +139,7 @@ impl Plan {
         warnings: &mut Vec<String>,
     ) -> Result<Self> {
         let zones = zones::counted_layers(&job.zones, &grid, warnings)?;
-        let overlays = Overlays::of(job, &grid, warnings)?;
+        let overlays = Overlays::of(job, (position, &grid), warnings)?;
         let Areas { told: area, sizes, ellipsoidal } = Areas::of(&grid, job.ellipsoidal)?;
         let pairs = job.pairs.clone();
         if job.products.fractions {
@@ -243,7 +243,7 @@ impl Plan {
         let zone_files: u64 = rasters().map(|r| open_bytes(&r.header) as u64).sum();
         let of_zones = zones + self.zone_rows_bytes(cells) + zone_files;
         // What an overlay holds of a block and its surroundings, burned and as it is used.
-        let overlays = if self.overlays.is_empty() { 0 } else { block * 16 };
+        let overlays = if self.overlays.is_empty() { 0 } else { block * 80 };
         overviews + shares + maps + sizes + files + warping + of_zones + overlays + WORKER_BYTES
     }
 

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::alignment::Alignment;
+use super::mask::Mask;
 use super::misfit::{no_crs, no_place};
 use super::scene::footprint;
 use super::sphere::SphereGrid;
@@ -44,6 +45,14 @@ pub struct ZoneRaster {
 }
 
 impl CountedLayer {
+    /// Whether a zone is one of cells that a layer of one zone, [`ZoneOrigin::Held`], holds.
+    pub fn holds(&self, number: ZoneNumber) -> bool {
+        match &self.cells {
+            ZoneCells::Polygons(_) => number != NO_ZONE,
+            ZoneCells::Raster(_) => ZoneRaster::is_held(number),
+        }
+    }
+
     /// The polygons, where it has some.
     pub fn polygons(&self) -> Option<&FeatureLayer> {
         match &self.cells {
@@ -113,6 +122,9 @@ pub fn counted_layers(
                 raster(path, *band, grid, ("zone raster", "the key of its zone"), warnings)
                     .map(|r| ZoneCells::Raster(Box::new(r)))
                     .map_err(|e| e.at(path.display()))
+            }
+            ZoneOrigin::Held { path, band } => {
+                Mask::open(path, *band, grid, 0, "layer of lakes", warnings).map(|m| m.cells)
             }
             ZoneOrigin::Crossed(_) => continue,
         };

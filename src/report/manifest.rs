@@ -13,6 +13,7 @@ use crate::io::atomic::write_bytes;
 use crate::io::digest::sha256;
 use crate::model::area::Amount;
 use crate::model::epoch::Epoch;
+use crate::model::source::Role;
 use crate::plan::fingerprint::InputHashes;
 use crate::plan::{JobPlan, Plan};
 
@@ -163,6 +164,9 @@ pub fn job(plan: &JobPlan) -> Value {
         });
         if let Some(id) = &plan.grids[source.grid].grid_id {
             facts["grid"] = json!(id);
+        }
+        if source.role == Role::Fringe {
+            facts["role"] = json!("fringe");
         }
         facts
     };

@@ -5,15 +5,23 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::totals::Totals;
+use crate::config::coast::{Coast, FringeFile};
 use crate::config::edits::Edit;
-use crate::plan::JobPlan;
 use crate::plan::fingerprint::InputHashes;
 use crate::plan::mask::Mask;
+use crate::plan::{JobPlan, Plan};
 
 /// What the job says of its overlays, in keys that a job without any does not have.
 pub fn settings(plan: &JobPlan) -> Vec<(&'static str, Value)> {
     let edits: Vec<Value> = plan.job.edits.iter().map(edit).collect();
     let mut settings = Vec::new();
+    if let Some(coast) = &plan.job.coast {
+        let facts = json!({
+            "fringe_cells": coast.cells, "fringe": coast.fringe, "water_code": coast.water,
+            "great_lakes": coast.great_lakes.is_some(),
+        });
+        settings.push(("coast", facts));
+    }
     if !edits.is_empty() {
         settings.push(("edits", json!(edits)));
     }
@@ -35,12 +43,21 @@ pub fn facts(plan: &JobPlan, totals: &Totals, hashes: &InputHashes) -> Vec<Value
             edit.epochs.iter().map(|year| held(plan, totals, edit, *year)).collect();
         json!({
             "id": edit.id, "kind": "edit", "path": edit.path, "sha256": hashes.get(&edit.path),
-            "layer": on_grids(plan, |grid| &grid.overlays.edits[position].mask, Mask::words),
-            "proj": on_grids(plan, |grid| &grid.overlays.edits[position].mask, proj),
+            "layer": on_grids(plan, |grid| Some(&grid.overlays.edits[position].mask), Mask::words),
+            "proj": on_grids(plan, |grid| Some(&grid.overlays.edits[position].mask), proj),
             "held_pixels": held,
         })
     });
-    edits.collect()
+    plan.job.coast.iter().map(|coast| land(plan, coast, hashes)).chain(edits).collect()
+}
+
+/// The land, for run.json; lakes are told among the layers that are counted.
+fn land(plan: &JobPlan, coast: &Coast, hashes: &InputHashes) -> Value {
+    json!({
+        "id": "coast", "kind": "land", "path": coast.land, "sha256": hashes.get(&coast.land),
+        "layer": on_grids(plan, |grid| Some(&grid.overlays.coast.as_ref()?.land), Mask::words),
+        "proj": on_grids(plan, |grid| Some(&grid.overlays.coast.as_ref()?.land), proj),
+    })
 }
 
 /// A mapped year and the cells that an edit holds in it, edited or not.
@@ -64,10 +81,19 @@ pub fn lines(plan: &JobPlan) -> Vec<String> {
             edit.author,
             edit.date,
             edit.reason,
-            on_grids(plan, |grid| &grid.overlays.edits[position].mask, Mask::words).join("; ")
+            on_grids(plan, |grid| Some(&grid.overlays.edits[position].mask), Mask::words).join("; ")
         )
     });
-    edits.collect()
+    plan.job.coast.iter().map(|coast| coast_line(plan, coast)).chain(edits).collect()
+}
+
+fn coast_line(plan: &JobPlan, coast: &Coast) -> String {
+    let fringe = match (coast.fringe, coast.water) {
+        (FringeFile::Water, Some(code)) => format!("class {code}"),
+        _ => "no class".into(),
+    };
+    let land = on_grids(plan, |grid| Some(&grid.overlays.coast.as_ref()?.land), Mask::words);
+    format!("coast: a fringe of {} cells gets {fringe}; land is {}", coast.cells, land.join("; "))
 }
 
 fn proj(mask: &Mask) -> String {
@@ -77,11 +103,11 @@ fn proj(mask: &Mask) -> String {
 /// What is to be told of a mask on each grid, once where it is the same.
 fn on_grids(
     plan: &JobPlan,
-    mask: impl Fn(&crate::plan::Plan) -> &Mask,
+    mask: impl for<'p> Fn(&'p Plan) -> Option<&'p Mask>,
     tell: impl Fn(&Mask) -> String,
 ) -> Vec<String> {
     let mut told = Vec::new();
-    for words in plan.grids.iter().map(|grid| tell(mask(grid))) {
+    for words in plan.grids.iter().filter_map(&mask).map(tell) {
         if !words.is_empty() && !told.contains(&words) {
             told.push(words);
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::error::{Error, Result};
-use crate::io::part::{EditCount, PartTables, RuleCount};
+use crate::io::part::{CoastCount, EditCount, PartTables, RuleCount};
 use crate::kernel::combine::Combinations;
 use crate::kernel::mosaic::Overlap;
 use crate::kernel::tabulate::{Joint, JointCounts, ZoneIndex};
@@ -26,6 +26,8 @@ pub struct Totals {
     pub zone_overlaps: Vec<u64>,
     /// Cells that edits hold, by epoch.
     pub edits: Vec<BTreeMap<EditCount, Amount>>,
+    /// Cells off land, by epoch.
+    pub coast: Vec<BTreeMap<CoastCount, Amount>>,
 }
 
 impl Totals {
@@ -39,6 +41,7 @@ impl Totals {
             zones: Combinations::new(layers),
             zone_overlaps: vec![0; layers],
             edits: vec![BTreeMap::new(); epochs],
+            coast: vec![BTreeMap::new(); epochs],
         }
     }
 
@@ -81,6 +84,11 @@ impl Totals {
                 *totals.entry(count.clone()).or_default() += sized(*amount);
             }
         }
+        for (totals, rows) in self.coast.iter_mut().zip(&part.coast) {
+            for (count, amount) in rows {
+                *totals.entry(*count).or_default() += sized(*amount);
+            }
+        }
         for (total, cells) in self.zone_overlaps.iter_mut().zip(&part.zone_overlaps) {
             *total += cells;
         }
@@ -106,6 +114,9 @@ impl Totals {
         }
         for (totals, edits) in self.edits.iter_mut().zip(other.edits) {
             edits.into_iter().for_each(|(count, amount)| *totals.entry(count).or_default() += amount);
+        }
+        for (totals, coast) in self.coast.iter_mut().zip(other.coast) {
+            coast.into_iter().for_each(|(count, amount)| *totals.entry(count).or_default() += amount);
         }
         for (total, cells) in self.zone_overlaps.iter_mut().zip(other.zone_overlaps) {
             *total += cells;

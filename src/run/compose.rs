@@ -236,6 +236,12 @@ impl<'a, T: ClassValue> Composer<'a, T> {
         Ok(laid?.0)
     }
 
+    /// Whether any source comes near a window.
+    pub fn comes_near(&self, window: &Window) -> bool {
+        let mut scenes = self.scenes.iter().flatten();
+        scenes.any(|open| !open.scene.footprint.intersect(window).is_empty())
+    }
+
     /// Whether any source comes near the block, so that there may be something to count.
     pub fn is_near(&self) -> bool {
         self.near.iter().any(|near| !near.is_empty())

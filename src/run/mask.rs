@@ -1,15 +1,16 @@
 //! The cells of a window that a mask holds.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use ndarray::Array2;
+use ndarray::{Array2, s};
 
 use super::zones::zones_of;
 use crate::error::Result;
 use crate::io::gdal::{CellKeys, RasterFile};
 use crate::kernel::combine::BlockZones;
 use crate::model::grid::Grid;
-use crate::model::window::Window;
+use crate::model::window::{BLOCK, Window};
 use crate::plan::mask::Mask;
 use crate::plan::zones::{ZoneCells, ZoneRaster};
 
@@ -34,20 +35,26 @@ impl Held {
     }
 }
 
+/// Blocks that are kept at a time, a bound on memory: a quarter of a MiB each, if they are neither held wholly nor not at all.
+const MOST_BLOCKS: usize = 64;
+
 /// Reads a mask, window after window.
+///
+/// Polygons are burned, and rasters read, block by block at fixed places of the grid; windows that reach over their block into
+/// others find these again, row after row.
 pub struct MaskReader<'a> {
     grid: &'a Grid,
     mask: &'a Mask,
     /// Of a raster, once it was needed.
     file: Option<RasterFile>,
-    /// What was asked for last: every year asks for the same block.
-    known: Option<(Window, Rc<Held>)>,
+    /// Blocks by their upper left cell.
+    blocks: BTreeMap<(i64, i64), Rc<Held>>,
 }
 
 impl<'a> MaskReader<'a> {
     /// Nothing read yet.
     pub fn new(grid: &'a Grid, mask: &'a Mask) -> Self {
-        Self { grid, mask, file: None, known: None }
+        Self { grid, mask, file: None, blocks: BTreeMap::new() }
     }
 
     /// Whether all cells of a window are held, or none, where that can be told without burning or reading.
@@ -66,13 +73,54 @@ impl<'a> MaskReader<'a> {
     /// # Errors
     /// Unreadable, Input: cells of a raster that cannot be read. Bug: GDAL cannot burn in memory.
     pub fn held(&mut self, window: &Window) -> Result<Rc<Held>> {
-        if let Some((of, held)) = &self.known
-            && of == window
+        let side = BLOCK as i64;
+        let first = |at: i64| at.div_euclid(side) * side;
+        let aligned =
+            Window::between(first(window.row), first(window.col), window.row_end(), window.col_end());
+        let blocks: Vec<Window> =
+            aligned.squares(BLOCK).map(|square| Window { rows: BLOCK, cols: BLOCK, ..square }).collect();
+        if let [block] = blocks[..]
+            && block == *window
         {
+            return self.block(&block);
+        }
+        let mut cells = Array2::from_elem((window.rows, window.cols), false);
+        for block in blocks {
+            let wanted = block.intersect(window);
+            let within = |origin: &Window| {
+                let (row, col) = ((wanted.row - origin.row) as usize, (wanted.col - origin.col) as usize);
+                s![row..row + wanted.rows, col..col + wanted.cols]
+            };
+            let known = self.blocks.contains_key(&(block.row, block.col));
+            // An edge in a block may be far from the part of it that is asked for.
+            let held = match self.alike(&wanted)?.filter(|_| !known) {
+                Some(true) => Rc::new(Held::All),
+                Some(false) => Rc::new(Held::None),
+                None => self.block(&block)?,
+            };
+            match &*held {
+                Held::None => {}
+                Held::All => cells.slice_mut(within(window)).fill(true),
+                Held::Each(of_block) => {
+                    cells.slice_mut(within(window)).assign(&of_block.slice(within(&block)));
+                }
+            }
+        }
+        Ok(Rc::new(Held::of(cells)))
+    }
+
+    /// A block at its fixed place.
+    fn block(&mut self, block: &Window) -> Result<Rc<Held>> {
+        let place = (block.row, block.col);
+        if let Some(held) = self.blocks.get(&place) {
             return Ok(held.clone());
         }
-        let held = Rc::new(self.read(window)?);
-        self.known = Some((*window, held.clone()));
+        let held = Rc::new(self.read(block)?);
+        // Blocks are asked for row by row: those further up are not needed again.
+        while self.blocks.len() >= MOST_BLOCKS {
+            self.blocks.pop_first();
+        }
+        self.blocks.insert(place, held.clone());
         Ok(held)
     }
 

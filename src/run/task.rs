@@ -48,7 +48,7 @@ pub fn process<T: ClassValue>(
     let mut rasters = Rasters::<T>::new(task, plan, nodata)?;
     for block in task.window.squares(BLOCK) {
         stop::check()?;
-        let by_cells = overlay.touches(&block)?;
+        let by_cells = overlay.touches(&block, || composer.comes_near(&block))?;
         composer.next_block(&block, by_cells)?;
         // Where no scene comes near and nothing is laid over there is nothing to measure.
         let has_maps = composer.is_near() || by_cells;

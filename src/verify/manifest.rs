@@ -79,6 +79,9 @@ pub struct JobRecord {
     /// Whether there are rasters of fractions.
     #[serde(default)]
     pub fractions: bool,
+    /// Where land ends, and what became of the rest.
+    #[serde(default)]
+    pub coast: Option<CoastRecord>,
     /// Edits by interpreters.
     #[serde(default)]
     pub edits: Vec<EditRecord>,
@@ -103,6 +106,29 @@ pub struct GroupRecord {
     pub id: String,
     /// Its classes.
     pub members: Vec<ClassCode>,
+}
+
+/// The coast.
+#[derive(Debug, Clone, Deserialize)]
+pub struct CoastRecord {
+    fringe_cells: u64,
+    fringe: String,
+    /// The class of water, where somebody says it.
+    pub water_code: Option<ClassCode>,
+    great_lakes: bool,
+}
+
+impl CoastRecord {
+    /// The class of the fringe; `None` where it has none.
+    pub fn fringe_class(&self) -> Option<ClassCode> {
+        self.water_code.filter(|_| self.fringe == "water" && self.fringe_cells > 0)
+    }
+
+    /// The parts that water is split in.
+    pub fn parts(&self) -> Vec<&'static str> {
+        let parts = [Some("inland"), self.great_lakes.then_some("great_lakes"), Some("fringe")];
+        parts.into_iter().flatten().collect()
+    }
 }
 
 /// A layer of edits.

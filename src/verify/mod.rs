@@ -12,6 +12,7 @@ mod area_sums;
 mod areas;
 mod attributes;
 mod checksums;
+mod coast;
 mod coverage;
 mod edits;
 mod findings;
@@ -161,7 +162,8 @@ pub fn verify_showing(output: &Path, progress: &Progress) -> Result<Report> {
     group("tables", tables.compared(), table_findings);
     let mut found = Findings::default();
     let mut overruled = edits::Overruled::default();
-    let laid_over = edits::check(output, &tables, &manifest, &mut overruled, &mut found);
+    let laid_over = coast::check(output, &tables, &manifest, &mut overruled, &mut found)
+        + &edits::check(output, &tables, &manifest, &mut overruled, &mut found);
     let mut compared = sums::check(&tables, &manifest, &overruled, &mut found);
     compared += &laid_over;
     compared += &area_sums::check(&tables, &manifest, &mut found);

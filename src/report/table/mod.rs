@@ -3,6 +3,7 @@
 mod change_matrix;
 mod class_area;
 mod classes;
+mod coast;
 mod coverage;
 mod edits;
 mod excluded;
@@ -40,6 +41,7 @@ pub fn all<'a>(context: &'a Context) -> Vec<Table<'a>> {
     if !context.plan.job.target.rollups.is_empty() {
         tables.extend([class_area::of_rollups(context), change_matrix::of_rollups(context)]);
     }
+    tables.extend(coast::tables(context));
     tables.extend(edits::tables(context));
     tables.extend(wide_matrix::tables(context));
     tables
