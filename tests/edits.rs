@@ -153,8 +153,11 @@ date = "2026-05-03"
 reason = "sealed"
 "#;
 
-/// Which edit holds a cell in a year: its name, whether it means the cell, and the class that it gives.
-fn edit_of(year: i32, row: usize, col: usize) -> Option<(&'static str, fn(Option<i32>) -> bool, i32)> {
+/// The name of an edit, whether it means a cell of a class, and the class that it gives.
+type EditOfCell = (&'static str, fn(Option<i32>) -> bool, i32);
+
+/// Which edit holds a cell in a year.
+fn edit_of(year: i32, row: usize, col: usize) -> Option<EditOfCell> {
     let in_triangle = {
         // Right of the left edge, below the upper one, and on the near side of the slope at 45 degrees.
         let (r, c) = (row as f64 + 0.5, col as f64 + 0.5);
@@ -477,6 +480,16 @@ fn what_an_edit_cannot_say_is_refused() {
 #[test]
 fn any_number_that_is_altered_in_the_tables_of_edits_is_found() {
     let scratch = maps();
+    // With a tenth of the rows and columns, as every number is altered in turn.
+    let cell = Drawing { srs: Some("EPSG:5070"), cell: 300.0, ..Drawing::default() };
+    let east = Drawing { origin: (18_000.0, 0.0), ..cell };
+    for year in YEARS {
+        let path = |name: &str| scratch.path(&format!("{name}_{year}.tif"));
+        cell.plot(&path("north"), 110, 70, |r, c| north(year, r, c));
+        east.plot(&path("south"), 110, 70, |r, c| south(year, r, c + 60));
+    }
+    let job = format!("{JOB}{EDITS}").replace("cell_size_m = 30", "cell_size_m = 300");
+    scratch.write("job.toml", &job.replace("[1100, 1300]", "[110, 130]"));
     scratch.ok(&["run", "job.toml"]);
     for name in ["tables/edits.csv", "tables/edit_layers.csv"] {
         support::assert_altered_is_found(&scratch.path("out"), name);

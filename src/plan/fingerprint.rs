@@ -26,6 +26,7 @@ use rayon::prelude::*;
 use serde_json::{Value, json};
 
 use super::comparability::PairComparability;
+use super::overlay::EditLayer;
 use super::zones::{CountedLayer, ZoneCells, ZoneRaster};
 use super::{EpochPlan, JobPlan, Plan, Scene, Task};
 use crate::error::Result;
@@ -114,6 +115,8 @@ pub struct Identities<'a> {
     common: String,
     /// Of each scene, by epoch and position.
     scenes: Vec<Vec<String>>,
+    /// Of each polygon of each layer of edits; none of rasters.
+    shapes: Vec<Vec<String>>,
 }
 
 impl<'a> Identities<'a> {
@@ -121,7 +124,14 @@ impl<'a> Identities<'a> {
     pub fn of(plan: &'a Plan, hashes: &'a InputHashes) -> Self {
         let scenes = |epoch: &EpochPlan| epoch.scenes.par_iter().map(|s| scene_id(s, hashes)).collect();
         let scenes = plan.epochs.iter().map(scenes).collect();
-        Self { plan, hashes, common: common(plan, hashes), scenes }
+        let shapes = |layer: &EditLayer| match &layer.mask.cells {
+            ZoneCells::Polygons(polygons) => {
+                polygons.features.par_iter().map(|f| sha256(f.shape())).collect()
+            }
+            ZoneCells::Raster(_) => Vec::new(),
+        };
+        let shapes = plan.overlays.edits.iter().map(shapes).collect();
+        Self { plan, hashes, common: common(plan, hashes), scenes, shapes }
     }
 
     /// The identity of one task.
@@ -141,14 +151,15 @@ impl<'a> Identities<'a> {
     fn edits(&self, task: &Task) -> Option<Value> {
         let Plan { job, grid, overlays, reach, .. } = self.plan;
         let window = task.window.grown(*reach);
-        let mut facts: Vec<(&String, Value)> = overlays
-            .edits_near(grid, window)
-            .map(|layer| {
+        let near = overlays.edits.iter().zip(&self.shapes);
+        let near = near.filter(|(layer, _)| layer.mask.comes_near(grid, &window));
+        let mut facts: Vec<(&String, Value)> = near
+            .map(|(layer, shapes)| {
                 let edit = layer.of(job);
                 let cells = match &layer.mask.cells {
                     ZoneCells::Polygons(polygons) => {
-                        let near = polygons.shapes_near(grid.part(&window).bounds());
-                        json!(near.map(sha256).collect::<Vec<_>>())
+                        let near = polygons.near(grid.part(&window).bounds());
+                        json!(near.map(|at| &shapes[at]).collect::<Vec<_>>())
                     }
                     ZoneCells::Raster(raster) => raster_facts(raster, self.hashes),
                 };

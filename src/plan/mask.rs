@@ -67,9 +67,7 @@ impl Mask {
     /// Whether a polygon's envelope, or the raster, comes into a window of the grid.
     pub fn comes_near(&self, grid: &Grid, window: &Window) -> bool {
         match &self.cells {
-            ZoneCells::Polygons(polygons) => {
-                polygons.shapes_near(grid.part(window).bounds()).next().is_some()
-            }
+            ZoneCells::Polygons(polygons) => polygons.near(grid.part(window).bounds()).next().is_some(),
             ZoneCells::Raster(raster) => !raster.footprint.intersect(&self.in_field(window)).is_empty(),
         }
     }

@@ -151,8 +151,14 @@ fn refuse_unexplained(plan: &JobPlan, found: Vec<Unexplained>) -> Result<()> {
         format!("{}: {value} ({pixels} px): {why}", file.display())
     };
     let codes: std::collections::BTreeSet<i32> = sums.keys().map(|(_, _, value)| *value).collect();
-    let legends: std::collections::BTreeSet<&str> =
-        plan.job.sources.iter().flat_map(|s| s.maps.values()).map(|m| m.legend.id.as_str()).collect();
+    let legends: std::collections::BTreeSet<&str> = plan
+        .job
+        .sources
+        .iter()
+        .flat_map(|s| s.maps.values())
+        .filter(|m| !m.files.is_empty())
+        .map(|m| m.legend.id.as_str())
+        .collect();
     Err(Error::new(ErrorKind::Unmapped, format!("{} class codes cannot be mapped to legend `{}`", codes.len(), plan.job.target.id))
         .found_all(sums.iter().map(describe))
         .expected(format!("codes of legend {}, each with a crosswalk row", legends.into_iter().collect::<Vec<_>>().join(", ")))

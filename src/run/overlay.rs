@@ -80,19 +80,17 @@ enum Shores {
 struct CoastReader<'a> {
     layer: &'a CoastLayer,
     land: MaskReader<'a>,
-    /// What was asked for last: every year asks for the same block.
-    known: Option<(Window, Rc<Shores>)>,
+    /// What was asked for last: every year asks for the same block, and may ask for what lies around it.
+    known: [Option<(Window, Rc<Shores>)>; 2],
 }
 
 impl CoastReader<'_> {
     fn shores(&mut self, window: &Window) -> Result<Rc<Shores>> {
-        if let Some((of, shores)) = &self.known
-            && of == window
-        {
+        if let Some((_, shores)) = self.known.iter().flatten().find(|(of, _)| of == window) {
             return Ok(shores.clone());
         }
         let shores = Rc::new(self.look(window)?);
-        self.known = Some((*window, shores.clone()));
+        self.known = [Some((*window, shores.clone())), self.known[0].take()];
         Ok(shores)
     }
 
@@ -136,7 +134,7 @@ impl<'a> Overlay<'a> {
         let coast = |layer: &'a CoastLayer| CoastReader {
             layer,
             land: MaskReader::new(&plan.grid, &layer.land),
-            known: None,
+            known: [None, None],
         };
         let reader = |layer: &'a EditLayer| (layer, MaskReader::new(&plan.grid, &layer.mask));
         let near = plan.overlays.edits_near(&plan.grid, task.window.grown(plan.reach));
