@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::io::atomic::write_bytes;
 use crate::model::source::Role;
 use crate::plan::{EpochPlan, JobPlan, Plan, Scene};
-use crate::report::{comparability, stratum_layers, zone_layers};
+use crate::report::{comparability, overlays, stratum_layers, zone_layers};
 use crate::run::forecast::Forecast;
 use crate::run::workers;
 
@@ -99,7 +99,7 @@ fn as_text(plan: &JobPlan, forecast: &Forecast) -> String {
     for place in 0..plan.job.zones.len() {
         text += &format!("{}\n", zone_layers::line(plan, place));
     }
-    for line in stratum_layers::lines(plan) {
+    for line in stratum_layers::lines(plan).into_iter().chain(overlays::lines(plan)) {
         text += &format!("{line}\n");
     }
     for grid in &plan.grids {

@@ -184,6 +184,8 @@ impl Stage {
             strata: self.strata,
             domain: None,
             zones: self.zones,
+            coast: None,
+            edits: Vec::new(),
             compute,
             products: self.products,
         })

@@ -8,6 +8,8 @@ use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::coast::CoastFile;
+use super::edits::EditFile;
 use super::grids::GridsFile;
 use crate::error::{Error, Result, did_you_mean};
 use crate::io::cog::Compression;
@@ -67,6 +69,11 @@ pub struct JobFile {
     /// Layers of zones to tabulate by.
     #[serde(default)]
     pub zones: Vec<ZonesFile>,
+    /// Where land ends, and what becomes of the rest.
+    pub coast: Option<CoastFile>,
+    /// Edits by interpreters.
+    #[serde(default)]
+    pub edits: Vec<EditFile>,
     /// Machine settings; none of them changes a number.
     #[serde(default)]
     pub compute: ComputeFile,

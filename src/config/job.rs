@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::coast::{self, Coast};
 use super::comparability;
 use super::derived::{self, Update};
+use super::edits::{self, Edit};
 use super::file::{
     ComputeFile, DomainFile, EpochFile, JobFile, MissingStratum, PairRule, Pairs, Resampling, SourceFile,
     SourceKeys,
@@ -63,6 +65,10 @@ pub struct Job {
     pub domain: Option<Domain>,
     /// The layers of zones, in the order of the file.
     pub zones: Vec<ZoneLayer>,
+    /// Where land ends, and what becomes of the rest.
+    pub coast: Option<Coast>,
+    /// Edits by interpreters, in the order of the file.
+    pub edits: Vec<Edit>,
     /// Machine settings.
     pub compute: ComputeFile,
     /// What to write.
@@ -208,7 +214,7 @@ impl Job {
             check.that(!source.epochs.is_empty(), || format!("source `{}` has no epochs", source.id));
         }
         let has_countries = file.sources.iter().any(|source| source.country.is_some());
-        let (zones, violations) = zones::resolve(&file.zones, folder, has_countries);
+        let (mut zones, violations) = zones::resolve(&file.zones, folder, has_countries);
         violations.into_iter().for_each(|violation| check.found(violation));
         let grids = grids::resolve(&file.grid, &file.sources, folder)?;
         grids.violations.into_iter().for_each(|violation| check.found(violation));
@@ -244,6 +250,17 @@ impl Job {
         check.that(file.change.unchanged != Unchanged::Class || target.class(0).is_none(), || {
             format!("change.unchanged = \"class\" is ambiguous: legend `{}` has a class 0", target.id)
         });
+        let coast = file.coast.as_ref().map(|coast| {
+            let (coast, violations) = coast::resolve(coast, folder, &target, &sources, &mut zones);
+            violations.into_iter().for_each(|violation| check.found(violation));
+            sources.extend(coast.sources(&grids.grids, &sources, &target));
+            coast
+        });
+        check.that(sources.len() < usize::from(NO_SOURCE), || {
+            "there are more than 254 sources, with those that stand for what no map decides".into()
+        });
+        let (edits, violations) = edits::resolve(&file.edits, folder, &target, &epochs);
+        violations.into_iter().for_each(|violation| check.found(violation));
         let (release, violations) = Release::resolve(&file.accept_proposed, &sources);
         violations.into_iter().for_each(|violation| check.found(violation));
         let (strata, violations) = strata::resolve(&file.strata, folder);
@@ -269,6 +286,8 @@ impl Job {
                 sliver_cells: domain.sliver_cells,
             }),
             zones,
+            coast,
+            edits,
             compute: file.compute.clone(),
             products: Products {
                 landcover: true,

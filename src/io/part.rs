@@ -103,6 +103,32 @@ pub struct PartTables {
     pub zones: Vec<Vec<u32>>,
     /// For each zone layer the cells whose centre lies in more than one of its zones.
     pub zone_overlaps: Vec<u64>,
+    /// Cells that edits hold, by epoch; nothing where there are no edits.
+    #[serde(default)]
+    pub edits: Vec<Vec<(EditCount, Amount)>>,
+    /// Cells off land, by epoch; nothing where there is no coast.
+    #[serde(default)]
+    pub coast: Vec<Vec<(CoastCount, Amount)>>,
+}
+
+/// Cells off land for which something else holds than what the sources said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct CoastCount {
+    /// Whether they lie in the fringe, or further out.
+    pub fringe: bool,
+    /// Class that the sources gave them; `None` is none.
+    pub before: Option<i32>,
+}
+
+/// What an edit did to cells that it holds.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct EditCount {
+    /// Identifier of the edit: its place in the job may change.
+    pub edit: String,
+    /// Class before; `None` is none.
+    pub before: Option<i32>,
+    /// Class after.
+    pub after: Option<i32>,
 }
 
 /// How many cells of the mosaic one crosswalk rule decided.

@@ -8,7 +8,7 @@ use crate::config::job::{Job, Source};
 use crate::error::{Error, Result};
 use crate::model::comparability::{ComparabilityRule, MapFacts, Verdict, forbidden_elsewhere, judge};
 use crate::model::epoch::{Epoch, Interval};
-use crate::model::source::SourceIndex;
+use crate::model::source::{Role, SourceIndex};
 
 /// What is known of a source at the first and a source at the second year of a pair.
 #[derive(Debug, Clone)]
@@ -36,6 +36,8 @@ pub struct PairComparability {
     /// The sources of one section, and all of which a rule speaks.
     pub judged: Vec<Judged>,
     places: BTreeMap<(SourceIndex, SourceIndex), usize>,
+    /// The fringes of coasts.
+    fringes: BTreeSet<SourceIndex>,
     is_allowed: bool,
     /// Whether rules forbid anything: asked for every block.
     forbids_any: bool,
@@ -78,20 +80,26 @@ impl PairComparability {
         let untold = from_maps.iter().chain(&to_maps).any(|(at, _)| !told.contains(&(*at as SourceIndex)));
         let forbids_all =
             !judged.is_empty() && !untold && judged.iter().all(|judged| judged.verdict() == Verdict::No);
-        Self::new(pair, judged, job.allow_incomparable, forbids_all)
+        Self::new(pair, judged, fringes(job), job.allow_incomparable, forbids_all)
     }
 
-    fn new(pair: Interval, judged: Vec<Judged>, is_allowed: bool, forbids_all: bool) -> Self {
+    fn new(
+        pair: Interval,
+        judged: Vec<Judged>,
+        fringes: BTreeSet<SourceIndex>,
+        is_allowed: bool,
+        forbids_all: bool,
+    ) -> Self {
         let places = judged.iter().enumerate().map(|(place, judged)| ((judged.from, judged.to), place));
         let forbids_any = judged.iter().any(|judged| judged.verdict() == Verdict::No);
-        Self { pair, places: places.collect(), judged, is_allowed, forbids_any, forbids_all }
+        Self { pair, places: places.collect(), judged, fringes, is_allowed, forbids_any, forbids_all }
     }
 
     /// The same for the sources of one grid.
     pub fn on_grid(&self, job: &Job, grid: usize) -> Self {
         let here = |judged: &&Judged| job.sources[usize::from(judged.from)].grid == grid;
         let judged = self.judged.iter().filter(here).cloned().collect();
-        Self::new(self.pair, judged, self.is_allowed, self.forbids_all)
+        Self::new(self.pair, judged, self.fringes.clone(), self.is_allowed, self.forbids_all)
     }
 
     fn get(&self, from: SourceIndex, to: SourceIndex) -> Option<&Judged> {
@@ -100,6 +108,9 @@ impl PairComparability {
 
     /// Whether cells may be compared that the one source decided at the first and the other at the second year.
     pub fn verdict(&self, from: SourceIndex, to: SourceIndex) -> Verdict {
+        if self.fringes.contains(&from) && self.fringes.contains(&to) {
+            return Verdict::Yes;
+        }
         self.get(from, to).map_or(Verdict::Unknown, Judged::verdict)
     }
 
@@ -152,6 +163,12 @@ fn is_update(source: &Source, pair: Interval) -> bool {
     (is_made(pair.from) || is_made(pair.to)) && base(pair.from).is_some() && base(pair.from) == base(pair.to)
 }
 
+/// The sources that stand for the water along the coast.
+fn fringes(job: &Job) -> BTreeSet<SourceIndex> {
+    let fringe = |(at, source): (usize, &Source)| (source.role == Role::Fringe).then_some(at as SourceIndex);
+    job.sources.iter().enumerate().filter_map(fringe).collect()
+}
+
 /// The sizes of the cells of each map, in metres.
 type CellSizes = BTreeMap<(usize, Epoch), Vec<f64>>;
 
@@ -168,10 +185,11 @@ fn cell_sizes(headers: &[Vec<InputHeader>]) -> CellSizes {
     cells
 }
 
-/// What rules ask of the map of a source at a year; `None` where it has none.
+/// What rules ask of the map of a source at a year; `None` where it has none, or is the fringe of the coast: no map that
+/// somebody made, and the same in all years.
 fn facts<'a>(job: &'a Job, source: usize, year: Epoch, cells: &CellSizes) -> Option<MapFacts<'a>> {
     let series = &job.sources[source];
-    let map = series.maps.get(&year)?;
+    let map = series.maps.get(&year).filter(|_| series.role != Role::Fringe)?;
     Some(MapFacts {
         year: map.year,
         section: &series.section,

@@ -11,8 +11,10 @@ pub mod domain;
 pub mod extent;
 pub mod fingerprint;
 pub mod inputs;
+pub mod mask;
 pub mod misfit;
 pub mod operations;
+pub mod overlay;
 pub mod product;
 pub mod provenance;
 pub mod scene;
@@ -43,6 +45,7 @@ use comparability::PairComparability;
 use domain::Domain;
 use inputs::InputHeader;
 use operations::Operations;
+use overlay::Overlays;
 use provenance::Origins;
 use scene::Surveyor;
 use strata::{JobStrata, StratumLayer};
@@ -93,6 +96,8 @@ pub struct Plan {
     pub origins: Origins,
     /// The zone layers whose cells are looked up, in the order of the job.
     pub zones: Vec<CountedLayer>,
+    /// What is laid over the mosaics.
+    pub overlays: Overlays,
     /// Number of overview levels of every raster.
     pub levels: u32,
     /// Data type and nodata of the maps.
@@ -145,6 +150,7 @@ impl Plan {
         warnings: &mut Vec<String>,
     ) -> Result<Self> {
         let zones = zones::counted_layers(&job.zones, &grid, warnings)?;
+        let overlays = Overlays::of(job, (position, &grid), warnings)?;
         let Areas { told: area, sizes, ellipsoidal } = Areas::of(&grid, job.ellipsoidal)?;
         let pairs = job.pairs.clone();
         if job.products.fractions {
@@ -178,6 +184,7 @@ impl Plan {
             domain,
             origins,
             zones,
+            overlays,
             storage,
         })
     }
@@ -278,7 +285,9 @@ impl Plan {
         let zone_files: u64 = rasters().map(|r| open_bytes(&r.header) as u64).sum();
         let of_zones = zones + self.zone_rows_bytes(cells) + zone_files;
         let of_layers = of_zones + of_strata;
-        overviews + shares + maps + sizes + meeting + files + warping + of_layers + WORKER_BYTES
+        // What an overlay holds of a block and its surroundings, burned and as it is used.
+        let overlays = if self.overlays.is_empty() { 0 } else { block * 80 };
+        overviews + shares + maps + sizes + meeting + files + warping + of_layers + overlays + WORKER_BYTES
     }
 
     /// Bytes of the rows that zones leave in a task of so many cells, if polygons are spread evenly. How many zones a

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::table::rule_coverage::rules_of;
 use super::totals::Totals;
-use super::{comparability, stratum_layers, zone_layers};
+use super::{comparability, overlays, stratum_layers, zone_layers};
 use crate::error::{Error, Result};
 use crate::io::atomic::write_bytes;
 use crate::io::digest::sha256;
@@ -99,6 +99,13 @@ fn flattened(mut manifest: Value) -> Value {
 
 /// What run.json says of the outputs, whoever made them and when.
 fn content(plan: &JobPlan, hashes: &InputHashes, Facts { totals, files, .. }: Facts) -> Value {
+    let layers: [Vec<Value>; 4] = [
+        zone_layers::facts(plan, totals, hashes),
+        stratum_layers::facts(plan, hashes),
+        domain(plan, hashes).into_iter().collect(),
+        overlays::facts(plan, totals, hashes),
+    ];
+    let layers = layers.concat();
     let mut content = json!({
         "program": { "name": "nalcms", "version": env!("CARGO_PKG_VERSION"), "gdal": crate::io::gdal::version() },
         "complete": true,
@@ -106,11 +113,7 @@ fn content(plan: &JobPlan, hashes: &InputHashes, Facts { totals, files, .. }: Fa
         "area_method": plan.area_method(),
         "ellipsoidal_area_method": plan.ellipsoidal,
         "inputs": plan.grids.iter().flat_map(|grid| inputs(grid, hashes)).collect::<Vec<_>>(),
-        "layers": zone_layers::facts(plan, totals, hashes)
-            .into_iter()
-            .chain(stratum_layers::facts(plan, hashes))
-            .chain(domain(plan, hashes))
-            .collect::<Vec<_>>(),
+        "layers": layers,
         "rests_on": rests_on(plan, totals),
         "rules": rules(plan, totals),
         "zone_overlap_pixels": totals.zone_overlaps.iter().sum::<u64>(),
@@ -174,6 +177,9 @@ pub fn job(plan: &JobPlan) -> Value {
         if let Some(id) = &plan.grids[source.grid].grid_id {
             facts["grid"] = json!(id);
         }
+        if source.role == Role::Fringe {
+            facts["role"] = json!("fringe");
+        }
         facts
     };
     let rollup = |rollup: &crate::model::legend::RollUp| {
@@ -195,6 +201,9 @@ pub fn job(plan: &JobPlan) -> Value {
         facts["domain"] = json!({
             "path": domain.path, "key": domain.key, "sliver_cells": domain.sliver_cells,
         });
+    }
+    for (key, value) in overlays::settings(plan) {
+        facts[key] = value;
     }
     if !plan.has_several_grids() {
         facts["outside_grid"] = json!(plan.first().outside_grid);

@@ -4,6 +4,7 @@
 pub mod attributes;
 pub mod comparability;
 pub mod manifest;
+pub mod overlays;
 pub mod release;
 pub mod stratum_layers;
 pub mod table;

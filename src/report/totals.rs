@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::error::{Error, Result};
-use crate::io::part::{PartTables, RuleCount};
+use crate::io::part::{CoastCount, EditCount, PartTables, RuleCount};
 use crate::kernel::combine::Combinations;
 use crate::kernel::mosaic::Overlap;
 use crate::kernel::tabulate::{Joint, JointCounts, ZoneIndex};
@@ -28,6 +28,10 @@ pub struct Totals {
     pub zones: Combinations,
     /// For each zone layer the cells whose centre lies in more than one of its zones.
     pub zone_overlaps: Vec<u64>,
+    /// Cells that edits hold, by epoch.
+    pub edits: Vec<BTreeMap<EditCount, Amount>>,
+    /// Cells off land, by epoch.
+    pub coast: Vec<BTreeMap<CoastCount, Amount>>,
 }
 
 impl Totals {
@@ -42,6 +46,8 @@ impl Totals {
             origins: vec![JointCounts::new(); epochs],
             zones: Combinations::new(layers),
             zone_overlaps: vec![0; layers],
+            edits: vec![BTreeMap::new(); epochs],
+            coast: vec![BTreeMap::new(); epochs],
         }
     }
 
@@ -83,6 +89,16 @@ impl Totals {
                 *totals.entry((owner, source, code, is_mapped)).or_default() += sized(amount);
             }
         }
+        for (totals, rows) in self.edits.iter_mut().zip(&part.edits) {
+            for (count, amount) in rows {
+                *totals.entry(count.clone()).or_default() += sized(*amount);
+            }
+        }
+        for (totals, rows) in self.coast.iter_mut().zip(&part.coast) {
+            for (count, amount) in rows {
+                *totals.entry(*count).or_default() += sized(*amount);
+            }
+        }
         for (total, cells) in self.zone_overlaps.iter_mut().zip(&part.zone_overlaps) {
             *total += cells;
         }
@@ -108,6 +124,12 @@ impl Totals {
         }
         for (totals, slivers) in self.slivers.iter_mut().zip(other.slivers) {
             slivers.into_iter().for_each(|(sliver, amount)| *totals.entry(sliver).or_default() += amount);
+        }
+        for (totals, edits) in self.edits.iter_mut().zip(other.edits) {
+            edits.into_iter().for_each(|(count, amount)| *totals.entry(count).or_default() += amount);
+        }
+        for (totals, coast) in self.coast.iter_mut().zip(other.coast) {
+            coast.into_iter().for_each(|(count, amount)| *totals.entry(count).or_default() += amount);
         }
         for (total, cells) in self.zone_overlaps.iter_mut().zip(other.zone_overlaps) {
             *total += cells;

@@ -10,7 +10,7 @@ use crate::kernel::tabulate::{Joint, JointCounts};
 use crate::model::area::Amount;
 use crate::model::comparability::Verdict;
 use crate::model::epoch::Epoch;
-use crate::model::source::{NO_SOURCE, SourceIndex};
+use crate::model::source::{NO_SOURCE, Role, SourceIndex};
 use crate::plan::comparability::{PairComparability, reason_words};
 use crate::plan::zones::CountedLayer;
 use crate::plan::{JobPlan, OUTSIDE};
@@ -103,7 +103,10 @@ impl ZoneTotals {
 
 fn dates(plan: &JobPlan, sources: &BTreeSet<SourceIndex>, year: Epoch) -> String {
     let date = |source: &SourceIndex| {
-        let map = plan.job.sources.get(usize::from(*source))?.maps.get(&year)?;
+        // The fringe of the coast is no map of any date.
+        let source =
+            plan.job.sources.get(usize::from(*source)).filter(|source| source.role != Role::Fringe)?;
+        let map = source.maps.get(&year)?;
         Some(map.date.clone().unwrap_or_else(|| year.to_string()))
     };
     let dates: BTreeSet<String> = sources.iter().filter_map(date).collect();
@@ -165,7 +168,8 @@ impl<'a> Layer<'a> {
         let own = [Member::Section, Member::Country];
         let own = own.into_iter().filter(|member| has_countries || *member != Member::Country);
         let own = own.map(|member| (member.id(&[]), vec![member]));
-        let of_job = plan.job.zones.iter().enumerate().map(|(position, layer)| {
+        let told = plan.job.zones.iter().enumerate().filter(|(_, layer)| layer.is_told());
+        let of_job = told.map(|(position, layer)| {
             let members = match layer.members() {
                 [] => vec![Member::Layer(position)],
                 members => members.to_vec(),

@@ -33,10 +33,10 @@ use crate::model::window::{BLOCK, Window};
 use crate::plan::comparability::refuse_nothing_left;
 use crate::plan::{JobPlan, Plan, Product};
 use crate::report::attributes::{attributes, palette};
-use crate::report::comparability;
 use crate::report::release::refuse_unaccepted;
 use crate::report::table;
 use crate::report::totals::Totals;
+use crate::report::{comparability, overlays};
 
 /// Overview blocks that are encoded at a time, a bound on memory.
 const SPOOL_CHUNK: usize = 64;
@@ -186,6 +186,7 @@ fn identity(plan: &JobPlan, ledger: &Ledger) -> String {
         .map(|grid| (&grid.grid_id, grid.tasks.len(), grid.outside_grid, &grid.area, &grid.ellipsoidal))
         .collect();
     let stamp = crate::config::environment::source_date_epoch();
+    let overlays = overlays::settings(plan);
     sha256(
         serde_json::json!([
             ledger.ids,
@@ -197,7 +198,8 @@ fn identity(plan: &JobPlan, ledger: &Ledger) -> String {
             grids,
             stamp,
             &*job.target,
-            comparability::facts(plan)
+            comparability::facts(plan),
+            overlays
         ])
         .to_string(),
     )

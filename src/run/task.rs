@@ -12,6 +12,7 @@ use std::path::Path;
 
 use super::compose::{BlockMap, Composer};
 use super::encode::Rasters;
+use super::overlay::Overlay;
 use super::tally::{ReadOff, Tally, Unexplained};
 use super::zones::ZoneReader;
 use crate::error::{Error, Result};
@@ -41,22 +42,29 @@ pub fn process<T: ClassValue>(
         T::from_code(plan.storage.nodata).ok_or_else(|| Error::bug("nodata does not fit the cells"))?;
     let mut composer = Composer::<T>::new(task, plan, nodata);
     let mut tally = Tally::new(plan, composer.spare());
+    let mut overlay = Overlay::new(task, plan);
     let mut zone_reader = ZoneReader::new(plan);
     let mut part = PartWriter::create(path)?;
     let mut rasters = Rasters::<T>::new(task, plan, nodata)?;
     for block in task.window.squares(BLOCK) {
         stop::check()?;
-        composer.next_block(&block, false)?;
-        // Where each cell comes from is told of all cells, those that nothing maps too.
+        let by_cells = overlay.touches(&block, || composer.comes_near(&block))?;
+        composer.next_block(&block, by_cells)?;
+        // Where no scene comes near and nothing is laid over there is nothing to measure, but for where cells come from:
+        // that is told of those that nothing maps too.
         let counts_all = plan.job.products.provenance;
-        let zones = zone_reader.block(&block, counts_all || composer.is_near())?;
-        // Where no scene comes near there is nothing to measure.
-        let sizes = plan.sizes.as_ref().filter(|_| counts_all || composer.is_near());
+        let has_maps = counts_all || composer.is_near() || by_cells;
+        let zones = zone_reader.block(&block, has_maps)?;
+        let sizes = plan.sizes.as_ref().filter(|_| has_maps);
         let sizes = sizes.map(|sizes| sizes.of_block(&plan.grid, &block)).transpose()?;
         let areas = AreaSource::of(plan, |epoch| composer.counts_bytes(epoch));
         let mut maps: BTreeMap<Epoch, BlockMap<T>> = BTreeMap::new();
         for (position, epoch) in plan.epochs.iter().enumerate() {
-            let map = composer.compose(position, maps.values(), sizes.as_ref(), &mut tally)?;
+            let mut map = composer.compose(position, maps.values(), sizes.as_ref(), &mut tally)?;
+            if by_cells {
+                overlay.lay(position, &block, &mut map, sizes.as_ref())?;
+                composer.overrule(overlay.overruled());
+            }
             maps.insert(epoch.year, map);
             account(plan, position, &maps, &areas, (&zones, sizes.as_ref()), &mut tally);
             rasters.add(position, &maps, &block, &mut part)?;
@@ -76,6 +84,7 @@ pub fn process<T: ClassValue>(
             let products = rasters.finish(&mut part)?;
             let (zones, zone_overlaps) = zone_reader.finish();
             let tables = PartTables { zones, zone_overlaps, ..tables };
+            let tables = overlay.finish().into_tables(plan, tables);
             part.commit(&PartFooter { task_id, window: task.window, products, tables })?;
             Ok(Vec::new())
         }

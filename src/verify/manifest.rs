@@ -12,6 +12,7 @@ use super::read_bounded;
 use crate::io::gdal::crs_from_wkt;
 use crate::kernel::change::Unchanged;
 use crate::kernel::pyramid::Tie;
+use crate::model::edit::Edited;
 use crate::model::epoch::{Epoch, Interval};
 use crate::model::grid::Affine;
 use crate::model::legend::{ClassCode, Language, RAW};
@@ -80,6 +81,12 @@ pub struct JobRecord {
     /// What the codes of provenance rasters mean; none where there are no such rasters.
     #[serde(default)]
     pub provenance: Vec<OriginRecord>,
+    /// Where land ends, and what became of the rest.
+    #[serde(default)]
+    pub coast: Option<CoastRecord>,
+    /// Edits by interpreters.
+    #[serde(default)]
+    pub edits: Vec<EditRecord>,
     /// Whether ellipsoidal areas are told beside a sphere's own.
     #[serde(default)]
     pub ellipsoidal: bool,
@@ -118,6 +125,48 @@ pub struct GroupRecord {
     pub members: Vec<ClassCode>,
 }
 
+/// The coast.
+#[derive(Debug, Clone, Deserialize)]
+pub struct CoastRecord {
+    fringe_cells: u64,
+    fringe: String,
+    /// The class of water, where somebody says it.
+    pub water_code: Option<ClassCode>,
+    great_lakes: bool,
+}
+
+impl CoastRecord {
+    /// The class of the fringe; `None` where it has none.
+    pub fn fringe_class(&self) -> Option<ClassCode> {
+        self.water_code.filter(|_| self.fringe == "water" && self.fringe_cells > 0)
+    }
+
+    /// The parts that water is split in.
+    pub fn parts(&self) -> Vec<&'static str> {
+        let parts = [Some("inland"), self.great_lakes.then_some("great_lakes"), Some("fringe")];
+        parts.into_iter().flatten().collect()
+    }
+}
+
+/// A layer of edits.
+#[derive(Debug, Clone, Deserialize)]
+pub struct EditRecord {
+    /// Identifier.
+    pub id: String,
+    /// Which cells are edited.
+    pub from_code: Edited,
+    /// The class that they get.
+    pub to_code: ClassCode,
+    /// Mapped years that are edited.
+    pub epochs: Vec<Epoch>,
+    /// Who edited.
+    pub author: String,
+    /// When.
+    pub date: String,
+    /// Why.
+    pub reason: String,
+}
+
 #[derive(Debug, Clone, Deserialize)]
 struct LayerRecord {
     id: String,
@@ -126,6 +175,9 @@ struct LayerRecord {
     /// The layers that it crosses.
     #[serde(default)]
     by: Vec<String>,
+    /// Of edits: cells that they hold, by year.
+    #[serde(default)]
+    held_pixels: BTreeMap<String, u64>,
 }
 
 impl LayerRecord {
@@ -301,6 +353,13 @@ impl Manifest {
         self.comparability
             .iter()
             .any(|record| record.left_out && (record.from, record.to) == (pair.from, pair.to))
+    }
+
+    /// The cells that an edit holds, by year.
+    pub fn held_pixels(&self, edit: &str) -> BTreeMap<Epoch, u64> {
+        let layer = self.layers.iter().filter(|layer| layer.kind == "edit" && layer.id == edit);
+        let years = layer.flat_map(|layer| &layer.held_pixels);
+        years.filter_map(|(year, cells)| Some((year.parse().ok()?, *cells))).collect()
     }
 
     /// Whether the job has a source of this name.

@@ -12,10 +12,13 @@ mod area_sums;
 mod areas;
 mod attributes;
 mod checksums;
+mod coast;
 mod coverage;
+mod edits;
 mod findings;
 mod fractions;
 mod layout;
+mod listed;
 mod manifest;
 mod overviews;
 mod pixels;
@@ -159,8 +162,12 @@ pub fn verify_showing(output: &Path, progress: &Progress) -> Result<Report> {
 
     group("tables", tables.compared(), table_findings);
     let mut found = Findings::default();
-    let slivers = provenance::slivers(output, &manifest, &mut found);
-    let mut compared = sums::check(&tables, &manifest, &slivers, &mut found);
+    let mut overruled = edits::Overruled::default();
+    provenance::slivers(output, &manifest, &mut overruled, &mut found);
+    let laid_over = coast::check(output, &tables, &manifest, &mut overruled, &mut found)
+        + &edits::check(output, &tables, &manifest, &mut overruled, &mut found);
+    let mut compared = sums::check(&tables, &manifest, &overruled, &mut found);
+    compared += &laid_over;
     compared += &area_sums::check(&tables, &manifest, &mut found);
     compared += &coverage::check(output, &tables, &manifest, &mut found);
     compared += &provenance::check(output, &facts.whole, &tables, &manifest, &mut found);

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::edits::Overruled;
 use super::findings::Findings;
 use super::manifest::{MANIFEST, Manifest};
 use super::tables::{CHANGE_MATRIX, CLASS_AREA, EXCLUDED, Side, Tables, Zone, percent, same, told};
@@ -9,17 +10,12 @@ use crate::model::epoch::Epoch;
 use crate::model::legend::ClassCode;
 
 /// Adds the long tables up in every way that must agree; says how many numbers were compared.
-pub fn check(
-    tables: &Tables,
-    manifest: &Manifest,
-    slivers: &BTreeMap<(Epoch, ClassCode), u64>,
-    findings: &mut Findings,
-) -> String {
+pub fn check(tables: &Tables, manifest: &Manifest, overruled: &Overruled, findings: &mut Findings) -> String {
     let mut sums = Sums { tables, manifest, findings, compared: 0 };
     sums.completeness();
     sums.layers();
     sums.identities();
-    sums.rules(slivers);
+    sums.rules(overruled);
     let sums_compared = std::mem::take(&mut sums.compared);
     sums.shares();
     let shares = sums.compared;
@@ -163,8 +159,9 @@ impl Sums<'_> {
         }
     }
 
-    /// The cells that crosswalk rules decided and those of slivers, class by class, are the areas of the classes.
-    fn rules(&mut self, slivers: &BTreeMap<(Epoch, ClassCode), u64>) {
+    /// The cells that crosswalk rules decided, class by class, and those that were overruled since, are the areas of the
+    /// classes.
+    fn rules(&mut self, overruled: &Overruled) {
         let tables = self.tables;
         if !tables.has(CLASS_AREA) || self.manifest.is_raw() {
             return;
@@ -176,12 +173,25 @@ impl Sums<'_> {
                     add(&mut sums, class, rule.pixels);
                 }
             }
-            for ((_, class), cells) in slivers.iter().filter(|((of, _), _)| *of == year) {
-                add(&mut sums, *class, *cells);
-            }
-            let areas = tables.class_counts(&Zone::all(), year);
+            let mut areas = tables.class_counts(&Zone::all(), year);
+            let of_year =
+                |((y, class), cells): (&(Epoch, ClassCode), &u64)| (*y == year).then_some((*class, *cells));
+            overruled
+                .gained
+                .iter()
+                .filter_map(of_year)
+                .for_each(|(class, cells)| add(&mut sums, class, cells));
+            overruled
+                .lost
+                .iter()
+                .filter_map(of_year)
+                .for_each(|(class, cells)| add(&mut areas, class, cells));
+            let since = match overruled.tables.as_slice() {
+                [] => String::new(),
+                tables => format!(", as overruled by {},", tables.join(" and ")),
+            };
             self.compared += self.findings.compare(MANIFEST, "rules", &sums, &areas, |class| {
-                format!("class {class} in {year}: cells by rule are not those of {CLASS_AREA}")
+                format!("class {class} in {year}: cells by rule{since} are not those of {CLASS_AREA}")
             });
         }
     }

@@ -3,7 +3,9 @@
 mod change_matrix;
 mod class_area;
 mod classes;
+mod coast;
 mod coverage;
+mod edits;
 mod excluded;
 mod net_change;
 mod nodata_account;
@@ -47,6 +49,8 @@ pub fn all<'a>(context: &'a Context) -> Vec<Table<'a>> {
     if context.plan.job.domain.as_ref().is_some_and(|domain| domain.sliver_cells > 0) {
         tables.push(slivers::table(context));
     }
+    tables.extend(coast::tables(context));
+    tables.extend(edits::tables(context));
     tables.extend(wide_matrix::tables(context));
     tables
 }
