@@ -175,6 +175,8 @@ impl Stage {
             strata: self.strata,
             zones: self.zones,
             compute,
+            seams: None,
+            gaps: false,
             products: self.products,
         })
     }

@@ -24,6 +24,9 @@ use crate::model::legend::{ClassCode, Language, Legend};
 use crate::model::source::{NO_SOURCE, Role};
 use crate::model::window::BLOCK;
 
+/// How far behind a boundary control lines may lie, in cells: blocks look as far around themselves.
+const MOST_CONTROL_CELLS: usize = 64;
+
 /// A job, checked as far as that goes without opening a raster.
 #[derive(Debug, Clone)]
 pub struct Job {
@@ -61,6 +64,10 @@ pub struct Job {
     pub zones: Vec<ZoneLayer>,
     /// Machine settings.
     pub compute: ComputeFile,
+    /// How far behind the boundary of two sections control lines lie, in cells; `None` looks for no seams.
+    pub seams: Option<usize>,
+    /// Whether gaps between sources are listed.
+    pub gaps: bool,
     /// What to write.
     pub products: Products,
 }
@@ -216,6 +223,13 @@ impl Job {
         check.that(file.change.unchanged != Unchanged::Class || target.class(0).is_none(), || {
             format!("change.unchanged = \"class\" is ambiguous: legend `{}` has a class 0", target.id)
         });
+        let seams = file.seams.control_cells;
+        check.that(seams.is_none_or(|cells| (1..=MOST_CONTROL_CELLS).contains(&cells)), || {
+            format!(
+                "seams.control_cells is {}; it must be from 1 to {MOST_CONTROL_CELLS}",
+                seams.unwrap_or(0)
+            )
+        });
         let (release, violations) = Release::resolve(&file.accept_proposed, &sources);
         violations.into_iter().for_each(|violation| check.found(violation));
         check.finish()?;
@@ -238,6 +252,8 @@ impl Job {
             strata: file.strata.iter().map(stratum).collect(),
             zones,
             compute: file.compute.clone(),
+            seams,
+            gaps: file.gaps,
             products: Products { landcover: true, change: true, tables: true, fractions: file.fractions },
             name: file.name,
             target,

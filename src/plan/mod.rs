@@ -14,6 +14,7 @@ pub mod misfit;
 pub mod operations;
 pub mod product;
 pub mod scene;
+pub mod sections;
 pub mod sphere;
 pub mod task;
 pub mod whole;
