@@ -16,7 +16,9 @@ use sha2::{Digest, Sha256};
 use super::atomic::{AtomicFile, io_error};
 use crate::error::{Error, Result};
 use crate::model::area::Amount;
+use crate::model::gap::GapPiece;
 use crate::model::rule::{Outcome, Rule};
+use crate::model::seam::SeamPair;
 use crate::model::source::SourceIndex;
 use crate::model::window::Window;
 
@@ -97,6 +99,12 @@ pub struct PartTables {
     pub zones: Vec<Vec<u32>>,
     /// For each zone layer the cells whose centre lies in more than one of its zones.
     pub zone_overlaps: Vec<u64>,
+    /// Pairs of neighbours along boundaries of sections, by epoch; none where the job does not look for seams.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub seams: Vec<Vec<(SeamPair, u64)>>,
+    /// Undecided cells, by epoch; none where the job does not list gaps.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gaps: Vec<GapPiece>,
 }
 
 /// How many cells of the mosaic one crosswalk rule decided.

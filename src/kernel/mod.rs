@@ -10,6 +10,7 @@ pub mod align;
 pub mod change;
 pub mod combine;
 pub mod fraction;
+pub mod gaps;
 pub mod histogram;
 pub mod landscape;
 pub mod lookup;
@@ -17,6 +18,7 @@ pub mod mosaic;
 pub mod pyramid;
 pub mod reclass;
 pub mod runs;
+pub mod seam;
 pub mod tabulate;
 pub mod weigh;
 

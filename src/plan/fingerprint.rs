@@ -10,6 +10,7 @@
 //! | zone rasters | as scenes: SHA-256, header as understood, alignment with its PROJ text |
 //! | areas | where they are added up: the ellipsoid, the unit and the PROJ text by which cells are measured |
 //! | comparability | the sources whose comparison is left out, in pairs where there are any |
+//! | seams, gaps | where asked for: how far control lines lie behind a boundary, and which sources share a section |
 //! | settings | pairs, unchanged, tie, compression, products |
 //!
 //! Threads, memory, paths, names, colours and crossed layers are not in it; names, colours and crossed layers are in the
@@ -24,6 +25,7 @@ use rayon::prelude::*;
 use serde_json::{Value, json};
 
 use super::comparability::PairComparability;
+use super::sections::Sections;
 use super::zones::{CountedLayer, ZoneCells};
 use super::{EpochPlan, JobPlan, Plan, Scene, Task};
 use crate::error::Result;
@@ -150,6 +152,12 @@ fn common(plan: &Plan, hashes: &InputHashes) -> String {
     // Rules that leave nothing out change no byte, and so no identity.
     if plan.comparability.iter().any(PairComparability::leaves_anything_out) {
         facts["left_out"] = plan.comparability.iter().map(|pair| json!(left_out(pair))).collect();
+    }
+    if let Some(control_cells) = job.seams {
+        facts["seams"] = json!([control_cells, Sections::of(job).of_sources()]);
+    }
+    if job.gaps {
+        facts["gaps"] = json!(true);
     }
     sha256(facts.to_string())
 }

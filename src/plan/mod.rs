@@ -142,7 +142,7 @@ impl Plan {
         }
         let task_shape = TaskShape::of(job.compute.task_cells, &grid, &epochs);
         let chosen = &job.grids[position];
-        let reach = 0;
+        let reach = job.seams.map_or(0, crate::model::seam::reach);
         Ok(Self {
             job: job.clone(),
             grid_id: chosen.id.clone().filter(|_| job.grids.len() > 1),
@@ -235,8 +235,19 @@ impl Plan {
         // The zones of a block by layer and combined; three burns of the polygons of one.
         let zones = if self.zones.is_empty() { 0 } else { block * 4 * (self.zones.len() as u64 + 7) };
         let zone_files: u64 = rasters().map(|r| open_bytes(&r.header) as u64).sum();
+        let of_between = self.between_bytes(cell);
         let of_zones = zones + self.zone_rows_bytes(cells) + zone_files;
-        overviews + shares + maps + sizes + files + warping + of_zones + WORKER_BYTES
+        overviews + shares + maps + sizes + files + warping + of_zones + of_between + WORKER_BYTES
+    }
+
+    /// Bytes of what is looked at and kept for seams and gaps: a block with its surroundings; runs along the sides of a
+    /// task, of every year, and those of a block.
+    fn between_bytes(&self, cell: u64) -> u64 {
+        let side = (BLOCK + 2 * self.reach) as u64;
+        let around = self.job.seams.map_or(0, |_| side * side * (cell + 1));
+        let sides = (self.task_shape.rows + 2 * self.task_shape.cols.min(self.grid.cols)) as u64;
+        let runs = (BLOCK * BLOCK) as u64 / 2 + sides * self.epochs.len() as u64;
+        around + if self.job.gaps { runs * RUN_BYTES } else { 0 }
     }
 
     /// Bytes of the rows that zones leave in a task of so many cells, if polygons are spread evenly. How many zones a
@@ -270,6 +281,9 @@ const WORKER_BYTES: u64 = 24 << 20;
 
 /// Bytes of the rows of one zone in a task: some two hundred pairs of classes, twice while the part is written.
 const ZONE_BYTES: u64 = 32 << 10;
+
+/// Bytes of a run of undecided cells and its gap.
+const RUN_BYTES: u64 = 128;
 
 /// Bytes of a row; a cell leaves one at most.
 const ROW_BYTES: u64 = 96;

@@ -12,6 +12,8 @@ use std::path::Path;
 
 use super::compose::{BlockMap, Composer};
 use super::encode::Rasters;
+use super::gaps::GapFinder;
+use super::seams::Seams;
 use super::tally::{ReadOff, Tally, Unexplained};
 use super::zones::ZoneReader;
 use crate::error::{Error, Result};
@@ -42,6 +44,8 @@ pub fn process<T: ClassValue>(
     let mut composer = Composer::<T>::new(task, plan, nodata);
     let mut tally = Tally::new(plan, composer.spare());
     let mut zone_reader = ZoneReader::new(plan);
+    let mut seams = Seams::new(task, plan, nodata);
+    let mut gaps = GapFinder::new(task, plan);
     let mut part = PartWriter::create(path)?;
     let mut rasters = Rasters::<T>::new(task, plan, nodata)?;
     for block in task.window.squares(BLOCK) {
@@ -61,6 +65,8 @@ pub fn process<T: ClassValue>(
             if let Some(planes) = composer.fractions(&maps[&epoch.year]) {
                 rasters.add_fractions(position, &planes, &block, &mut part)?;
             }
+            seams.add(position, &maps[&epoch.year], &block, &mut composer)?;
+            gaps.add(position, &maps[&epoch.year], &block, sizes.as_ref())?;
             maps.retain(|year, _| is_still_needed(plan, *year, position));
         }
     }
@@ -69,7 +75,8 @@ pub fn process<T: ClassValue>(
         Ok(tables) => {
             let products = rasters.finish(&mut part)?;
             let (zones, zone_overlaps) = zone_reader.finish();
-            let tables = PartTables { zones, zone_overlaps, ..tables };
+            let (seams, gaps) = (seams.finish(), gaps.finish());
+            let tables = PartTables { zones, zone_overlaps, seams, gaps, ..tables };
             part.commit(&PartFooter { task_id, window: task.window, products, tables })?;
             Ok(Vec::new())
         }
