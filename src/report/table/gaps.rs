@@ -41,7 +41,7 @@ pub fn table<'a>(context: &'a Context) -> Table<'a> {
         Column::new(
             "gap",
             &format!(
-                "number of the gap, the largest first; `{OTHERS}`: those beyond the {MOST_GAPS} largest"
+                "number of the gap, the largest first, of one size by the first cell, row by row; `{OTHERS}`: those beyond the {MOST_GAPS} largest"
             ),
         ),
         Column::new("gaps", "number of gaps that the row tells of"),
