@@ -85,6 +85,8 @@ fn the_distance_of_control_lines_is_the_jobs_and_nothing_depends_on_the_cut() {
     let mut others = reference;
     others.retain(|name, _| !name.starts_with("tables/seam"));
     assert_eq!(others, plain);
+    let planned = scratch.ok(&["plan", "four.toml"]).stdout;
+    assert!(planned.contains("seams: between west, east, north; control pairs 64 cells behind"), "{planned}");
     // Another distance is other work.
     let text = std::fs::read_to_string(scratch.path("four.toml")).unwrap();
     assert!(scratch.ok(&["status", "four.toml"]).stdout.contains("1 done"));

@@ -10,6 +10,7 @@ use super::{Answer, Verb};
 use crate::config::job::Job;
 use crate::error::{Error, Result};
 use crate::io::atomic::write_bytes;
+use crate::plan::sections::Sections;
 use crate::plan::{EpochPlan, JobPlan, Plan, Scene};
 use crate::report::{comparability, zone_layers};
 use crate::run::forecast::Forecast;
@@ -89,6 +90,7 @@ fn as_text(plan: &JobPlan, forecast: &Forecast) -> String {
     for place in 0..plan.job.zones.len() {
         text += &format!("{}\n", zone_layers::line(plan, place));
     }
+    text += &between_text(plan);
     for grid in &plan.grids {
         text += &grid.grid_id.as_ref().map_or(String::new(), |id| format!("grid `{id}`: "));
         text += &format!(
@@ -115,6 +117,20 @@ fn as_text(plan: &JobPlan, forecast: &Forecast) -> String {
     }
     for obstacle in &forecast.obstacles {
         text += &format!("run will refuse this: {obstacle}\n");
+    }
+    text
+}
+
+/// What is looked for between sources, where the job asks for it.
+fn between_text(plan: &JobPlan) -> String {
+    let mut text = String::new();
+    if let Some(cells) = plan.job.seams {
+        let sections = Sections::of(&plan.job);
+        let names = sections.names().join(", ");
+        text += &format!("seams: between {names}; control pairs {cells} cells behind each boundary\n");
+    }
+    if plan.job.gaps {
+        text += "gaps: cells between sources that none of them decides\n";
     }
     text
 }
