@@ -11,6 +11,7 @@ use crate::config::job::Job;
 use crate::error::{Error, Result};
 use crate::io::atomic::write_bytes;
 use crate::model::source::Role;
+use crate::plan::sections::Sections;
 use crate::plan::{EpochPlan, JobPlan, Plan, Scene};
 use crate::report::{comparability, overlays, stratum_layers, zone_layers};
 use crate::run::forecast::Forecast;
@@ -102,6 +103,7 @@ fn as_text(plan: &JobPlan, forecast: &Forecast) -> String {
     for line in stratum_layers::lines(plan).into_iter().chain(overlays::lines(plan)) {
         text += &format!("{line}\n");
     }
+    text += &between_text(plan);
     for grid in &plan.grids {
         text += &grid.grid_id.as_ref().map_or(String::new(), |id| format!("grid `{id}`: "));
         text += &format!(
@@ -128,6 +130,20 @@ fn as_text(plan: &JobPlan, forecast: &Forecast) -> String {
     }
     for obstacle in &forecast.obstacles {
         text += &format!("run will refuse this: {obstacle}\n");
+    }
+    text
+}
+
+/// What is looked for between sources, where the job asks for it.
+fn between_text(plan: &JobPlan) -> String {
+    let mut text = String::new();
+    if let Some(cells) = plan.job.seams {
+        let sections = Sections::of(&plan.job);
+        let names = sections.names().join(", ");
+        text += &format!("seams: between {names}; control pairs {cells} cells behind each boundary\n");
+    }
+    if plan.job.gaps {
+        text += "gaps: cells between sources that none of them decides\n";
     }
     text
 }

@@ -187,6 +187,8 @@ impl Stage {
             coast: None,
             edits: Vec::new(),
             compute,
+            seams: None,
+            gaps: false,
             products: self.products,
         })
     }

@@ -58,6 +58,12 @@ pub struct JobFile {
     pub provenance: bool,
     /// Which section each place belongs to.
     pub domain: Option<DomainFile>,
+    /// Whether and how seams between sections are looked for.
+    #[serde(default)]
+    pub seams: SeamsFile,
+    /// Whether gaps between sources are listed.
+    #[serde(default)]
+    pub gaps: bool,
     /// Which changes to compute.
     #[serde(default)]
     pub change: ChangeFile,
@@ -398,6 +404,51 @@ pub struct ChangeFile {
     pub unchanged: Unchanged,
 }
 
+/// `seams`: whether seams between sections are looked for, `true` or a table.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct SeamsFile {
+    /// How far behind the boundary control lines lie, in cells; `None` looks for no seams.
+    pub control_cells: Option<usize>,
+}
+
+/// The table form of `seams`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct SeamsTable {
+    control_cells: usize,
+}
+
+impl Default for SeamsTable {
+    fn default() -> Self {
+        Self { control_cells: 8 }
+    }
+}
+
+impl<'de> Deserialize<'de> for SeamsFile {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        struct Seams;
+
+        impl<'de> Visitor<'de> for Seams {
+            type Value = SeamsFile;
+
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("true, false, or a table with `control_cells`")
+            }
+
+            fn visit_bool<E>(self, wanted: bool) -> std::result::Result<SeamsFile, E> {
+                Ok(SeamsFile { control_cells: wanted.then(|| SeamsTable::default().control_cells) })
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> std::result::Result<SeamsFile, A::Error> {
+                let table = SeamsTable::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(SeamsFile { control_cells: Some(table.control_cells) })
+            }
+        }
+
+        deserializer.deserialize_any(Seams)
+    }
+}
+
 /// `[areas]`: which areas tables tell.
 #[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
@@ -509,6 +560,25 @@ mod tests {
         let message = explain(&toml::from_str::<JobFile>(text).unwrap_err().to_string()).to_string();
         assert!(message.contains("did you mean `extent`?"), "{message}");
         assert!(message.contains("line 5"), "{message}");
+    }
+
+    #[test]
+    fn seams_are_a_word_or_a_table() {
+        #[derive(Deserialize)]
+        struct Keys {
+            #[serde(default)]
+            seams: SeamsFile,
+        }
+        let control = |text: &str| toml::from_str::<Keys>(text).map(|keys| keys.seams.control_cells);
+        assert_eq!(control(""), Ok(None));
+        assert_eq!(control("seams = false"), Ok(None));
+        assert_eq!(control("seams = true"), Ok(Some(8)));
+        assert_eq!(control("[seams]"), Ok(Some(8)));
+        assert_eq!(control("seams = { control_cells = 3 }"), Ok(Some(3)));
+        let typo = control("seams = { control_cell = 3 }").unwrap_err().to_string();
+        assert!(typo.contains("control_cell`") && typo.contains("`control_cells`"), "{typo}");
+        let word = control("seams = 8").unwrap_err().to_string();
+        assert!(word.contains("true, false, or a table with `control_cells`"), "{word}");
     }
 
     #[test]

@@ -28,6 +28,9 @@ use crate::model::legend::{ClassCode, Language, Legend};
 use crate::model::source::{NO_SOURCE, Role};
 use crate::model::window::BLOCK;
 
+/// How far behind a boundary control lines may lie, in cells: blocks look as far around themselves.
+const MOST_CONTROL_CELLS: usize = 64;
+
 /// A job, checked as far as that goes without opening a raster.
 #[derive(Debug, Clone)]
 pub struct Job {
@@ -71,6 +74,10 @@ pub struct Job {
     pub edits: Vec<Edit>,
     /// Machine settings.
     pub compute: ComputeFile,
+    /// How far behind the boundary of two sections control lines lie, in cells; `None` looks for no seams.
+    pub seams: Option<usize>,
+    /// Whether gaps between sources are listed.
+    pub gaps: bool,
     /// What to write.
     pub products: Products,
 }
@@ -261,6 +268,13 @@ impl Job {
         });
         let (edits, violations) = edits::resolve(&file.edits, folder, &target, &epochs);
         violations.into_iter().for_each(|violation| check.found(violation));
+        let seams = file.seams.control_cells;
+        check.that(seams.is_none_or(|cells| (1..=MOST_CONTROL_CELLS).contains(&cells)), || {
+            format!(
+                "seams.control_cells is {}; it must be from 1 to {MOST_CONTROL_CELLS}",
+                seams.unwrap_or(0)
+            )
+        });
         let (release, violations) = Release::resolve(&file.accept_proposed, &sources);
         violations.into_iter().for_each(|violation| check.found(violation));
         let (strata, violations) = strata::resolve(&file.strata, folder);
@@ -289,6 +303,8 @@ impl Job {
             coast,
             edits,
             compute: file.compute.clone(),
+            seams,
+            gaps: file.gaps,
             products: Products {
                 landcover: true,
                 change: true,

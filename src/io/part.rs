@@ -16,7 +16,9 @@ use sha2::{Digest, Sha256};
 use super::atomic::{AtomicFile, io_error};
 use crate::error::{Error, Result};
 use crate::model::area::Amount;
+use crate::model::gap::GapPiece;
 use crate::model::rule::{Outcome, Rule};
+use crate::model::seam::SeamPair;
 use crate::model::source::SourceIndex;
 use crate::model::window::Window;
 
@@ -109,6 +111,12 @@ pub struct PartTables {
     /// Cells off land, by epoch; nothing where there is no coast.
     #[serde(default)]
     pub coast: Vec<Vec<(CoastCount, Amount)>>,
+    /// Pairs of neighbours along boundaries of sections, by epoch; none where the job does not look for seams.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub seams: Vec<Vec<(SeamPair, u64)>>,
+    /// Undecided cells, by epoch; none where the job does not list gaps.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gaps: Vec<GapPiece>,
 }
 
 /// Cells off land for which something else holds than what the sources said.

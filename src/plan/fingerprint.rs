@@ -13,6 +13,7 @@
 //! | areas | where they are added up: the ellipsoid, the unit and the PROJ text by which cells are measured |
 //! | domain, provenance | SHA-256 of the polygons, their keys and the sections; which source stands in for which |
 //! | comparability | the sources whose comparison is left out, in pairs where there are any |
+//! | seams, gaps | where asked for: how far control lines lie behind a boundary, and which sources share a section |
 //! | settings | pairs, unchanged, tie, compression, products |
 //!
 //! Threads, memory, paths, names, colours, crossed layers and who edited why are not in it; names, colours, crossed layers and
@@ -28,6 +29,7 @@ use serde_json::{Value, json};
 
 use super::comparability::PairComparability;
 use super::overlay::EditLayer;
+use super::sections::Sections;
 use super::strata::{StratumCells, StratumLayer};
 use super::value_raster::ValueRaster;
 use super::zones::{CountedLayer, ZoneCells};
@@ -216,6 +218,12 @@ fn common(plan: &Plan, hashes: &InputHashes) -> String {
     if job.products.provenance || job.sources.iter().any(|source| source.role != Role::Maps) {
         let roles = job.sources.iter().map(|source| format!("{:?}", source.role));
         facts["origins"] = json!([format!("{:?}", plan.origins), roles.collect::<Vec<_>>()]);
+    }
+    if let Some(control_cells) = job.seams {
+        facts["seams"] = json!([control_cells, Sections::of(job).of_sources()]);
+    }
+    if job.gaps {
+        facts["gaps"] = json!(true);
     }
     sha256(facts.to_string())
 }

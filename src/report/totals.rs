@@ -8,6 +8,8 @@ use crate::kernel::combine::Combinations;
 use crate::kernel::mosaic::Overlap;
 use crate::kernel::tabulate::{Joint, JointCounts, ZoneIndex};
 use crate::model::area::Amount;
+use crate::model::gap::Gaps;
+use crate::model::seam::SeamCounts;
 
 /// Sums over all tasks; integers, so that no order of adding changes a digit.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -32,6 +34,17 @@ pub struct Totals {
     pub edits: Vec<BTreeMap<EditCount, Amount>>,
     /// Cells off land, by epoch.
     pub coast: Vec<BTreeMap<CoastCount, Amount>>,
+    /// What lies between sources, grid by grid.
+    pub between: Vec<Between>,
+}
+
+/// What lies between the sources of a grid.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Between {
+    /// Pairs of neighbours along boundaries of sections, by epoch.
+    pub seams: Vec<SeamCounts>,
+    /// Gaps, by epoch; none where the job does not list them.
+    pub gaps: Vec<Gaps>,
 }
 
 impl Totals {
@@ -48,6 +61,7 @@ impl Totals {
             zone_overlaps: vec![0; layers],
             edits: vec![BTreeMap::new(); epochs],
             coast: vec![BTreeMap::new(); epochs],
+            between: vec![Between { seams: vec![SeamCounts::new(); epochs], gaps: Vec::new() }],
         }
     }
 
@@ -102,6 +116,9 @@ impl Totals {
         for (total, cells) in self.zone_overlaps.iter_mut().zip(&part.zone_overlaps) {
             *total += cells;
         }
+        for (totals, pairs) in self.between[0].seams.iter_mut().zip(&part.seams) {
+            pairs.iter().for_each(|(pair, n)| *totals.entry(*pair).or_default() += n);
+        }
         Ok(())
     }
 
@@ -134,6 +151,7 @@ impl Totals {
         for (total, cells) in self.zone_overlaps.iter_mut().zip(other.zone_overlaps) {
             *total += cells;
         }
+        self.between.extend(other.between);
     }
 
     /// Cells of each class in an epoch.

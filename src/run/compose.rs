@@ -237,7 +237,7 @@ impl<'a, T: ClassValue> Composer<'a, T> {
         let mut sources =
             near.flat_map(|(near, scenes)| near.iter().map(|n| scenes[n.position].scene.source));
         domain.sliver_cells > 0
-            || self.plan.job.products.provenance
+            || self.plan.tells_of_every_cell()
             || sources.any(|source| domain.owner(source) != owner)
     }
 

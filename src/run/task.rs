@@ -12,7 +12,9 @@ use std::path::Path;
 
 use super::compose::{BlockMap, Composer};
 use super::encode::Rasters;
+use super::gaps::GapFinder;
 use super::overlay::Overlay;
+use super::seams::Seams;
 use super::tally::{ReadOff, Tally, Unexplained};
 use super::zones::ZoneReader;
 use crate::error::{Error, Result};
@@ -44,11 +46,14 @@ pub fn process<T: ClassValue>(
     let mut tally = Tally::new(plan, composer.spare());
     let mut overlay = Overlay::new(task, plan);
     let mut zone_reader = ZoneReader::new(plan);
+    let mut seams = Seams::new(task, plan, nodata);
+    let mut gaps = GapFinder::new(task, plan);
     let mut part = PartWriter::create(path)?;
     let mut rasters = Rasters::<T>::new(task, plan, nodata)?;
     for block in task.window.squares(BLOCK) {
         stop::check()?;
-        let by_cells = overlay.touches(&block, || composer.comes_near(&block))?;
+        let tells_all = plan.tells_of_every_cell();
+        let by_cells = overlay.touches(&block, || tells_all || composer.comes_near(&block))?;
         composer.next_block(&block, by_cells)?;
         // Where no scene comes near and nothing is laid over there is nothing to measure, but for where cells come from:
         // that is told of those that nothing maps too.
@@ -75,6 +80,8 @@ pub fn process<T: ClassValue>(
             if let Some(planes) = composer.fractions(&maps[&epoch.year]) {
                 rasters.add_fractions(position, &planes, &block, &mut part)?;
             }
+            seams.add(position, &maps[&epoch.year], &block, (&mut composer, &mut overlay))?;
+            gaps.add(position, &maps[&epoch.year], &block, sizes.as_ref())?;
             maps.retain(|year, _| is_still_needed(plan, *year, position));
         }
     }
@@ -83,7 +90,8 @@ pub fn process<T: ClassValue>(
         Ok(tables) => {
             let products = rasters.finish(&mut part)?;
             let (zones, zone_overlaps) = zone_reader.finish();
-            let tables = PartTables { zones, zone_overlaps, ..tables };
+            let (seams, gaps) = (seams.finish(), gaps.finish());
+            let tables = PartTables { zones, zone_overlaps, seams, gaps, ..tables };
             let tables = overlay.finish().into_tables(plan, tables);
             part.commit(&PartFooter { task_id, window: task.window, products, tables })?;
             Ok(Vec::new())

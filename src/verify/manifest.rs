@@ -5,6 +5,7 @@ use std::path::Path;
 
 use ndarray::Array2;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::areas::CellAreas;
 use super::findings::Findings;
@@ -49,6 +50,9 @@ pub struct Manifest {
     /// What is known of each comparison.
     #[serde(default)]
     comparability: Vec<ComparisonRecord>,
+    /// How many gaps each map has, where the job lists them.
+    #[serde(default)]
+    pub gaps: Vec<GapsRecord>,
     /// Checksums of all files.
     pub outputs: BTreeMap<String, String>,
     /// Square metres of a cell where those of all grids have the same, worked out from the grids.
@@ -90,6 +94,29 @@ pub struct JobRecord {
     /// Whether ellipsoidal areas are told beside a sphere's own.
     #[serde(default)]
     pub ellipsoidal: bool,
+    /// How seams were looked for, where they were.
+    #[serde(default)]
+    pub seams: Option<IgnoredAny>,
+    /// Whether gaps are listed.
+    #[serde(default)]
+    pub gaps: bool,
+    /// What sections are cut to, if they are.
+    #[serde(default)]
+    pub domain: Option<IgnoredAny>,
+}
+
+/// How many gaps a map has.
+#[derive(Debug, Clone, Deserialize)]
+pub struct GapsRecord {
+    /// Name of its grid, where there are several.
+    #[serde(default)]
+    pub grid: Option<String>,
+    /// The mapped year.
+    pub year: Epoch,
+    /// Their number.
+    pub gaps: u64,
+    /// Their cells.
+    pub pixels: u64,
 }
 
 /// What a code of provenance means.
@@ -191,6 +218,8 @@ struct SourceRecord {
     id: String,
     #[serde(default)]
     section: String,
+    #[serde(default)]
+    role: Option<String>,
     country: Option<String>,
     epochs: BTreeMap<String, EpochRecord>,
     /// The source that it stands in for.
@@ -367,6 +396,26 @@ impl Manifest {
         self.job.source.iter().any(|source| source.id == id)
     }
 
+    /// The sections, in the order of the job; a band of water along the coast is none.
+    pub fn sections(&self) -> Vec<&str> {
+        let sources = self.job.source.iter().filter(|source| source.role.as_deref() != Some("fringe"));
+        let mut sections: Vec<&str> = Vec::new();
+        for source in sources {
+            if !sections.contains(&source.section.as_str()) {
+                sections.push(&source.section);
+            }
+        }
+        sections
+    }
+
+    /// Position of a grid by its name, which is empty where there is only one.
+    pub fn grid_named(&self, name: &str) -> Option<usize> {
+        if self.grids.len() == 1 {
+            return name.is_empty().then_some(0);
+        }
+        self.grids.iter().position(|grid| grid.id.as_deref() == Some(name))
+    }
+
     /// Whether areas were added up cell by cell, because cells of a grid or of several differ in size.
     pub fn adds_areas_up(&self) -> bool {
         let known = |grid: &GridRecord| grid.cell_area_m2.is_some() || grid.cell_areas.is_some();
@@ -387,6 +436,14 @@ impl GridRecord {
     /// Its name for a message, empty where it is the only one.
     pub fn words(&self) -> String {
         self.id.as_ref().map_or(String::new(), |id| format!(" on grid `{id}`"))
+    }
+
+    /// The side of a cell in metres, where cells are squares of such.
+    pub fn cell_side_m(&self) -> Option<f64> {
+        let crs = crs_from_wkt(self.crs.as_ref()?).ok().filter(|crs| !crs.geographic)?;
+        let [_, a, b, _, d, e] = self.affine.0;
+        let (width, height) = (a.hypot(d), b.hypot(e));
+        (width == height).then_some(width * crs.unit_m)
     }
 
     /// |a·e - b·d| on an equal-area grid; elsewhere cells differ.

@@ -17,6 +17,7 @@ mod coverage;
 mod edits;
 mod findings;
 mod fractions;
+mod gaps;
 mod layout;
 mod listed;
 mod manifest;
@@ -24,8 +25,10 @@ mod overviews;
 mod pixels;
 mod provenance;
 mod rasters;
+mod records;
 mod rollups;
 mod rows;
+mod seams;
 mod sidecars;
 mod statistics;
 mod sums;
@@ -119,7 +122,7 @@ pub fn verify(output: &Path) -> Result<Report> {
 /// As [`verify`], showing how far the rasters have been read.
 ///
 /// # Cost
-/// Every file is hashed once and every cell decoded once, overviews up to twice; a few dozen MiB a thread, and some 200
+/// Every file is hashed once and every cell decoded once, overviews and the maps of jobs that list gaps up to twice; a few dozen MiB a thread, and some 200
 /// bytes for each row of the tables, which thousands of zones make long.
 /// # Errors
 /// As [`verify`].
@@ -181,6 +184,16 @@ pub fn verify_showing(output: &Path, progress: &Progress) -> Result<Report> {
     let mut found = Findings::default();
     let compared = statistics::check(&tables, &manifest, &mut found);
     group("statistics", compared, found);
+    if manifest.job.seams.is_some() {
+        let mut found = Findings::default();
+        let compared = seams::check(output, &tables, &manifest, &mut found);
+        group("seams", compared, found);
+    }
+    if manifest.job.gaps {
+        let mut found = Findings::default();
+        let compared = gaps::check(output, &rasters, &facts, &manifest, &mut found)?;
+        group("gaps", compared, found);
+    }
     Ok(Report { groups })
 }
 

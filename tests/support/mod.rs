@@ -9,6 +9,8 @@
     reason = "each test binary uses a part of it; a test that cannot set itself up should fail loudly"
 )]
 
+pub mod between;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

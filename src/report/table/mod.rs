@@ -7,17 +7,19 @@ mod coast;
 mod coverage;
 mod edits;
 mod excluded;
+mod gaps;
 mod net_change;
 mod nodata_account;
 mod overlap_disagreement;
 pub mod rule_coverage;
 mod scheme;
+mod seam;
 mod slivers;
 mod wide_matrix;
 
 use std::collections::BTreeMap;
 
-use super::totals::Totals;
+use super::totals::{Between, Totals};
 use super::zones::{Zone, ZoneCounts, ZoneTotals, by_zone};
 use crate::io::table::{Column, Table};
 use crate::kernel::tabulate::JointCounts;
@@ -25,7 +27,7 @@ use crate::model::area::{Amount, in_m2};
 use crate::model::epoch::Interval;
 use crate::model::legend::{ClassCode, Language};
 use crate::model::matrix::ChangeMatrix;
-use crate::plan::JobPlan;
+use crate::plan::{JobPlan, Plan};
 
 /// Every table of a product.
 pub fn all<'a>(context: &'a Context) -> Vec<Table<'a>> {
@@ -51,6 +53,12 @@ pub fn all<'a>(context: &'a Context) -> Vec<Table<'a>> {
     }
     tables.extend(coast::tables(context));
     tables.extend(edits::tables(context));
+    if context.plan.job.seams.is_some() {
+        tables.extend([seam::table(context), seam::summary(context)]);
+    }
+    if context.plan.job.gaps {
+        tables.push(gaps::table(context));
+    }
     tables.extend(wide_matrix::tables(context));
     tables
 }
@@ -132,6 +140,20 @@ impl<'a> Context<'a> {
         };
         let sign = if entry < 0 { -1.0 } else { 1.0 };
         self.plan.area.of(amount).map(|m2| number(sign * m2 / 1e4)).unwrap_or_default()
+    }
+
+    /// What lies between sources: every grid with its name, where there are several, and what was found on it.
+    fn between(&self) -> impl Iterator<Item = (&'a Plan, Option<&'a String>, &'a Between)> + use<'a> {
+        self.plan
+            .grids
+            .iter()
+            .zip(&self.totals.between)
+            .map(|(grid, between)| (grid, grid.grid_id.as_ref(), between))
+    }
+
+    /// The column that tells several grids apart.
+    fn grid_column(&self) -> Option<Column> {
+        self.plan.has_several_grids().then(|| Column::new("grid", "grid of the job"))
     }
 
     /// How areas were computed; where cells differ, also what is counted all the same.
