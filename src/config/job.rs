@@ -19,6 +19,7 @@ use crate::kernel::change::{LARGEST_CODE, Unchanged};
 use crate::kernel::pyramid::Tie;
 use crate::model::comparability::ComparabilityRule;
 use crate::model::crosswalk::Crosswalk;
+use crate::model::date::MapDate;
 use crate::model::epoch::{Epoch, Interval};
 use crate::model::legend::{ClassCode, Language, Legend};
 use crate::model::source::NO_SOURCE;
@@ -365,7 +366,7 @@ impl Loader<'_> {
         let files = expand_patterns(&epoch.files, self.folder).map_err(|e| e.at(at))?;
         check.files(at, &files);
         if let Some(date) = &epoch.date {
-            check.that(!date.is_empty() && date.chars().all(|c| c.is_ascii_digit() || c == '-'), || {
+            check.that(MapDate::parse(date).is_some(), || {
                 format!("{at}: date `{date}` is none of the forms 2011, 2011-07, 2011-07-15")
             });
         }

@@ -5,10 +5,10 @@ use std::path::Path;
 
 use ndarray::Array2;
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 
 use super::areas::CellAreas;
 use super::findings::Findings;
+use super::rates::interval_years;
 use super::read_bounded;
 use crate::io::gdal::crs_from_wkt;
 use crate::kernel::change::Unchanged;
@@ -121,7 +121,15 @@ impl LayerRecord {
 struct SourceRecord {
     id: String,
     country: Option<String>,
-    epochs: BTreeMap<String, IgnoredAny>,
+    epochs: BTreeMap<String, EpochRecord>,
+}
+
+/// The map of a source at a year.
+#[derive(Debug, Clone, Deserialize)]
+struct EpochRecord {
+    /// Its true date, where the job tells it.
+    #[serde(default)]
+    date: Option<String>,
 }
 
 /// What is known of the maps of two sources at two years.
@@ -234,6 +242,16 @@ impl Manifest {
     pub fn epochs(&self) -> BTreeSet<Epoch> {
         let years = self.job.source.iter().flat_map(|source| source.epochs.keys());
         years.filter_map(|year| year.parse().ok()).collect()
+    }
+
+    /// Years from any map of the first to any map of the second year of a pair, by their true dates.
+    pub fn intervals(&self, pair: Interval) -> Vec<f64> {
+        let dates = |year: Epoch| -> BTreeSet<String> {
+            let maps = self.job.source.iter().filter_map(|source| source.epochs.get(&year.to_string()));
+            maps.map(|map| map.date.clone().unwrap_or_else(|| year.to_string())).collect()
+        };
+        let (from, to) = (dates(pair.from), dates(pair.to));
+        from.iter().flat_map(|from| to.iter().filter_map(|to| interval_years(from, to))).collect()
     }
 
     /// Every layer of zones that the tables must have, but for the whole area.

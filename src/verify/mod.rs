@@ -20,6 +20,7 @@ mod manifest;
 mod overviews;
 mod pixels;
 mod rasters;
+mod rates;
 mod rollups;
 mod rows;
 mod sidecars;
@@ -169,7 +170,8 @@ pub fn verify_showing(output: &Path, progress: &Progress) -> Result<Report> {
     let compared = rollups::check(output, &tables, &manifest, &mut found);
     group("roll-ups", compared, found);
     let mut found = Findings::default();
-    let compared = statistics::check(&tables, &manifest, &mut found);
+    let mut compared = statistics::check(&tables, &manifest, &mut found);
+    compared += &rates::check(&tables, &manifest, &mut found);
     group("statistics", compared, found);
     Ok(Report { groups })
 }

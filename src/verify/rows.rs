@@ -11,8 +11,8 @@ use csv::StringRecord;
 use super::findings::Findings;
 use super::manifest::Manifest;
 use super::tables::{
-    Areas, CHANGE_MATRIX, CLASS_AREA, CLASSES, Cells, Class, EXCLUDED, Figure, NET_CHANGE, RULE_COVERAGE,
-    Side, Tables, Zone, percent, same, told,
+    ANNUAL_CHANGE, Areas, CHANGE_MATRIX, CLASS_AREA, CLASSES, Cells, Class, EXCLUDED, Figure, NET_CHANGE,
+    RULE_COVERAGE, Rate, Side, Tables, Zone, percent, same, told,
 };
 use crate::model::epoch::{Epoch, Interval};
 use crate::model::legend::{ClassCode, Language};
@@ -36,6 +36,9 @@ pub fn read(output: &Path, manifest: &Manifest, findings: &mut Findings) -> Tabl
     reader.change_matrix();
     reader.excluded();
     reader.net_change();
+    if !manifest.job.pairs.is_empty() {
+        reader.annual_change();
+    }
     reader.overlaps();
     if !manifest.is_raw() {
         reader.rule_coverage();
@@ -312,6 +315,40 @@ impl Reader<'_> {
             if figures.rows.insert((code, statistic.clone()), Figure { pixels, area_ha, rate }).is_some() {
                 let class = code.map_or("total".to_string(), |code| format!("class {code}"));
                 reader.twice(row, &format!("{}, {pair}, {class}, {statistic}", row.zone()));
+            }
+        });
+    }
+
+    fn annual_change(&mut self) {
+        let columns = ["year_from", "year_to", "code", "name"];
+        let counts = ["pixels", "pixels_without_interval"];
+        let values = [
+            "interval_min",
+            "interval_max",
+            "gain_px_per_year",
+            "loss_px_per_year",
+            "net_px_per_year",
+            "gain_ha_per_year",
+            "loss_ha_per_year",
+            "net_ha_per_year",
+        ];
+        self.rows(ANNUAL_CHANGE, &[&ZONE[..], &columns, &counts, &values].concat(), |reader, row| {
+            let Some(pair) = reader.pair(row) else { return };
+            let code = match row.text("code") {
+                "total" => None,
+                _ => match reader.class(row, "code", "name") {
+                    Some(code) => Some(code),
+                    None => return,
+                },
+            };
+            let [pixels, without] = counts.map(|column| row.whole::<u64>(column, reader.findings));
+            let (Some(pixels), Some(without)) = (pixels, without) else { return };
+            let [least, most, a, b, c, d, e, f] = values.map(|column| row.real(column, reader.findings));
+            let rate = Rate { interval: [least, most], pixels, without, px: [a, b, c], ha: [d, e, f] };
+            let zone = reader.zone(row);
+            if reader.tables.rates.entry((zone, pair)).or_default().insert(code, rate).is_some() {
+                let class = code.map_or("total".to_string(), |code| format!("class {code}"));
+                reader.twice(row, &format!("{}, {pair}, {class}", row.zone()));
             }
         });
     }

@@ -17,6 +17,8 @@ pub const EXCLUDED: &str = "tables/excluded.csv";
 pub const COVERAGE: &str = "tables/coverage.csv";
 /// Statistics.
 pub const NET_CHANGE: &str = "tables/net_change.csv";
+/// Changes per year.
+pub const ANNUAL_CHANGE: &str = "tables/annual_change.csv";
 /// Cells by crosswalk rule.
 pub const RULE_COVERAGE: &str = "tables/rule_coverage.csv";
 /// The legend.
@@ -116,6 +118,24 @@ pub struct Figures {
     pub dates: [String; 2],
 }
 
+/// Changes per year of a class or of all.
+#[derive(Debug, Clone)]
+pub struct Rate {
+    /// Shortest and longest interval in years.
+    pub interval: [Option<f64>; 2],
+    /// Cells with an interval.
+    pub pixels: u64,
+    /// Cells without one.
+    pub without: u64,
+    /// Gain, loss and net change in cells per year.
+    pub px: [Option<f64>; 3],
+    /// The same in hectares per year.
+    pub ha: [Option<f64>; 3],
+}
+
+/// Changes per year by class (`None` is all of them).
+pub type Rates = BTreeMap<Option<ClassCode>, Rate>;
+
 /// A class of the legend.
 #[derive(Debug, Clone)]
 pub struct Class {
@@ -142,6 +162,8 @@ pub struct Tables {
     pub not_comparable: BTreeMap<(Zone, Interval), BTreeMap<(ClassCode, Side), u64>>,
     /// Statistics by zone and pair.
     pub figures: BTreeMap<(Zone, Interval), Figures>,
+    /// Changes per year by zone and pair.
+    pub rates: BTreeMap<(Zone, Interval), Rates>,
     /// Tables that could not be read throughout.
     pub unread: BTreeSet<&'static str>,
     /// Rows read.
