@@ -64,7 +64,8 @@ fn per_year(
     part: fn(&Flow) -> (Amount, Amount),
     size: &dyn Fn(Amount) -> Option<f64>,
 ) -> Option<f64> {
-    let mut sum = 0.0;
+    // Without a known area of a cell nothing has an area.
+    let mut sum = size(Amount::default())?;
     for (span, flow) in groups {
         sum += signed(part(flow), size)? / span.years();
     }
