@@ -24,6 +24,7 @@ use crate::kernel::pyramid::Tie;
 use crate::model::crosswalk::Crosswalk;
 use crate::model::epoch::{Epoch, Interval};
 use crate::model::legend::{Language, Legend};
+use crate::model::source::Role;
 use crate::plan::JobPlan;
 
 /// The epoch of maps whose year nobody said.
@@ -131,7 +132,8 @@ impl Stage {
         let mut compute =
             ComputeFile { task_cells: cells, compression: options.compression, ..ComputeFile::default() };
         options.compute.overlay(&mut compute);
-        let map = |files: &Vec<PathBuf>| SourceMap {
+        let map = |year: &Epoch, files: &Vec<PathBuf>| SourceMap {
+            year: *year,
             files: files.clone(),
             date: None,
             edition: None,
@@ -152,7 +154,8 @@ impl Stage {
             id,
             country: None,
             grid: 0,
-            maps: self.files.iter().map(|(year, files)| (*year, map(files))).collect(),
+            role: Role::Maps,
+            maps: self.files.iter().map(|(year, files)| (*year, map(year, files))).collect(),
         };
         Ok(Job {
             name: self.name,

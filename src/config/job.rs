@@ -22,7 +22,7 @@ use crate::model::crosswalk::Crosswalk;
 use crate::model::date::MapDate;
 use crate::model::epoch::{Epoch, Interval};
 use crate::model::legend::{ClassCode, Language, Legend};
-use crate::model::source::NO_SOURCE;
+use crate::model::source::{NO_SOURCE, Role};
 use crate::model::window::BLOCK;
 
 /// A job, checked as far as that goes without opening a raster.
@@ -101,6 +101,8 @@ pub struct Source {
     pub country: Option<String>,
     /// Position of the grid that it lies on.
     pub grid: usize,
+    /// What it is to the product; declared sources come first.
+    pub role: Role,
     /// Its map of each epoch.
     pub maps: BTreeMap<Epoch, SourceMap>,
 }
@@ -108,6 +110,8 @@ pub struct Source {
 /// The map of one epoch of a series.
 #[derive(Debug, Clone)]
 pub struct SourceMap {
+    /// Year that it is a map of: another than the mapped one where it stands in.
+    pub year: Epoch,
     /// Files, in order of precedence.
     pub files: Vec<PathBuf>,
     /// True date.
@@ -313,7 +317,7 @@ impl Loader<'_> {
                 )
             });
             let at = format!("source `{}`, {year}", file.id);
-            if let Some(map) = self.map(&at, &file.keys(), epoch, check)? {
+            if let Some(map) = self.map(&at, year, &file.keys(), epoch, check)? {
                 maps.insert(year, map);
             }
         }
@@ -322,6 +326,7 @@ impl Loader<'_> {
             section: file.section.clone().unwrap_or_else(|| file.id.clone()),
             country: file.country.clone(),
             grid,
+            role: Role::Maps,
             maps,
         })
     }
@@ -329,6 +334,7 @@ impl Loader<'_> {
     fn map(
         &mut self,
         at: &str,
+        year: Epoch,
         keys: &SourceKeys,
         epoch: &EpochFile,
         check: &mut Check,
@@ -371,6 +377,7 @@ impl Loader<'_> {
             });
         }
         Ok(Some(SourceMap {
+            year,
             files,
             date: epoch.date.clone(),
             edition: epoch.edition.clone(),

@@ -80,6 +80,13 @@ impl Window {
         )
     }
 
+    /// The window with so many cells more on every side.
+    #[must_use]
+    pub fn grown(&self, cells: usize) -> Self {
+        let by = cells as i64;
+        Self::between(self.row - by, self.col - by, self.row_end() + by, self.col_end() + by)
+    }
+
     /// The same rectangle, moved.
     #[must_use]
     pub fn shift(&self, rows: i64, cols: i64) -> Self {

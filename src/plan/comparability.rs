@@ -164,7 +164,7 @@ fn facts<'a>(job: &'a Job, source: usize, year: Epoch, cells: &CellSizes) -> Opt
     let series = &job.sources[source];
     let map = series.maps.get(&year)?;
     Some(MapFacts {
-        year,
+        year: map.year,
         section: &series.section,
         country: series.country.as_deref(),
         legend: &map.legend.id,

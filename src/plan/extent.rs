@@ -104,7 +104,7 @@ fn union_onto(
             return Err(no_place().at(input.header.path.display()));
         }
         let grid = &input.header.grid;
-        let datum = job.sources[input.source].maps[&input.year].datum;
+        let datum = input.map(job).datum;
         let window = footprint(full, grid, |from, to| operations.between(from, to, middle(grid), datum))
             .map_err(|e| e.at(input.header.path.display()))?;
         union = union.union(&window);

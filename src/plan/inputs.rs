@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::all_or_none;
 use super::sphere::SphereGrid;
 use crate::config::grids::GridChoice;
-use crate::config::job::Job;
+use crate::config::job::{Job, SourceMap};
 use crate::error::{Error, Result};
 use crate::io::gdal::{RasterHeader, crs_from_wkt, open_features, open_raster};
 use crate::model::crosswalk::Target;
@@ -19,8 +19,17 @@ pub struct InputHeader {
     pub source: usize,
     /// The mapped year.
     pub year: Epoch,
+    /// Mapped year of the map whose legend, crosswalk and other keys hold: another where an epoch builds on one.
+    pub keys_of: Epoch,
     /// What the file says.
     pub header: RasterHeader,
+}
+
+impl InputHeader {
+    /// The keys under which the raster is read.
+    pub fn map<'a>(&self, job: &'a Job) -> &'a SourceMap {
+        &job.sources[self.source].maps[&self.keys_of]
+    }
 }
 
 /// Reads the headers of all inputs, in the order of the job.
@@ -47,7 +56,7 @@ pub fn read_headers(job: &Job, warnings: &mut Vec<String>) -> Result<Vec<InputHe
                     Ok(header)
                 });
                 match header {
-                    Ok(header) => headers.push(InputHeader { source, year, header }),
+                    Ok(header) => headers.push(InputHeader { source, year, keys_of: year, header }),
                     Err(error) => refused.push(error),
                 }
             }

@@ -75,6 +75,8 @@ pub struct Plan {
     pub tasks: Vec<Task>,
     /// Rows and columns of a task.
     pub task_shape: TaskShape,
+    /// Cells around itself that a block looks at.
+    pub reach: usize,
     /// Rasters to write, in the order of parts.
     pub products: Vec<Product>,
     /// The zone layers whose cells are looked up, in the order of the job.
@@ -139,13 +141,14 @@ impl Plan {
         }
         let task_shape = TaskShape::of(job.compute.task_cells, &grid, &epochs);
         let chosen = &job.grids[position];
+        let reach = 0;
         Ok(Self {
             job: job.clone(),
             grid_id: chosen.id.clone().filter(|_| job.grids.len() > 1),
             outside_grid: chosen.outside_grid,
             levels: overview_levels(grid.rows as u64, grid.cols as u64),
             products: Product::all(job, epochs.len(), pairs.len()),
-            tasks: task::tasks(&grid, task_shape, &epochs, first_task),
+            tasks: task::tasks(&grid, task_shape, &epochs, first_task, reach),
             grid,
             area,
             sizes,
@@ -154,6 +157,7 @@ impl Plan {
             pairs,
             comparability: comparability.iter().map(|pair| pair.on_grid(job, position)).collect(),
             task_shape,
+            reach,
             zones,
             storage,
         })

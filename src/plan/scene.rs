@@ -110,7 +110,7 @@ impl<'a> Surveyor<'a> {
 
     fn place(&mut self, input: &InputHeader, warnings: &mut Vec<String>) -> Result<Scene> {
         let header = input.header.clone();
-        let map = &self.job.sources[input.source].maps[&input.year];
+        let map = input.map(self.job);
         let signed_byte = header.sample == SampleKind::I8;
         let tag = match map.nodata {
             Some(value) => {
@@ -155,7 +155,7 @@ impl<'a> Surveyor<'a> {
 
     /// The layers that the scene's crosswalk depends on, each read once per CRS.
     fn strata_of(&mut self, input: &InputHeader, source: &Grid) -> Result<Vec<StratumLayer>> {
-        let map = &self.job.sources[input.source].maps[&input.year];
+        let map = input.map(self.job);
         let Some(crosswalk) = &map.crosswalk else { return Ok(Vec::new()) };
         let (mut strata, mut missing) = (Vec::new(), Vec::new());
         for name in crosswalk.strata() {

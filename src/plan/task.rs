@@ -13,7 +13,7 @@ pub struct Task {
     pub index: usize,
     /// Its cells.
     pub window: Window,
-    /// For each epoch the scenes that may cover it, by position, in order of precedence.
+    /// For each epoch the scenes that may cover it or what it looks at around itself, by position, in order of precedence.
     pub scenes: Vec<Vec<usize>>,
 }
 
@@ -70,10 +70,11 @@ impl TaskShape {
     }
 }
 
-/// Cuts a grid into tasks, row by row, counted on from the first.
-pub fn tasks(grid: &Grid, shape: TaskShape, epochs: &[EpochPlan], first: usize) -> Vec<Task> {
+/// Cuts a grid into tasks, row by row, counted on from the first. `reach` is how many cells around itself a task looks at.
+pub fn tasks(grid: &Grid, shape: TaskShape, epochs: &[EpochPlan], first: usize, reach: usize) -> Vec<Task> {
     let covering = |epoch: &EpochPlan, window: &Window| {
-        let meets = |(_, scene): &(usize, &super::Scene)| !scene.footprint.intersect(window).is_empty();
+        let around = window.grown(reach);
+        let meets = |(_, scene): &(usize, &super::Scene)| !scene.footprint.intersect(&around).is_empty();
         epoch.scenes.iter().enumerate().filter(meets).map(|(position, _)| position).collect()
     };
     grid.window()

@@ -68,6 +68,11 @@ impl<T: ClassValue> BlockMap<T> {
         Self { made: Rc::default(), counted }
     }
 
+    /// A map whose cells are counted one by one.
+    pub fn of(mosaic: Mosaic<T>) -> Self {
+        Self::new(Counted::Sources(mosaic))
+    }
+
     /// Class of each cell.
     pub fn classes(&self) -> &Array2<T> {
         match &self.counted {
@@ -130,6 +135,7 @@ pub struct Composer<'a, T> {
     /// Those of the block and epoch composed last, where the job wants them.
     fractions: Option<Fractions>,
     block: Window,
+    by_cells: bool,
     /// By epoch, in order of precedence.
     near: Vec<Vec<Near<T>>>,
 }
@@ -170,6 +176,7 @@ impl<'a, T: ClassValue> Composer<'a, T> {
             votes: Votes::default(),
             fractions: plan.job.products.fractions.then(|| Fractions::new(&plan.job.target.codes())),
             block: task.window,
+            by_cells: false,
             near: Vec::new(),
         }
     }
@@ -179,33 +186,54 @@ impl<'a, T: ClassValue> Composer<'a, T> {
         self.spare
     }
 
-    /// Begins the next block. What years have in common is looked for within one block.
+    /// Begins the next block. What years have in common is looked for within one block. `by_cells` asks for maps that
+    /// know each cell's class and source, as something is to be changed in them.
     ///
     /// # Errors
     /// Bug: a stratum's polygon cannot be read.
-    pub fn next_block(&mut self, block: &Window) -> Result<()> {
+    pub fn next_block(&mut self, block: &Window, by_cells: bool) -> Result<()> {
         self.files.next_place();
         self.locator.next_place();
         self.block = *block;
-        self.near.clear();
-        for scenes in &mut self.scenes {
-            let mut near = Vec::new();
-            for (position, open) in scenes.iter_mut().enumerate() {
-                let window = open.scene.footprint.intersect(block);
-                if window.is_empty() {
-                    continue;
-                }
-                let cells = match open.scene.alignment {
-                    Alignment::Copy { row, col } => Cells::Window(window.shift(-row, -col)),
-                    Alignment::Nearest { .. } => Cells::Located(self.locator.locate(open.scene, &window)?),
-                    Alignment::Mode { .. } => Cells::Voters,
-                };
-                let table = open.table(&cells, self.nodata)?;
-                near.push(Near { position, window, cells, table });
-            }
-            self.near.push(near);
-        }
+        self.by_cells = by_cells;
+        self.near = (0..self.scenes.len()).map(|epoch| self.near(epoch, block)).collect::<Result<_>>()?;
         Ok(())
+    }
+
+    /// The scenes of an epoch that come near a window.
+    fn near(&mut self, epoch: usize, window: &Window) -> Result<Vec<Near<T>>> {
+        let mut near = Vec::new();
+        for (position, open) in self.scenes[epoch].iter_mut().enumerate() {
+            let window = open.scene.footprint.intersect(window);
+            if window.is_empty() {
+                continue;
+            }
+            let cells = match open.scene.alignment {
+                Alignment::Copy { row, col } => Cells::Window(window.shift(-row, -col)),
+                Alignment::Nearest { .. } => Cells::Located(self.locator.locate(open.scene, &window)?),
+                Alignment::Mode { .. } => Cells::Voters,
+            };
+            let table = open.table(&cells, self.nodata)?;
+            near.push(Near { position, window, cells, table });
+        }
+        Ok(near)
+    }
+
+    /// The map of an epoch over any window of the grid, counted nowhere: what lies around a block. Scenes are those of the
+    /// task: [`Plan::reach`] says how far around it they are known.
+    ///
+    /// # Errors
+    /// As [`Composer::compose`].
+    pub fn around(&mut self, epoch: usize, window: &Window) -> Result<Mosaic<T>> {
+        let near = self.near(epoch, window)?;
+        let block = std::mem::replace(&mut self.block, *window);
+        let of_block = std::mem::replace(&mut self.near[epoch], near);
+        let fractions = self.fractions.take();
+        let laid = self.lay(epoch, Alike, &mut Tally::new(self.plan, self.spare));
+        self.block = block;
+        self.near[epoch] = of_block;
+        self.fractions = fractions;
+        Ok(laid?.0)
     }
 
     /// Whether any source comes near the block, so that there may be something to count.
@@ -217,8 +245,9 @@ impl<'a, T: ClassValue> Composer<'a, T> {
     pub fn counts_bytes(&self, epoch: usize) -> bool {
         let mut sources = self.near[epoch].iter().map(|near| self.scenes[epoch][near.position].scene.source);
         let Some(first) = sources.next() else { return false };
-        alone(&self.near[epoch], &self.block).is_some()
-            || (self.spare.is_some() && sources.all(|source| source == first))
+        !self.by_cells
+            && (alone(&self.near[epoch], &self.block).is_some()
+                || (self.spare.is_some() && sources.all(|source| source == first)))
     }
 
     /// Composes the map of an epoch over the block; `earlier` are maps of the same block, `sizes` says how large its
@@ -239,10 +268,10 @@ impl<'a, T: ClassValue> Composer<'a, T> {
         if let Some(fractions) = &mut self.fractions {
             fractions.begin((self.block.rows, self.block.cols));
         }
-        if self.near[epoch].is_empty() {
+        if self.near[epoch].is_empty() && !self.by_cells {
             return Ok(BlockMap::new(Counted::Nothing(self.block.rows, self.block.cols, self.nodata)));
         }
-        let Some((near, table)) = alone(&self.near[epoch], &self.block) else {
+        let Some((near, table)) = alone(&self.near[epoch], &self.block).filter(|_| !self.by_cells) else {
             let mosaic = match sizes {
                 Some(sizes) => self.mosaic(epoch, sizes, tally),
                 None => self.mosaic(epoch, Alike, tally),
@@ -278,6 +307,23 @@ impl<'a, T: ClassValue> Composer<'a, T> {
 
     /// Several scenes, or one that does not cover the block or needs more than a lookup.
     fn mosaic(&mut self, epoch: usize, sizes: impl CellSizes, tally: &mut Tally) -> Result<Counted<T>> {
+        let (map, only_source) = self.lay(epoch, sizes, tally)?;
+        Ok(match (only_source.filter(|_| !self.by_cells), self.spare) {
+            (Some(source), Some(spare)) => match states(&map, spare) {
+                Some(cells) => Counted::States { source, cells, mosaic: map },
+                None => Counted::Sources(map),
+            },
+            _ => Counted::Sources(map),
+        })
+    }
+
+    /// Lays the scenes near the block, and says which source they are of if it is one.
+    fn lay(
+        &mut self,
+        epoch: usize,
+        sizes: impl CellSizes,
+        tally: &mut Tally,
+    ) -> Result<(Mosaic<T>, Option<SourceIndex>)> {
         let block = self.block;
         let mut map = Mosaic::new(block.rows, block.cols, self.nodata);
         let mut only_source = None;
@@ -328,13 +374,8 @@ impl<'a, T: ClassValue> Composer<'a, T> {
             let counts = map.lay_under(layer.view(), at(&window), &outcomes, source, sizes, overlaps);
             tally.add_layer(epoch, scene, &rules, &counts);
         }
-        Ok(match (only_source.filter(|_| !several), self.spare) {
-            (Some(source), Some(spare)) => match states(&map, spare) {
-                Some(cells) => Counted::States { source, cells, mosaic: map },
-                None => Counted::Sources(map),
-            },
-            _ => Counted::Sources(map),
-        })
+        self.near[epoch] = nears;
+        Ok((map, only_source.filter(|_| !several)))
     }
 }
 

@@ -46,7 +46,7 @@ pub fn process<T: ClassValue>(
     let mut rasters = Rasters::<T>::new(task, plan, nodata)?;
     for block in task.window.squares(BLOCK) {
         stop::check()?;
-        composer.next_block(&block)?;
+        composer.next_block(&block, false)?;
         let zones = zone_reader.block(&block, composer.is_near())?;
         // Where no scene comes near there is nothing to measure.
         let sizes = plan.sizes.as_ref().filter(|_| composer.is_near());
