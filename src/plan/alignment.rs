@@ -62,7 +62,10 @@ impl Alignment {
     }
 
     /// The same by an operation that `choose` gives.
-    fn by(
+    ///
+    /// # Errors
+    /// As [`Self::between`], and those of `choose`.
+    pub fn by(
         source: &Grid,
         target: &Grid,
         choose: impl FnOnce(&Crs, &Crs) -> Result<Operation>,
@@ -91,6 +94,11 @@ impl Alignment {
                 format!("mode {operation:?} {:?} {row} {col}", lattice.grid.affine)
             }
         }
+    }
+
+    /// Whether cells are taken as they are.
+    pub fn is_copy(&self) -> bool {
+        matches!(self, Self::Copy { .. })
     }
 
     /// What takes its cells from one CRS to another, where they differ.

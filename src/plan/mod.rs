@@ -16,6 +16,7 @@ pub mod product;
 pub mod scene;
 pub mod sphere;
 pub mod task;
+pub mod value_raster;
 pub mod whole;
 pub mod zones;
 

@@ -2,17 +2,13 @@
 
 use std::borrow::Cow;
 
-use super::alignment::Alignment;
-use super::misfit::{no_crs, no_place};
-use super::scene::footprint;
-use super::sphere::SphereGrid;
+use super::value_raster::{Meaning, ValueRaster};
 use super::{OUTSIDE, all_or_none};
 use crate::config::zones::{ZoneLayer, ZoneOrigin};
 use crate::error::{Error, Result};
-use crate::io::gdal::{FeatureLayer, RasterHeader, open_features, open_raster};
+use crate::io::gdal::{FeatureLayer, open_features};
 use crate::kernel::combine::{NO_ZONE, ZoneNumber};
 use crate::model::grid::Grid;
-use crate::model::window::Window;
 
 /// A layer whose zones are looked up cell by cell. Crossed layers are read off the counts of these.
 #[derive(Debug)]
@@ -23,24 +19,16 @@ pub struct CountedLayer {
     pub cells: ZoneCells,
 }
 
+/// What the cells of a raster of zones are.
+const OF_ZONES: Meaning = Meaning { what: "zone raster", of_values: "a cell's value is the key of its zone" };
+
 /// What says which zone a cell lies in.
 #[derive(Debug)]
 pub enum ZoneCells {
     /// Polygons, in the grid's CRS.
     Polygons(Box<FeatureLayer>),
     /// The cells of a raster.
-    Raster(Box<ZoneRaster>),
-}
-
-/// A raster whose values are the keys of zones.
-#[derive(Debug)]
-pub struct ZoneRaster {
-    /// What the file says.
-    pub header: RasterHeader,
-    /// How its cells reach the target grid: the cell under a target cell's centre tells the zone.
-    pub alignment: Alignment,
-    /// Cells of the target grid that it may cover.
-    pub footprint: Window,
+    Raster(Box<ValueRaster>),
 }
 
 impl CountedLayer {
@@ -53,7 +41,7 @@ impl CountedLayer {
     }
 
     /// The raster, where it is one.
-    pub fn raster(&self) -> Option<&ZoneRaster> {
+    pub fn raster(&self) -> Option<&ValueRaster> {
         match &self.cells {
             ZoneCells::Polygons(_) => None,
             ZoneCells::Raster(raster) => Some(raster),
@@ -72,11 +60,9 @@ impl CountedLayer {
     }
 }
 
-impl ZoneRaster {
-    /// The zone of a value; the file's nodata value is outside every zone.
-    pub fn zone_of(&self, value: i32) -> ZoneNumber {
-        if self.header.nodata_tag == Some(f64::from(value)) { NO_ZONE } else { number_of(value) }
-    }
+/// The zone of a value of a raster as read; the file's nodata value is outside every zone.
+pub fn zone_of(raster: &ValueRaster, read: i32) -> ZoneNumber {
+    raster.value(read).map_or(NO_ZONE, number_of)
 }
 
 /// Numbers keep the order of the values. The least 32-bit number becomes [`NO_ZONE`]: readers let it stand for "no data"
@@ -138,28 +124,12 @@ fn raster(
     band: Option<usize>,
     grid: &Grid,
     warnings: &mut Vec<String>,
-) -> Result<ZoneRaster> {
-    let mut header = open_raster(path, band)?.header;
-    let said = SphereGrid::load()?.take(&mut header.grid, grid.crs.as_ref(), false)?;
-    warnings.extend(said.map(|words| format!("{}: {words}", path.display())));
-    if header.sample.is_float() {
-        return Err(Error::input("a zone raster must hold whole numbers")
-            .found(header.sample.word())
-            .expected("an integer type of at most 32 bits: a cell's value is the key of its zone")
-            .help("convert it, if its values are whole numbers: gdal_translate -ot Int32 IN OUT"));
-    }
+) -> Result<ValueRaster> {
+    let header = ValueRaster::header(path, band, OF_ZONES)?;
     if grid.crs.is_none() {
         return Err(no_grid_crs());
     }
-    if header.grid.crs.is_none() {
-        return Err(no_crs());
-    }
-    if !header.georeferenced {
-        return Err(no_place());
-    }
-    let alignment = Alignment::between(&header.grid, grid)?;
-    let footprint = footprint(grid, &header.grid, &alignment)?;
-    Ok(ZoneRaster { alignment, footprint, header })
+    ValueRaster::place(header, grid, warnings)
 }
 
 #[cfg(test)]

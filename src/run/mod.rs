@@ -14,6 +14,7 @@ pub mod parts;
 mod scene;
 pub mod tally;
 pub mod task;
+mod values;
 mod vote;
 pub mod zones;
 

@@ -1,17 +1,14 @@
 //! The zones of a block: every layer looked up once, and what they say combined.
 
-use ndarray::{Array2, s};
-
-use super::locate::source_cells;
+use super::values::values_under;
 use crate::error::{Error, ErrorKind, Result};
-use crate::io::gdal::{CellKeys, Pixels, RasterFile, reopen_raster};
-use crate::kernel::align::nearest;
+use crate::io::gdal::{CellKeys, RasterFile, reopen_raster};
 use crate::kernel::combine::{BlockZones, Combinations, NO_ZONE, ZoneNumber, combine};
 use crate::model::grid::Grid;
-use crate::model::window::{BLOCK, Window};
-use crate::plan::alignment::Alignment;
-use crate::plan::zones::{ZoneCells, ZoneRaster};
-use crate::plan::{Plan, WARP_CELLS};
+use crate::model::window::Window;
+use crate::plan::Plan;
+use crate::plan::value_raster::ValueRaster;
+use crate::plan::zones::{ZoneCells, zone_of};
 
 /// Combinations of zones that a task may hold, a bound on memory: what is counted is kept for each of them.
 const MOST_COMBINATIONS: usize = 1 << 18;
@@ -87,71 +84,20 @@ impl<'a> ZoneReader<'a> {
 
 /// What a raster says of each cell of a block of the target grid.
 fn zones_of(
-    raster: &ZoneRaster,
+    raster: &ValueRaster,
     file: &mut Option<RasterFile>,
     grid: &Grid,
     block: &Window,
 ) -> Result<BlockZones> {
-    let covered = block.intersect(&raster.footprint);
-    if covered.is_empty() {
-        return Ok(BlockZones::One(NO_ZONE));
-    }
-    let file = match file {
-        Some(file) => file,
-        None => file.insert(reopen_raster(&raster.header)?),
-    };
-    let mut zones = Array2::from_elem((block.rows, block.cols), NO_ZONE);
-    match raster.alignment {
-        Alignment::Copy { row, col } => {
-            let read = zones_in(raster, file, &covered.shift(-row, -col))?;
-            zones.slice_mut(place_in(&covered, block)).assign(&read);
-        }
-        Alignment::Nearest { .. } | Alignment::Mode { .. } => {
-            for piece in covered.squares(BLOCK) {
-                warp(raster, file, grid, &piece, block, &mut zones)?;
-            }
-        }
-    }
-    Ok(BlockZones::of(zones))
-}
-
-/// Fills a piece of a block by nearest neighbour; a piece over too many cells of the raster is quartered.
-fn warp(
-    raster: &ZoneRaster,
-    file: &RasterFile,
-    grid: &Grid,
-    piece: &Window,
-    block: &Window,
-    zones: &mut Array2<ZoneNumber>,
-) -> Result<()> {
-    let cells = source_cells(&raster.alignment, grid, piece)?;
-    if cells.bounds.is_empty() {
-        return Ok(());
-    }
-    let side = piece.rows.max(piece.cols);
-    if cells.bounds.cells() > WARP_CELLS && side > 1 {
-        for quarter in piece.squares(side.div_ceil(2)) {
-            warp(raster, file, grid, &quarter, block, zones)?;
-        }
-        return Ok(());
-    }
-    let read = zones_in(raster, file, &cells.bounds)?;
-    zones.slice_mut(place_in(piece, block)).assign(&nearest(read.view(), &cells, NO_ZONE));
-    Ok(())
-}
-
-/// The zones of a window of a raster's own cells.
-fn zones_in(raster: &ZoneRaster, file: &RasterFile, window: &Window) -> Result<Array2<ZoneNumber>> {
-    Ok(match file.read(window)? {
-        Pixels::Bytes(values) => values.mapv(|value| raster.zone_of(value.into())),
-        Pixels::Codes(values) => values.mapv(|value| raster.zone_of(value)),
-    })
-}
-
-fn place_in(
-    window: &Window,
-    block: &Window,
-) -> ndarray::SliceInfo<[ndarray::SliceInfoElem; 2], ndarray::Ix2, ndarray::Ix2> {
-    let (row, col) = ((window.row - block.row) as usize, (window.col - block.col) as usize);
-    s![row..row + window.rows, col..col + window.cols]
+    let zones = values_under(
+        raster,
+        || match file {
+            Some(file) => Ok(&*file),
+            None => Ok(&*file.insert(reopen_raster(&raster.header)?)),
+        },
+        (grid, block),
+        NO_ZONE,
+        |read| zone_of(raster, read),
+    )?;
+    Ok(zones.map_or(BlockZones::One(NO_ZONE), BlockZones::of))
 }
