@@ -11,7 +11,7 @@ use crate::config::job::Job;
 use crate::error::{Error, Result};
 use crate::io::atomic::write_bytes;
 use crate::plan::{EpochPlan, JobPlan, Plan, Scene};
-use crate::report::{comparability, zone_layers};
+use crate::report::{comparability, officials, zone_layers};
 use crate::run::forecast::Forecast;
 use crate::run::workers;
 
@@ -88,6 +88,9 @@ fn as_text(plan: &JobPlan, forecast: &Forecast) -> String {
     }
     for place in 0..plan.job.zones.len() {
         text += &format!("{}\n", zone_layers::line(plan, place));
+    }
+    for line in plan.grids.iter().flat_map(officials::lines) {
+        text += &format!("{line}\n");
     }
     for grid in &plan.grids {
         text += &grid.grid_id.as_ref().map_or(String::new(), |id| format!("grid `{id}`: "));
@@ -205,6 +208,9 @@ fn as_json(plan: &JobPlan, forecast: &Forecast) -> Value {
         "warnings": plan.warnings.iter().chain(&forecast.doubts).collect::<Vec<_>>(),
         "obstacles": forecast.obstacles,
     });
+    if !plan.job.official.is_empty() {
+        json["official"] = json!(officials::layers(plan, None));
+    }
     if plan.has_several_grids() {
         json["grids"] = plan.grids.iter().map(grids_json).collect();
     } else {

@@ -9,6 +9,7 @@ use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::grids::GridsFile;
+use super::official::OfficialFile;
 use crate::error::{Error, Result, did_you_mean};
 use crate::io::cog::Compression;
 use crate::io::proj::Datum;
@@ -354,6 +355,9 @@ pub struct ChangeFile {
     /// How unchanged cells are written.
     #[serde(default)]
     pub unchanged: Unchanged,
+    /// Published change maps that take the place of the difference of two maps.
+    #[serde(default)]
+    pub official: Vec<OfficialFile>,
 }
 
 /// `[areas]`: which areas tables tell.

@@ -9,6 +9,7 @@ pub mod environment;
 pub mod file;
 pub mod grids;
 pub mod job;
+pub mod official;
 pub mod release;
 pub mod shipped;
 pub mod zones;

@@ -97,6 +97,9 @@ pub struct PartTables {
     pub zones: Vec<Vec<u32>>,
     /// For each zone layer the cells whose centre lies in more than one of its zones.
     pub zone_overlaps: Vec<u64>,
+    /// Cells that published change maps decided, by pair, in the plan's order; empty where the job has none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub official: Vec<Vec<OfficialRow>>,
 }
 
 /// How many cells of the mosaic one crosswalk rule decided.
@@ -139,6 +142,9 @@ impl RuleCount {
 
 /// An overlap count: winner, loser, winner's code, loser's code, cells with their area.
 pub type OverlapRow = (u8, u8, i32, i32, Amount);
+
+/// A joint count of a published change map, and the classes of the maps at the first and the second year.
+pub type OfficialRow = (JointRow, Option<i32>, Option<i32>);
 
 /// A part in the making.
 #[derive(Debug)]

@@ -8,6 +8,7 @@
 //! | legends, crosswalks, nodata | codes of the target; the compiled rules of each scene |
 //! | strata, zones | SHA-256 of their files; which polygons share a key; the PROJ text that takes them to the cells |
 //! | zone rasters | as scenes: SHA-256, header as understood, alignment with its PROJ text |
+//! | published change maps | SHA-256, header as understood, alignment; section's sources, pair and coding, where there are any |
 //! | areas | where they are added up: the ellipsoid, the unit and the PROJ text by which cells are measured |
 //! | comparability | the sources whose comparison is left out, in pairs where there are any |
 //! | settings | pairs, unchanged, tie, compression, products |
@@ -24,6 +25,7 @@ use rayon::prelude::*;
 use serde_json::{Value, json};
 
 use super::comparability::PairComparability;
+use super::official::OfficialPlan;
 use super::zones::{CountedLayer, ZoneCells};
 use super::{EpochPlan, JobPlan, Plan, Scene, Task};
 use crate::error::Result;
@@ -49,7 +51,9 @@ impl InputHashes {
         let scenes = plan.grids.iter().flat_map(|grid| &grid.epochs).flat_map(|e| &e.scenes);
         let zones = plan.grids.iter().flat_map(|grid| &grid.zones);
         let zones = zones.filter_map(CountedLayer::raster).map(|raster| &raster.header);
-        let rasters = scenes.map(|scene| &scene.header).chain(zones).flat_map(|header| header.files.clone());
+        let officials = plan.grids.iter().flat_map(|grid| &grid.officials).flat_map(|map| &map.rasters);
+        let rasters = scenes.map(|scene| &scene.header).chain(zones).chain(officials.map(|map| &map.header));
+        let rasters = rasters.flat_map(|header| header.files.clone());
         let layers = plan.grids.iter().flat_map(Plan::polygon_layers);
         let layers = layers.flat_map(|polygons| polygons.files.clone());
         let mut paths: Vec<PathBuf> = rasters.chain(layers).collect();
@@ -151,7 +155,21 @@ fn common(plan: &Plan, hashes: &InputHashes) -> String {
     if plan.comparability.iter().any(PairComparability::leaves_anything_out) {
         facts["left_out"] = plan.comparability.iter().map(|pair| json!(left_out(pair))).collect();
     }
+    if !plan.officials.is_empty() {
+        facts["official"] = plan.officials.iter().map(|map| official_facts(plan, map, hashes)).collect();
+    }
     sha256(facts.to_string())
+}
+
+/// What of a published change map decides which cells it decides, and how.
+fn official_facts(plan: &Plan, map: &OfficialPlan, hashes: &InputHashes) -> Value {
+    let of_job = &plan.job.official[map.official];
+    let rasters: Vec<Value> = map
+        .rasters
+        .iter()
+        .map(|raster| json!([header_facts(&raster.header, hashes), raster.alignment.identity()]))
+        .collect();
+    json!([map.pair, of_job.coding, of_job.twins, rasters])
 }
 
 /// What of a zone layer decides which zone a cell lies in; what the zones are called is merge's matter.

@@ -11,6 +11,7 @@ pub mod extent;
 pub mod fingerprint;
 pub mod inputs;
 pub mod misfit;
+pub mod official;
 pub mod operations;
 pub mod product;
 pub mod scene;
@@ -32,11 +33,13 @@ use crate::model::area::CellArea;
 use crate::model::epoch::{Epoch, Interval};
 use crate::model::grid::Grid;
 use crate::model::rule::StratumValues;
+use crate::model::source::Role;
 use crate::model::window::BLOCK;
 use alignment::Alignment;
 use area::{Areas, Sizing};
 use comparability::PairComparability;
 use inputs::InputHeader;
+use official::OfficialPlan;
 use operations::Operations;
 use scene::Surveyor;
 use zones::CountedLayer;
@@ -82,6 +85,8 @@ pub struct Plan {
     pub products: Vec<Product>,
     /// The zone layers whose cells are looked up, in the order of the job.
     pub zones: Vec<CountedLayer>,
+    /// Published change maps of sections on the grid, in the order of the job.
+    pub officials: Vec<OfficialPlan>,
     /// Number of overview levels of every raster.
     pub levels: u32,
     /// Data type and nodata of the maps.
@@ -135,6 +140,7 @@ impl Plan {
         warnings: &mut Vec<String>,
     ) -> Result<Self> {
         let zones = zones::counted_layers(&job.zones, &grid, warnings)?;
+        let officials = OfficialPlan::all_of(job, (position, &grid), warnings)?;
         let Areas { told: area, sizes, ellipsoidal } = Areas::of(&grid, job.ellipsoidal)?;
         let pairs = job.pairs.clone();
         if job.products.fractions {
@@ -160,6 +166,7 @@ impl Plan {
             task_shape,
             reach,
             zones,
+            officials,
             storage,
         })
     }
@@ -168,7 +175,8 @@ impl Plan {
     pub fn sources(&self) -> impl Iterator<Item = &Source> {
         let position =
             self.job.grids.iter().position(|grid| self.grid_id.is_some() && grid.id == self.grid_id);
-        self.job.sources.iter().filter(move |source| source.grid == position.unwrap_or(0))
+        let own = self.job.sources.iter().filter(|source| source.role != Role::Official);
+        own.filter(move |source| source.grid == position.unwrap_or(0))
     }
 
     /// The grid in words.
@@ -229,14 +237,28 @@ impl Plan {
         // Source cells, their rules and strata; source cells and their zones.
         let maps_warped = scenes.map(|s| &s.alignment).any(is_warped).then_some(cell + 3);
         let rasters = || self.zones.iter().filter_map(CountedLayer::raster);
-        let zones_warped = rasters().map(|r| &r.alignment).any(is_warped).then_some(12);
+        let officials = self.officials.iter().flat_map(|map| &map.rasters).map(|r| &r.alignment);
+        let zones_warped = rasters().map(|r| &r.alignment).chain(officials).any(is_warped).then_some(12);
         // Centres of a block on their way between CRSs and the cells located.
         let warping = maps_warped.max(zones_warped).map_or(0, |cell| block * 64 + WARP_CELLS * cell);
         // The zones of a block by layer and combined; three burns of the polygons of one.
         let zones = if self.zones.is_empty() { 0 } else { block * 4 * (self.zones.len() as u64 + 7) };
         let zone_files: u64 = rasters().map(|r| open_bytes(&r.header) as u64).sum();
         let of_zones = zones + self.zone_rows_bytes(cells) + zone_files;
-        overviews + shares + maps + sizes + files + warping + of_zones + WORKER_BYTES
+        let of_officials = self.official_bytes(cell);
+        overviews + shares + maps + sizes + files + warping + of_zones + of_officials + WORKER_BYTES
+    }
+
+    /// Bytes that published change maps take: their open files, the values under a block, and two more maps of it.
+    fn official_bytes(&self, cell: u64) -> u64 {
+        if self.officials.is_empty() {
+            return 0;
+        }
+        let files = self.officials.iter().flat_map(|map| &map.rasters).map(|raster| &raster.header);
+        let mut files: Vec<usize> = files.map(open_bytes).collect();
+        files.sort_unstable_by_key(|&bytes| std::cmp::Reverse(bytes));
+        let open: usize = files.iter().take(OPEN_FILES).sum();
+        (BLOCK * BLOCK) as u64 * (4 + 4 + 2 * (cell + 1)) + open as u64
     }
 
     /// Bytes of the rows that zones leave in a task of so many cells, if polygons are spread evenly. How many zones a

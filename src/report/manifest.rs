@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::table::rule_coverage::rules_of;
 use super::totals::Totals;
-use super::{comparability, zone_layers};
+use super::{comparability, officials, zone_layers};
 use crate::error::{Error, Result};
 use crate::io::atomic::write_bytes;
 use crate::io::digest::sha256;
@@ -103,7 +103,7 @@ fn content(plan: &JobPlan, hashes: &InputHashes, Facts { totals, files, .. }: Fa
         "area_method": plan.area_method(),
         "ellipsoidal_area_method": plan.ellipsoidal,
         "inputs": plan.grids.iter().flat_map(|grid| inputs(grid, hashes)).collect::<Vec<_>>(),
-        "layers": zone_layers::facts(plan, totals, hashes).into_iter().chain(strata(plan, hashes)).collect::<Vec<_>>(),
+        "layers": zone_layers::facts(plan, totals, hashes).into_iter().chain(strata(plan, hashes)).chain(officials::layers(plan, Some(hashes))).collect::<Vec<_>>(),
         "rests_on": rests_on(plan, totals),
         "rules": rules(plan, totals),
         "zone_overlap_pixels": totals.zone_overlaps.iter().sum::<u64>(),
@@ -172,6 +172,9 @@ pub fn job(plan: &JobPlan) -> Value {
         "ellipsoidal": job.ellipsoidal, "release": job.release.demanded, "accept_proposed": job.release.names(),
         "compute": job.compute,
     });
+    if !job.official.is_empty() {
+        facts["official"] = json!(officials::facts(plan));
+    }
     if !plan.has_several_grids() {
         facts["outside_grid"] = json!(plan.first().outside_grid);
     }

@@ -4,6 +4,7 @@
 pub mod attributes;
 pub mod comparability;
 pub mod manifest;
+pub mod officials;
 pub mod rates;
 pub mod release;
 pub mod table;

@@ -6,8 +6,10 @@ use crate::error::{Error, Result};
 use crate::io::part::{PartTables, RuleCount};
 use crate::kernel::combine::Combinations;
 use crate::kernel::mosaic::Overlap;
+use crate::kernel::official::{OfficialCounts, OfficialJoint};
 use crate::kernel::tabulate::{Joint, JointCounts, ZoneIndex};
 use crate::model::area::Amount;
+use crate::plan::comparability::PairComparability;
 
 /// Sums over all tasks; integers, so that no order of adding changes a digit.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -20,6 +22,8 @@ pub struct Totals {
     pub overlaps: Vec<BTreeMap<Overlap, Amount>>,
     /// Cells decided by each rule, by epoch.
     pub rules: Vec<BTreeMap<RuleCount, Amount>>,
+    /// Cells that published change maps decided, by pair.
+    pub official: Vec<OfficialCounts>,
     /// Combinations of zones that cells of the grid lie in; joint counts go by their numbers.
     pub zones: Combinations,
     /// For each zone layer the cells whose centre lies in more than one of its zones.
@@ -34,6 +38,7 @@ impl Totals {
             pairs: vec![JointCounts::new(); pairs],
             overlaps: vec![BTreeMap::new(); epochs],
             rules: vec![BTreeMap::new(); epochs],
+            official: vec![OfficialCounts::new(); pairs],
             zones: Combinations::new(layers),
             zone_overlaps: vec![0; layers],
         }
@@ -59,6 +64,15 @@ impl Totals {
                     .get(zone as usize)
                     .ok_or_else(|| Error::bug("a part counts cells of zones that it does not list"))?;
                 *totals.entry(Joint { zone, from_source, to_source, from, to }).or_default() += sized(amount);
+            }
+        }
+        for (totals, rows) in self.official.iter_mut().zip(&part.official) {
+            for &((zone, from_source, to_source, from, to, amount), map_from, map_to) in rows {
+                let zone = *numbers
+                    .get(zone as usize)
+                    .ok_or_else(|| Error::bug("a part counts cells of zones that it does not list"))?;
+                let joint = Joint { zone, from_source, to_source, from, to };
+                *totals.entry(OfficialJoint { joint, map_from, map_to }).or_default() += sized(amount);
             }
         }
         for (totals, rows) in self.overlaps.iter_mut().zip(&part.overlaps) {
@@ -90,6 +104,12 @@ impl Totals {
                 *totals.entry(Joint { zone, ..joint }).or_default() += amount;
             }
         }
+        for (totals, counts) in self.official.iter_mut().zip(other.official) {
+            for (counted, amount) in counts {
+                let joint = Joint { zone: numbers[counted.joint.zone as usize], ..counted.joint };
+                *totals.entry(OfficialJoint { joint, ..counted }).or_default() += amount;
+            }
+        }
         for (totals, overlaps) in self.overlaps.iter_mut().zip(other.overlaps) {
             overlaps.into_iter().for_each(|(overlap, amount)| *totals.entry(overlap).or_default() += amount);
         }
@@ -99,6 +119,13 @@ impl Totals {
         for (total, cells) in self.zone_overlaps.iter_mut().zip(other.zone_overlaps) {
             *total += cells;
         }
+    }
+
+    /// Whether cells of a pair with a class in both years are left out, as they must not be compared.
+    pub fn leave_out(&self, pair: usize, comparability: &PairComparability) -> bool {
+        let both = |joint: &&Joint| joint.from.is_some() && joint.to.is_some();
+        let joints = self.pairs[pair].keys().filter(both);
+        joints.into_iter().any(|joint| comparability.leaves_out(joint.from_source, joint.to_source))
     }
 
     /// Cells of each class in an epoch.

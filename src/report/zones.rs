@@ -99,11 +99,16 @@ impl ZoneTotals {
     /// Whether the makers of its maps let them be compared, in the word of the tables.
     pub fn comparable(&self) -> &'static str {
         let any = |verdict: Verdict| self.compared.get(&verdict).is_some_and(|cells| *cells > 0);
+        // Of several verdicts the one that promises least.
         if any(Verdict::No) {
             "no"
         } else if !self.left_out.is_empty() {
             "partial"
-        } else if any(Verdict::Yes) && !any(Verdict::Unknown) {
+        } else if any(Verdict::Unknown) {
+            "unknown"
+        } else if any(Verdict::Official) {
+            "official"
+        } else if any(Verdict::Yes) {
             "yes"
         } else {
             "unknown"

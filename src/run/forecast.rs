@@ -46,8 +46,10 @@ impl Forecast {
         let scenes = plan.grids.iter().flat_map(|g| &g.epochs).flat_map(|e| &e.scenes).map(|s| &s.header);
         // What zones are called is the same on every grid, and so are their files.
         let zones = plan.zones().iter().filter_map(CountedLayer::raster).map(|raster| &raster.header);
+        let officials = plan.grids.iter().flat_map(|g| &g.officials).flat_map(|map| &map.rasters);
+        let officials = officials.map(|raster| &raster.header);
         let mut forecast = Self {
-            input_bytes: scenes.chain(zones).map(file_bytes).sum(),
+            input_bytes: scenes.chain(zones).chain(officials).map(file_bytes).sum(),
             output_bytes,
             free_bytes,
             obstacles: obstacles(plan),

@@ -9,6 +9,7 @@ mod fraction;
 pub mod ledger;
 mod locate;
 pub mod merge;
+mod official;
 pub mod outside;
 pub mod parts;
 mod scene;
@@ -130,6 +131,7 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 fn refuse_unexplained(plan: &JobPlan, found: Vec<Unexplained>) -> Result<()> {
+    official::refuse_unknown(&plan.job.target.id, &found)?;
     if found.is_empty() {
         return Ok(());
     }

@@ -12,6 +12,7 @@ use std::path::Path;
 
 use super::compose::{BlockMap, Composer};
 use super::encode::Rasters;
+use super::official::{Compared, OfficialLayer};
 use super::tally::{ReadOff, Tally, Unexplained};
 use super::zones::ZoneReader;
 use crate::error::{Error, Result};
@@ -42,11 +43,12 @@ pub fn process<T: ClassValue>(
     let mut composer = Composer::<T>::new(task, plan, nodata);
     let mut tally = Tally::new(plan, composer.spare());
     let mut zone_reader = ZoneReader::new(plan);
+    let mut official = OfficialLayer::new(plan, task);
     let mut part = PartWriter::create(path)?;
     let mut rasters = Rasters::<T>::new(task, plan, nodata)?;
     for block in task.window.squares(BLOCK) {
         stop::check()?;
-        composer.next_block(&block, false)?;
+        composer.next_block(&block, official.comes_near(&block))?;
         let zones = zone_reader.block(&block, composer.is_near())?;
         // Where no scene comes near there is nothing to measure.
         let sizes = plan.sizes.as_ref().filter(|_| composer.is_near());
@@ -56,8 +58,10 @@ pub fn process<T: ClassValue>(
         for (position, epoch) in plan.epochs.iter().enumerate() {
             let map = composer.compose(position, maps.values(), sizes.as_ref(), &mut tally)?;
             maps.insert(epoch.year, map);
-            account(plan, position, &maps, &areas, (&zones, sizes.as_ref()), &mut tally);
-            rasters.add(position, &maps, &block, &mut part)?;
+            let sized_zones = (&zones, sizes.as_ref());
+            let compared = official.amend(position, &maps, &block, sized_zones, &mut tally)?;
+            account(plan, position, &compared, &areas, sized_zones, &mut tally);
+            rasters.add(position, &compared, &block, &mut part)?;
             if let Some(planes) = composer.fractions(&maps[&epoch.year]) {
                 rasters.add_fractions(position, &planes, &block, &mut part)?;
             }
@@ -80,18 +84,18 @@ pub fn process<T: ClassValue>(
 fn account<T: ClassValue>(
     plan: &Plan,
     epoch: usize,
-    maps: &BTreeMap<Epoch, BlockMap<T>>,
+    compared: &Compared<T>,
     areas: &AreaSource,
     (zones, sizes): (&BlockZones, Option<&BlockAreas>),
     tally: &mut Tally,
 ) {
     let year = plan.epochs[epoch].year;
     for (position, pair) in plan.pairs.iter().enumerate().filter(|(_, pair)| pair.from.max(pair.to) == year) {
-        let (from, to) = (&maps[&pair.from], &maps[&pair.to]);
+        let (from, to) = compared.pair(position, pair);
         tally.add_pair(position, from, to, zones, sizes, areas.read_off(plan, position));
     }
     if areas.pair_of_epoch[epoch].is_none() {
-        tally.add_areas(epoch, &maps[&year], zones, sizes);
+        tally.add_areas(epoch, &compared.maps()[&year], zones, sizes);
     }
 }
 

@@ -68,6 +68,9 @@ pub struct JobRecord {
     source: Vec<SourceRecord>,
     /// Pairs of years that are compared.
     pub pairs: Vec<Interval>,
+    /// Published change maps that decide of sections.
+    #[serde(default)]
+    pub official: Vec<OfficialRecord>,
     /// How unchanged cells are written.
     pub unchanged: Unchanged,
     /// Who wins a tie in overviews.
@@ -81,6 +84,17 @@ pub struct JobRecord {
     /// Whether ellipsoidal areas are told beside a sphere's own.
     #[serde(default)]
     pub ellipsoidal: bool,
+}
+
+/// A published change map.
+#[derive(Debug, Clone, Deserialize)]
+pub struct OfficialRecord {
+    /// Section of which it decides.
+    pub section: String,
+    /// The first year.
+    pub from: Epoch,
+    /// The second year.
+    pub to: Epoch,
 }
 
 /// A coarser legend.
@@ -273,6 +287,17 @@ impl Manifest {
         self.comparability
             .iter()
             .any(|record| record.left_out && (record.from, record.to) == (pair.from, pair.to))
+    }
+
+    /// Whether published change maps decide of some cells of a pair.
+    pub fn is_official(&self, pair: Interval) -> bool {
+        self.job.official.iter().any(|map| (map.from, map.to) == (pair.from, pair.to))
+    }
+
+    /// Whether a published change map decides of a section.
+    pub fn is_official_of(&self, section: &str, pair: Interval) -> bool {
+        let of_pair = self.job.official.iter().filter(|map| (map.from, map.to) == (pair.from, pair.to));
+        of_pair.into_iter().any(|map| map.section == section)
     }
 
     /// Whether the job has a source of this name.

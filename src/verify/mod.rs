@@ -17,6 +17,7 @@ mod findings;
 mod fractions;
 mod layout;
 mod manifest;
+mod official;
 mod overviews;
 mod pixels;
 mod rasters;

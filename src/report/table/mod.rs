@@ -7,6 +7,7 @@ mod classes;
 mod coverage;
 mod excluded;
 mod net_change;
+mod official_disagreement;
 mod overlap_disagreement;
 pub mod rule_coverage;
 mod scheme;
@@ -42,6 +43,9 @@ pub fn all<'a>(context: &'a Context) -> Vec<Table<'a>> {
     }
     if !context.plan.pairs.is_empty() {
         tables.push(annual_change::table(context));
+    }
+    if !context.plan.job.official.is_empty() {
+        tables.push(official_disagreement::table(context));
     }
     tables.extend(wide_matrix::tables(context));
     tables
