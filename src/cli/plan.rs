@@ -13,7 +13,7 @@ use crate::io::atomic::write_bytes;
 use crate::model::source::Role;
 use crate::plan::sections::Sections;
 use crate::plan::{EpochPlan, JobPlan, Plan, Scene};
-use crate::report::{comparability, overlays, stratum_layers, zone_layers};
+use crate::report::{comparability, officials, overlays, stratum_layers, zone_layers};
 use crate::run::forecast::Forecast;
 use crate::run::workers;
 
@@ -100,7 +100,8 @@ fn as_text(plan: &JobPlan, forecast: &Forecast) -> String {
     for place in 0..plan.job.zones.len() {
         text += &format!("{}\n", zone_layers::line(plan, place));
     }
-    for line in stratum_layers::lines(plan).into_iter().chain(overlays::lines(plan)) {
+    let officials = plan.grids.iter().flat_map(officials::lines);
+    for line in stratum_layers::lines(plan).into_iter().chain(overlays::lines(plan)).chain(officials) {
         text += &format!("{line}\n");
     }
     text += &between_text(plan);
@@ -255,6 +256,9 @@ fn as_json(plan: &JobPlan, forecast: &Forecast) -> Value {
         "warnings": plan.warnings.iter().chain(&forecast.doubts).collect::<Vec<_>>(),
         "obstacles": forecast.obstacles,
     });
+    if !plan.job.official.is_empty() {
+        json["official"] = json!(officials::layers(plan, None));
+    }
     if plan.has_several_grids() {
         json["grids"] = plan.grids.iter().map(grids_json).collect();
     } else {

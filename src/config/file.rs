@@ -11,6 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::coast::CoastFile;
 use super::edits::EditFile;
 use super::grids::GridsFile;
+use super::official::OfficialFile;
 use crate::error::{Error, Result, did_you_mean};
 use crate::io::cog::Compression;
 use crate::io::proj::Datum;
@@ -402,6 +403,9 @@ pub struct ChangeFile {
     /// How unchanged cells are written.
     #[serde(default)]
     pub unchanged: Unchanged,
+    /// Published change maps that take the place of the difference of two maps.
+    #[serde(default)]
+    pub official: Vec<OfficialFile>,
 }
 
 /// `seams`: whether seams between sections are looked for, `true` or a table.

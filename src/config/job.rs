@@ -13,6 +13,7 @@ use super::file::{
     SourceKeys,
 };
 use super::grids::{self, JobGrid};
+use super::official::{self, OfficialMap};
 use super::release::Release;
 use super::shipped;
 use super::strata::{self, Stratum};
@@ -23,6 +24,7 @@ use crate::kernel::change::{LARGEST_CODE, Unchanged};
 use crate::kernel::pyramid::Tie;
 use crate::model::comparability::ComparabilityRule;
 use crate::model::crosswalk::Crosswalk;
+use crate::model::date::MapDate;
 use crate::model::epoch::{Epoch, Interval};
 use crate::model::legend::{ClassCode, Language, Legend};
 use crate::model::source::{NO_SOURCE, Role};
@@ -50,6 +52,8 @@ pub struct Job {
     pub epochs: Vec<Epoch>,
     /// Pairs to compare, in the order asked for.
     pub pairs: Vec<Interval>,
+    /// Published change maps, in the order of the file.
+    pub official: Vec<OfficialMap>,
     /// Rules on which maps may be compared; the first that holds decides.
     pub comparability: Vec<Arc<ComparabilityRule>>,
     /// Whether what they forbid is compared all the same, and stamped.
@@ -242,7 +246,12 @@ impl Job {
         let epochs: BTreeSet<Epoch> = sources.iter().flat_map(|s| s.maps.keys().copied()).collect();
         let epochs: Vec<Epoch> = epochs.into_iter().collect();
         let pairs = check.pairs(&file.change.pairs, &epochs);
-        check.output_apart(&folder.join(&file.output), &sources);
+        let asked = &file.change.official;
+        let official = official::resolve(asked, folder, &pairs, &mut sources, &mut check.violations)?;
+        check.that(!(target.is_raw() && !official.is_empty()), || {
+            "change.official: a change map names classes, and `raw` has none".into()
+        });
+        check.output_apart(&folder.join(&file.output), &sources, &official);
         let change = target.codes().iter().all(|code| *code <= LARGEST_CODE);
         check.that(change || pairs.is_empty(), || {
             format!(
@@ -287,6 +296,7 @@ impl Job {
             sources,
             epochs,
             pairs,
+            official,
             comparability: comparability::rules(file.comparability.as_deref(), folder)?,
             allow_incomparable: false,
             unchanged: file.change.unchanged,
@@ -444,7 +454,7 @@ impl Loader<'_> {
         let files = expand_patterns(&epoch.files, self.folder).map_err(|e| e.at(at))?;
         check.files(at, &files);
         if let Some(date) = &epoch.date {
-            check.that(!date.is_empty() && date.chars().all(|c| c.is_ascii_digit() || c == '-'), || {
+            check.that(MapDate::parse(date).is_some(), || {
                 format!("{at}: date `{date}` is none of the forms 2011, 2011-07, 2011-07-15")
             });
         }
@@ -532,9 +542,10 @@ impl Check {
     }
 
     /// What a job writes is not among what it reads.
-    fn output_apart(&mut self, output: &Path, sources: &[Source]) {
+    fn output_apart(&mut self, output: &Path, sources: &[Source], official: &[OfficialMap]) {
         let Ok(output) = output.canonicalize() else { return };
-        for file in sources.iter().flat_map(|s| s.maps.values()).flat_map(|m| &m.files) {
+        let maps = sources.iter().flat_map(|s| s.maps.values()).flat_map(|m| &m.files);
+        for file in maps.chain(official.iter().flat_map(|map| &map.files)) {
             let inside = file.canonicalize().is_ok_and(|file| file.starts_with(&output));
             self.that(!inside, || format!("the input {} lies in the output folder", file.display()));
         }

@@ -13,6 +13,7 @@ pub mod environment;
 pub mod file;
 pub mod grids;
 pub mod job;
+pub mod official;
 pub mod release;
 pub mod shipped;
 pub mod strata;

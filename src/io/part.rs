@@ -105,6 +105,9 @@ pub struct PartTables {
     pub zones: Vec<Vec<u32>>,
     /// For each zone layer the cells whose centre lies in more than one of its zones.
     pub zone_overlaps: Vec<u64>,
+    /// Cells that published change maps decided, by pair, in the plan's order; empty where the job has none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub official: Vec<Vec<OfficialRow>>,
     /// Cells that edits hold, by epoch; nothing where there are no edits.
     #[serde(default)]
     pub edits: Vec<Vec<(EditCount, Amount)>>,
@@ -182,6 +185,8 @@ pub type OverlapRow = (u8, u8, i32, i32, Amount);
 
 /// A count of a sliver's cells: owner, source, code, whether the source maps the cell, cells with their area.
 pub type SliverRow = (u8, u8, i32, bool, Amount);
+/// A joint count of a published change map, and the classes of the maps at the first and the second year.
+pub type OfficialRow = (JointRow, Option<i32>, Option<i32>);
 
 /// A part in the making.
 #[derive(Debug)]

@@ -4,6 +4,7 @@ pub mod area;
 pub mod byte_rules;
 pub mod comparability;
 pub mod crosswalk;
+pub mod date;
 pub mod edit;
 pub mod ellipsoid;
 pub mod epoch;

@@ -19,12 +19,18 @@ pub struct Judged {
     pub to: SourceIndex,
     /// The rule that decides; `None` where no rule is about them.
     pub rule: Option<Arc<ComparabilityRule>>,
+    /// Whether a published change map decides in their place; no rule is asked then.
+    pub is_official: bool,
 }
 
 impl Judged {
     /// Whether they may be compared.
     pub fn verdict(&self) -> Verdict {
-        self.rule.as_ref().map_or(Verdict::Unknown, |rule| rule.verdict())
+        match &self.rule {
+            _ if self.is_official => Verdict::Official,
+            Some(rule) => rule.verdict(),
+            None => Verdict::Unknown,
+        }
     }
 }
 
@@ -59,7 +65,9 @@ impl PairComparability {
         facts: impl Fn(usize, Epoch) -> Option<MapFacts<'a>>,
     ) -> Self {
         let maps = |year: Epoch| -> Vec<(usize, MapFacts<'a>)> {
-            (0..job.sources.len()).filter_map(|source| Some((source, facts(source, year)?))).collect()
+            // Where a published change map decides, no maps are compared.
+            let own = (0..job.sources.len()).filter(|source| job.sources[*source].role != Role::Official);
+            own.filter_map(|source| Some((source, facts(source, year)?))).collect()
         };
         let (from_maps, to_maps) = (maps(pair.from), maps(pair.to));
         let mut judged = Vec::new();
@@ -71,10 +79,12 @@ impl PairComparability {
                 let rule = judge(&job.comparability, from_map, to_map).filter(|_| !is_update);
                 if rule.is_some() || from_map.section == to_map.section {
                     let rule = rule.map(|at| job.comparability[at].clone());
-                    judged.push(Judged { from: *from as SourceIndex, to: *to as SourceIndex, rule });
+                    let (from, to) = (*from as SourceIndex, *to as SourceIndex);
+                    judged.push(Judged { from, to, rule, is_official: false });
                 }
             }
         }
+        judged.extend(official(job, pair));
         let told: BTreeSet<SourceIndex> = judged.iter().flat_map(|j| [j.from, j.to]).collect();
         // A source that no other map is of the section of can still be compared with its neighbours.
         let untold = from_maps.iter().chain(&to_maps).any(|(at, _)| !told.contains(&(*at as SourceIndex)));
@@ -135,6 +145,11 @@ impl PairComparability {
         self.forbidden().filter(move |_| !is_allowed).map(|judged| (judged.from, judged.to))
     }
 
+    /// Whether published change maps decide of some cells.
+    pub fn is_told_officially(&self) -> bool {
+        self.judged.iter().any(|judged| judged.is_official)
+    }
+
     /// Whether the cells of some sources are left out.
     pub fn leaves_anything_out(&self) -> bool {
         self.forbids_any && !self.is_allowed
@@ -167,6 +182,22 @@ fn is_update(source: &Source, pair: Interval) -> bool {
 fn fringes(job: &Job) -> BTreeSet<SourceIndex> {
     let fringe = |(at, source): (usize, &Source)| (source.role == Role::Fringe).then_some(at as SourceIndex);
     job.sources.iter().enumerate().filter_map(fringe).collect()
+}
+
+/// What published change maps decide of a pair: whatever sources of their section decided at both years.
+fn official(job: &Job, pair: Interval) -> Vec<Judged> {
+    let mut judged = Vec::new();
+    for map in job.official.iter().filter(|map| map.pair == pair) {
+        let of = |year: Epoch| {
+            map.twins.values().copied().filter(move |twin| {
+                job.sources.get(usize::from(*twin)).is_some_and(|source| source.maps.contains_key(&year))
+            })
+        };
+        for from in of(pair.from) {
+            judged.extend(of(pair.to).map(|to| Judged { from, to, rule: None, is_official: true }));
+        }
+    }
+    judged
 }
 
 /// The sizes of the cells of each map, in metres.
@@ -207,7 +238,7 @@ pub fn warnings(job: &Job, pairs: &[PairComparability], headers: &[Vec<InputHead
     let mut warnings: Vec<String> = pairs.iter().flat_map(|pair| pair.warnings(job)).collect();
     let cells = cell_sizes(headers);
     for PairComparability { pair, judged, .. } in pairs {
-        for judged in judged.iter().filter(|judged| judged.rule.is_none()) {
+        for judged in judged.iter().filter(|judged| judged.verdict() == Verdict::Unknown) {
             let from = facts(job, usize::from(judged.from), pair.from, &cells);
             let to = facts(job, usize::from(judged.to), pair.to, &cells);
             let (Some(from), Some(to)) = (from, to) else { continue };

@@ -10,6 +10,7 @@
 //! | zone rasters, strata in rasters | as scenes: SHA-256, header as understood, alignment with its PROJ text; what numbers stand for |
 //! | coast | SHA-256 of the land, as zones; width and class of the fringe, and the source that decides it |
 //! | edits | those that come near the task: polygons near it as they are burned; of a raster SHA-256, header and alignment; from, to, years |
+//! | published change maps | SHA-256, header as understood, alignment; section's sources, pair and coding, where there are any |
 //! | areas | where they are added up: the ellipsoid, the unit and the PROJ text by which cells are measured |
 //! | domain, provenance | SHA-256 of the polygons, their keys and the sections; which source stands in for which |
 //! | comparability | the sources whose comparison is left out, in pairs where there are any |
@@ -28,6 +29,7 @@ use rayon::prelude::*;
 use serde_json::{Value, json};
 
 use super::comparability::PairComparability;
+use super::official::OfficialPlan;
 use super::overlay::EditLayer;
 use super::sections::Sections;
 use super::strata::{StratumCells, StratumLayer};
@@ -61,7 +63,10 @@ impl InputHashes {
         let masks = scenes.clone().flat_map(|scene| &scene.mask).map(|mask| &mask.header);
         let strata = plan.grids.iter().flat_map(Plan::strata).filter_map(StratumLayer::raster);
         let strata = strata.map(|stratum| &stratum.raster.header);
-        let rasters = scenes.map(|scene| &scene.header).chain(zones).chain(masks).chain(strata);
+        let officials = plan.grids.iter().flat_map(|grid| &grid.officials).flat_map(|map| &map.rasters);
+        let officials = officials.map(|map| &map.header);
+        let rasters =
+            scenes.map(|scene| &scene.header).chain(zones).chain(masks).chain(strata).chain(officials);
         let rasters = rasters.flat_map(|header| header.files.clone());
         let layers = plan.grids.iter().flat_map(Plan::polygon_layers);
         let layers = layers.flat_map(|polygons| polygons.files.clone());
@@ -225,7 +230,21 @@ fn common(plan: &Plan, hashes: &InputHashes) -> String {
     if job.gaps {
         facts["gaps"] = json!(true);
     }
+    if !plan.officials.is_empty() {
+        facts["official"] = plan.officials.iter().map(|map| official_facts(plan, map, hashes)).collect();
+    }
     sha256(facts.to_string())
+}
+
+/// What of a published change map decides which cells it decides, and how.
+fn official_facts(plan: &Plan, map: &OfficialPlan, hashes: &InputHashes) -> Value {
+    let of_job = &plan.job.official[map.official];
+    let rasters: Vec<Value> = map
+        .rasters
+        .iter()
+        .map(|raster| json!([header_facts(&raster.header, hashes), raster.alignment.identity()]))
+        .collect();
+    json!([map.pair, of_job.coding, of_job.twins, rasters])
 }
 
 /// What of a zone layer decides which zone a cell lies in; what the zones are called is merge's matter.

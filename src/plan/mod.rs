@@ -13,6 +13,7 @@ pub mod fingerprint;
 pub mod inputs;
 pub mod mask;
 pub mod misfit;
+pub mod official;
 pub mod operations;
 pub mod overlay;
 pub mod product;
@@ -46,6 +47,7 @@ use area::{Areas, Sizing};
 use comparability::PairComparability;
 use domain::Domain;
 use inputs::InputHeader;
+use official::OfficialPlan;
 use operations::Operations;
 use overlay::Overlays;
 use provenance::Origins;
@@ -98,6 +100,8 @@ pub struct Plan {
     pub origins: Origins,
     /// The zone layers whose cells are looked up, in the order of the job.
     pub zones: Vec<CountedLayer>,
+    /// Published change maps of sections on the grid, in the order of the job.
+    pub officials: Vec<OfficialPlan>,
     /// What is laid over the mosaics.
     pub overlays: Overlays,
     /// Number of overview levels of every raster.
@@ -153,6 +157,7 @@ impl Plan {
     ) -> Result<Self> {
         let zones = zones::counted_layers(&job.zones, &grid, warnings)?;
         let overlays = Overlays::of(job, (position, &grid), warnings)?;
+        let officials = OfficialPlan::all_of(job, (position, &grid), warnings)?;
         let Areas { told: area, sizes, ellipsoidal } = Areas::of(&grid, job.ellipsoidal)?;
         let pairs = job.pairs.clone();
         if job.products.fractions {
@@ -189,6 +194,7 @@ impl Plan {
             origins,
             zones,
             overlays,
+            officials,
             storage,
         })
     }
@@ -225,7 +231,8 @@ impl Plan {
     pub fn sources(&self) -> impl Iterator<Item = &Source> {
         let position =
             self.job.grids.iter().position(|grid| self.grid_id.is_some() && grid.id == self.grid_id);
-        self.job.sources.iter().filter(move |source| source.grid == position.unwrap_or(0))
+        let own = self.job.sources.iter().filter(|source| source.role != Role::Official);
+        own.filter(move |source| source.grid == position.unwrap_or(0))
     }
 
     /// The grid in words.
@@ -290,7 +297,8 @@ impl Plan {
         // Source cells, their rules and strata; source cells and their zones.
         let maps_warped = scenes.map(|s| &s.alignment).any(is_warped).then_some(cell + 3);
         let rasters = || self.zones.iter().filter_map(CountedLayer::raster);
-        let zones_warped = rasters().map(|r| &r.alignment).any(is_warped).then_some(12);
+        let officials = self.officials.iter().flat_map(|map| &map.rasters).map(|r| &r.alignment);
+        let zones_warped = rasters().map(|r| &r.alignment).chain(officials).any(is_warped).then_some(12);
         let strata: Vec<_> = self.strata().filter_map(StratumLayer::raster).map(|s| &s.raster).collect();
         let strata_warped = strata.iter().map(|r| &r.alignment).any(is_warped).then_some(6);
         // Centres of a block on their way between CRSs and the cells located.
@@ -306,7 +314,7 @@ impl Plan {
         let zone_files: u64 = rasters().map(|r| open_bytes(&r.header) as u64).sum();
         let of_between = self.between_bytes(cell);
         let of_zones = zones + self.zone_rows_bytes(cells) + zone_files;
-        let of_layers = of_zones + of_strata + of_between;
+        let of_layers = of_zones + of_strata + of_between + self.official_bytes(cell);
         // What an overlay holds of a block and its surroundings, burned and as it is used.
         let overlays = if self.overlays.is_empty() { 0 } else { block * 80 };
         overviews + shares + maps + sizes + meeting + files + warping + of_layers + overlays + WORKER_BYTES
@@ -320,6 +328,18 @@ impl Plan {
         let sides = (self.task_shape.rows + 2 * self.task_shape.cols.min(self.grid.cols)) as u64;
         let runs = (BLOCK * BLOCK) as u64 / 2 + sides * self.epochs.len() as u64;
         around + if self.job.gaps { runs * RUN_BYTES } else { 0 }
+    }
+
+    /// Bytes that published change maps take: their open files, the values under a block, and two more maps of it.
+    fn official_bytes(&self, cell: u64) -> u64 {
+        if self.officials.is_empty() {
+            return 0;
+        }
+        let files = self.officials.iter().flat_map(|map| &map.rasters).map(|raster| &raster.header);
+        let mut files: Vec<usize> = files.map(open_bytes).collect();
+        files.sort_unstable_by_key(|&bytes| std::cmp::Reverse(bytes));
+        let open: usize = files.iter().take(OPEN_FILES).sum();
+        (BLOCK * BLOCK) as u64 * (4 + 4 + 2 * (cell + 1)) + open as u64
     }
 
     /// Bytes of the rows that zones leave in a task of so many cells, if polygons are spread evenly. How many zones a

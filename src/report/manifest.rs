@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::table::rule_coverage::rules_of;
 use super::totals::{Between, Totals};
-use super::{comparability, overlays, stratum_layers, zone_layers};
+use super::{comparability, officials, overlays, stratum_layers, zone_layers};
 use crate::error::{Error, Result};
 use crate::io::atomic::write_bytes;
 use crate::io::digest::sha256;
@@ -100,11 +100,12 @@ fn flattened(mut manifest: Value) -> Value {
 
 /// What run.json says of the outputs, whoever made them and when.
 fn content(plan: &JobPlan, hashes: &InputHashes, Facts { totals, files, .. }: Facts) -> Value {
-    let layers: [Vec<Value>; 4] = [
+    let layers: [Vec<Value>; 5] = [
         zone_layers::facts(plan, totals, hashes),
         stratum_layers::facts(plan, hashes),
         domain(plan, hashes).into_iter().collect(),
         overlays::facts(plan, totals, hashes),
+        officials::layers(plan, Some(hashes)),
     ];
     let layers = layers.concat();
     let mut content = json!({
@@ -208,6 +209,9 @@ pub fn job(plan: &JobPlan) -> Value {
     }
     for (key, value) in overlays::settings(plan) {
         facts[key] = value;
+    }
+    if !job.official.is_empty() {
+        facts["official"] = json!(officials::facts(plan));
     }
     if !plan.has_several_grids() {
         facts["outside_grid"] = json!(plan.first().outside_grid);

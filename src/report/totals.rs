@@ -6,10 +6,12 @@ use crate::error::{Error, Result};
 use crate::io::part::{CoastCount, EditCount, PartTables, RuleCount};
 use crate::kernel::combine::Combinations;
 use crate::kernel::mosaic::Overlap;
+use crate::kernel::official::{OfficialCounts, OfficialJoint};
 use crate::kernel::tabulate::{Joint, JointCounts, ZoneIndex};
 use crate::model::area::Amount;
 use crate::model::gap::Gaps;
 use crate::model::seam::SeamCounts;
+use crate::plan::comparability::PairComparability;
 
 /// Sums over all tasks; integers, so that no order of adding changes a digit.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -26,6 +28,8 @@ pub struct Totals {
     pub slivers: Vec<BTreeMap<(u8, u8, i32, bool), Amount>>,
     /// Codes of provenance of each epoch (in the place of both classes).
     pub origins: Vec<JointCounts>,
+    /// Cells that published change maps decided, by pair.
+    pub official: Vec<OfficialCounts>,
     /// Combinations of zones that cells of the grid lie in; joint counts go by their numbers.
     pub zones: Combinations,
     /// For each zone layer the cells whose centre lies in more than one of its zones.
@@ -57,6 +61,7 @@ impl Totals {
             rules: vec![BTreeMap::new(); epochs],
             slivers: vec![BTreeMap::new(); epochs],
             origins: vec![JointCounts::new(); epochs],
+            official: vec![OfficialCounts::new(); pairs],
             zones: Combinations::new(layers),
             zone_overlaps: vec![0; layers],
             edits: vec![BTreeMap::new(); epochs],
@@ -84,6 +89,15 @@ impl Totals {
                     .get(zone as usize)
                     .ok_or_else(|| Error::bug("a part counts cells of zones that it does not list"))?;
                 *totals.entry(Joint { zone, from_source, to_source, from, to }).or_default() += sized(amount);
+            }
+        }
+        for (totals, rows) in self.official.iter_mut().zip(&part.official) {
+            for &((zone, from_source, to_source, from, to, amount), map_from, map_to) in rows {
+                let zone = *numbers
+                    .get(zone as usize)
+                    .ok_or_else(|| Error::bug("a part counts cells of zones that it does not list"))?;
+                let joint = Joint { zone, from_source, to_source, from, to };
+                *totals.entry(OfficialJoint { joint, map_from, map_to }).or_default() += sized(amount);
             }
         }
         for (totals, rows) in self.overlaps.iter_mut().zip(&part.overlaps) {
@@ -133,6 +147,12 @@ impl Totals {
                 *totals.entry(Joint { zone, ..joint }).or_default() += amount;
             }
         }
+        for (totals, counts) in self.official.iter_mut().zip(other.official) {
+            for (counted, amount) in counts {
+                let joint = Joint { zone: numbers[counted.joint.zone as usize], ..counted.joint };
+                *totals.entry(OfficialJoint { joint, ..counted }).or_default() += amount;
+            }
+        }
         for (totals, overlaps) in self.overlaps.iter_mut().zip(other.overlaps) {
             overlaps.into_iter().for_each(|(overlap, amount)| *totals.entry(overlap).or_default() += amount);
         }
@@ -152,6 +172,13 @@ impl Totals {
             *total += cells;
         }
         self.between.extend(other.between);
+    }
+
+    /// Whether cells of a pair with a class in both years are left out, as they must not be compared.
+    pub fn leave_out(&self, pair: usize, comparability: &PairComparability) -> bool {
+        let both = |joint: &&Joint| joint.from.is_some() && joint.to.is_some();
+        let joints = self.pairs[pair].keys().filter(both);
+        joints.into_iter().any(|joint| comparability.leaves_out(joint.from_source, joint.to_source))
     }
 
     /// Cells of each class in an epoch.

@@ -13,6 +13,7 @@ pub mod ledger;
 mod locate;
 mod mask;
 pub mod merge;
+mod official;
 pub mod outside;
 pub mod overlay;
 pub mod parts;
@@ -142,6 +143,7 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 fn refuse_unexplained(plan: &JobPlan, found: Vec<Unexplained>) -> Result<()> {
+    official::refuse_unknown(&plan.job.target.id, &found)?;
     if found.is_empty() {
         return Ok(());
     }

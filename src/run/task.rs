@@ -13,6 +13,7 @@ use std::path::Path;
 use super::compose::{BlockMap, Composer};
 use super::encode::Rasters;
 use super::gaps::GapFinder;
+use super::official::{Compared, OfficialLayer};
 use super::overlay::Overlay;
 use super::seams::Seams;
 use super::tally::{ReadOff, Tally, Unexplained};
@@ -46,6 +47,7 @@ pub fn process<T: ClassValue>(
     let mut tally = Tally::new(plan, composer.spare());
     let mut overlay = Overlay::new(task, plan);
     let mut zone_reader = ZoneReader::new(plan);
+    let mut official = OfficialLayer::new(plan, task);
     let mut seams = Seams::new(task, plan, nodata);
     let mut gaps = GapFinder::new(task, plan);
     let mut part = PartWriter::create(path)?;
@@ -53,12 +55,12 @@ pub fn process<T: ClassValue>(
     for block in task.window.squares(BLOCK) {
         stop::check()?;
         let tells_all = plan.tells_of_every_cell();
-        let by_cells = overlay.touches(&block, || tells_all || composer.comes_near(&block))?;
-        composer.next_block(&block, by_cells)?;
+        let laid_over = overlay.touches(&block, || tells_all || composer.comes_near(&block))?;
+        composer.next_block(&block, laid_over || official.comes_near(&block))?;
         // Where no scene comes near and nothing is laid over there is nothing to measure, but for where cells come from:
         // that is told of those that nothing maps too.
         let counts_all = plan.job.products.provenance;
-        let has_maps = counts_all || composer.is_near() || by_cells;
+        let has_maps = counts_all || composer.is_near() || laid_over;
         let zones = zone_reader.block(&block, has_maps)?;
         let sizes = plan.sizes.as_ref().filter(|_| has_maps);
         let sizes = sizes.map(|sizes| sizes.of_block(&plan.grid, &block)).transpose()?;
@@ -66,13 +68,15 @@ pub fn process<T: ClassValue>(
         let mut maps: BTreeMap<Epoch, BlockMap<T>> = BTreeMap::new();
         for (position, epoch) in plan.epochs.iter().enumerate() {
             let mut map = composer.compose(position, maps.values(), sizes.as_ref(), &mut tally)?;
-            if by_cells {
+            if laid_over {
                 overlay.lay(position, &block, &mut map, sizes.as_ref())?;
                 composer.overrule(overlay.overruled());
             }
             maps.insert(epoch.year, map);
-            account(plan, position, &maps, &areas, (&zones, sizes.as_ref()), &mut tally);
-            rasters.add(position, &maps, &block, &mut part)?;
+            let sized_zones = (&zones, sizes.as_ref());
+            let compared = official.amend(position, &maps, &block, sized_zones, &mut tally)?;
+            account(plan, position, &compared, &areas, sized_zones, &mut tally);
+            rasters.add(position, &compared, &block, &mut part)?;
             if let Some(origins) = maps[&epoch.year].origins().filter(|_| counts_all) {
                 tally.add_origins(position, &maps[&epoch.year], origins.view(), &zones, sizes.as_ref());
                 rasters.add_origins(position, &origins, &block, &mut part)?;
@@ -103,18 +107,18 @@ pub fn process<T: ClassValue>(
 fn account<T: ClassValue>(
     plan: &Plan,
     epoch: usize,
-    maps: &BTreeMap<Epoch, BlockMap<T>>,
+    compared: &Compared<T>,
     areas: &AreaSource,
     (zones, sizes): (&BlockZones, Option<&BlockAreas>),
     tally: &mut Tally,
 ) {
     let year = plan.epochs[epoch].year;
     for (position, pair) in plan.pairs.iter().enumerate().filter(|(_, pair)| pair.from.max(pair.to) == year) {
-        let (from, to) = (&maps[&pair.from], &maps[&pair.to]);
+        let (from, to) = compared.pair(position, pair);
         tally.add_pair(position, from, to, zones, sizes, areas.read_off(plan, position));
     }
     if areas.pair_of_epoch[epoch].is_none() {
-        tally.add_areas(epoch, &maps[&year], zones, sizes);
+        tally.add_areas(epoch, &compared.maps()[&year], zones, sizes);
     }
 }
 

@@ -9,6 +9,7 @@ use serde::de::IgnoredAny;
 
 use super::areas::CellAreas;
 use super::findings::Findings;
+use super::rates::interval_years;
 use super::read_bounded;
 use crate::io::gdal::crs_from_wkt;
 use crate::kernel::change::Unchanged;
@@ -72,6 +73,9 @@ pub struct JobRecord {
     source: Vec<SourceRecord>,
     /// Pairs of years that are compared.
     pub pairs: Vec<Interval>,
+    /// Published change maps that decide of sections.
+    #[serde(default)]
+    pub official: Vec<OfficialRecord>,
     /// How unchanged cells are written.
     pub unchanged: Unchanged,
     /// Who wins a tie in overviews.
@@ -132,6 +136,17 @@ pub struct OriginRecord {
     /// The map that stands in.
     #[serde(default)]
     pub source: Option<String>,
+}
+
+/// A published change map.
+#[derive(Debug, Clone, Deserialize)]
+pub struct OfficialRecord {
+    /// Section of which it decides.
+    pub section: String,
+    /// The first year.
+    pub from: Epoch,
+    /// The second year.
+    pub to: Epoch,
 }
 
 /// A coarser legend.
@@ -227,9 +242,10 @@ struct SourceRecord {
     fills: Option<String>,
 }
 
-/// The map of a source of one year.
+/// The map of a source at a year.
 #[derive(Debug, Clone, Deserialize)]
 struct EpochRecord {
+    /// Its true date, where the job tells it.
     #[serde(default)]
     date: Option<String>,
 }
@@ -363,6 +379,16 @@ impl Manifest {
         }
     }
 
+    /// Years from any map of the first to any map of the second year of a pair, by their true dates.
+    pub fn intervals(&self, pair: Interval) -> Vec<f64> {
+        let dates = |year: Epoch| -> BTreeSet<String> {
+            let maps = self.job.source.iter().filter_map(|source| source.epochs.get(&year.to_string()));
+            maps.map(|map| map.date.clone().unwrap_or_else(|| year.to_string())).collect()
+        };
+        let (from, to) = (dates(pair.from), dates(pair.to));
+        from.iter().flat_map(|from| to.iter().filter_map(|to| interval_years(from, to))).collect()
+    }
+
     /// Every layer of zones that the tables must have, but for the whole area.
     pub fn zone_layers(&self) -> BTreeSet<&str> {
         let has_countries = self.job.source.iter().any(|source| source.country.is_some());
@@ -389,6 +415,17 @@ impl Manifest {
         let layer = self.layers.iter().filter(|layer| layer.kind == "edit" && layer.id == edit);
         let years = layer.flat_map(|layer| &layer.held_pixels);
         years.filter_map(|(year, cells)| Some((year.parse().ok()?, *cells))).collect()
+    }
+
+    /// Whether published change maps decide of some cells of a pair.
+    pub fn is_official(&self, pair: Interval) -> bool {
+        self.job.official.iter().any(|map| (map.from, map.to) == (pair.from, pair.to))
+    }
+
+    /// Whether a published change map decides of a section.
+    pub fn is_official_of(&self, section: &str, pair: Interval) -> bool {
+        let of_pair = self.job.official.iter().filter(|map| (map.from, map.to) == (pair.from, pair.to));
+        of_pair.into_iter().any(|map| map.section == section)
     }
 
     /// Whether the job has a source of this name.

@@ -21,10 +21,12 @@ mod gaps;
 mod layout;
 mod listed;
 mod manifest;
+mod official;
 mod overviews;
 mod pixels;
 mod provenance;
 mod rasters;
+mod rates;
 mod records;
 mod rollups;
 mod rows;
@@ -182,7 +184,8 @@ pub fn verify_showing(output: &Path, progress: &Progress) -> Result<Report> {
     let compared = rollups::check(output, &tables, &manifest, &mut found);
     group("roll-ups", compared, found);
     let mut found = Findings::default();
-    let compared = statistics::check(&tables, &manifest, &mut found);
+    let mut compared = statistics::check(&tables, &manifest, &mut found);
+    compared += &rates::check(&tables, &manifest, &mut found);
     group("statistics", compared, found);
     if manifest.job.seams.is_some() {
         let mut found = Findings::default();

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::edits::Overruled;
 use super::findings::Findings;
 use super::manifest::{MANIFEST, Manifest};
-use super::tables::{CHANGE_MATRIX, CLASS_AREA, EXCLUDED, Side, Tables, Zone, percent, same, told};
+use super::tables::{CHANGE_MATRIX, CLASS_AREA, EXCLUDED, OFFICIAL, Side, Tables, Zone, percent, same, told};
 use crate::model::epoch::Epoch;
 use crate::model::legend::ClassCode;
 
@@ -111,6 +111,19 @@ impl Sums<'_> {
                         |(from, to)| format!("{from} to {to} in {pair}, all zones of layer {layer} together"),
                     );
                 }
+                if self.manifest.is_official(pair) && tables.has(OFFICIAL) {
+                    let mut sum = BTreeMap::new();
+                    let zones =
+                        tables.official.iter().filter(|((zone, p), _)| zone.layer == layer && *p == pair);
+                    for (cell, (pixels, _)) in zones.flat_map(|(_, cells)| cells) {
+                        add(&mut sum, cell.clone(), *pixels);
+                    }
+                    let whole = tables.official(&all, pair).map(|(cell, pixels, _)| (cell.clone(), pixels));
+                    self.compared +=
+                        self.findings.compare(OFFICIAL, "sums over zones", &sum, &whole.collect(), |cell| {
+                            format!("{cell:?} in {pair}, all zones of layer {layer} together")
+                        });
+                }
                 if tables.has(EXCLUDED) {
                     let mut sum = BTreeMap::new();
                     let zones =
@@ -146,6 +159,14 @@ impl Sums<'_> {
                 }
                 for ((code, side), cells) in tables.excluded(zone, pair) {
                     add(if side == Side::From { &mut rows } else { &mut columns }, code, cells);
+                }
+                // Where a change map decides, its classes stand in the matrix in place of those of the maps.
+                for (cell, pixels, _) in tables.official(zone, pair) {
+                    for (sums, side) in [(&mut rows, 0), (&mut columns, 1)] {
+                        cell.maps[side].into_iter().for_each(|code| add(sums, code, pixels));
+                        let sum = sums.entry(cell.official[side]).or_default();
+                        *sum = sum.saturating_sub(pixels);
+                    }
                 }
                 for (sums, year, word) in [(rows, pair.from, "row"), (columns, pair.to, "column")] {
                     let areas = tables.class_counts(zone, year);

@@ -1,5 +1,6 @@
 //! The published tables, one file each. Adding a table: write its file and add it to [`all`].
 
+mod annual_change;
 mod change_matrix;
 mod class_area;
 mod classes;
@@ -10,6 +11,7 @@ mod excluded;
 mod gaps;
 mod net_change;
 mod nodata_account;
+mod official_disagreement;
 mod overlap_disagreement;
 pub mod rule_coverage;
 mod scheme;
@@ -20,7 +22,7 @@ mod wide_matrix;
 use std::collections::BTreeMap;
 
 use super::totals::{Between, Totals};
-use super::zones::{Zone, ZoneCounts, ZoneTotals, by_zone};
+use super::zones::{PairFacts, Zone, ZoneCounts, ZoneTotals, by_zone};
 use crate::io::table::{Column, Table};
 use crate::kernel::tabulate::JointCounts;
 use crate::model::area::{Amount, in_m2};
@@ -59,6 +61,12 @@ pub fn all<'a>(context: &'a Context) -> Vec<Table<'a>> {
     if context.plan.job.gaps {
         tables.push(gaps::table(context));
     }
+    if !context.plan.pairs.is_empty() {
+        tables.push(annual_change::table(context));
+    }
+    if !context.plan.job.official.is_empty() {
+        tables.push(official_disagreement::table(context));
+    }
     tables.extend(wide_matrix::tables(context));
     tables
 }
@@ -69,6 +77,8 @@ pub struct Context<'a> {
     totals: &'a Totals,
     /// Classes in order: those of the legend; those met, for rasters without one.
     codes: Vec<ClassCode>,
+    /// What is known of each pair of years.
+    pair_facts: Vec<PairFacts<'a>>,
 }
 
 impl<'a> Context<'a> {
@@ -80,7 +90,7 @@ impl<'a> Context<'a> {
         } else {
             plan.job.target.codes()
         };
-        Self { plan, totals, codes }
+        Self { plan, totals, codes, pair_facts: PairFacts::all_of(plan) }
     }
 
     /// The zones of all layers with their share of the class counts of a year.
@@ -89,10 +99,10 @@ impl<'a> Context<'a> {
     }
 
     /// Every pair of years with the zones of all layers and their share of its joint counts.
-    fn pairs(&self) -> impl Iterator<Item = (Interval, impl Iterator<Item = (Zone, ZoneTotals)> + 'a)> {
+    fn pairs(&self) -> impl Iterator<Item = (Interval, impl Iterator<Item = (Zone, ZoneTotals)>)> {
         let (plan, totals) = (self.plan, self.totals);
-        let pairs = plan.comparability.iter().zip(&totals.pairs);
-        pairs.map(move |(pair, joints)| (pair.pair, by_zone(plan, totals, joints, Some(pair))))
+        let pairs = self.pair_facts.iter().zip(&totals.pairs);
+        pairs.map(move |(pair, joints)| (pair.pair(), by_zone(plan, totals, joints, Some(pair))))
     }
 
     /// The name of a class in the job's first language.
