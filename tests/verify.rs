@@ -139,7 +139,7 @@ fn run_job(scale: usize) -> TempDir {
         )
     };
     let text = format!(
-        "name = \"small\"\noutput = \"out\"\nlanguage = [\"fr\", \"en\"]\n\
+        "name = \"small\"\noutput = \"out\"\nlanguage = [\"fr\", \"en\"]\nseams = true\ngaps = true\n\
              [grid]\ncrs = \"EPSG:5070\"\norigin = [100000.0, 2000000.0]\ncell_size_m = {}\nshape = [3000, 3000]\n\
              [change]\npairs = \"all\"\n\
              {}{}[[zones]]\nid = \"parks\"\npath = \"zones.geojson\"\nkey = \"id\"\nname = \"name\"\n\

@@ -11,8 +11,9 @@ use crate::config::job::Job;
 use crate::error::{Error, Result};
 use crate::io::atomic::write_bytes;
 use crate::model::source::Role;
+use crate::plan::sections::Sections;
 use crate::plan::{EpochPlan, JobPlan, Plan, Scene};
-use crate::report::{comparability, stratum_layers, zone_layers};
+use crate::report::{comparability, officials, overlays, stratum_layers, zone_layers};
 use crate::run::forecast::Forecast;
 use crate::run::workers;
 
@@ -99,9 +100,11 @@ fn as_text(plan: &JobPlan, forecast: &Forecast) -> String {
     for place in 0..plan.job.zones.len() {
         text += &format!("{}\n", zone_layers::line(plan, place));
     }
-    for line in stratum_layers::lines(plan) {
+    let officials = plan.grids.iter().flat_map(officials::lines);
+    for line in stratum_layers::lines(plan).into_iter().chain(overlays::lines(plan)).chain(officials) {
         text += &format!("{line}\n");
     }
+    text += &between_text(plan);
     for grid in &plan.grids {
         text += &grid.grid_id.as_ref().map_or(String::new(), |id| format!("grid `{id}`: "));
         text += &format!(
@@ -128,6 +131,20 @@ fn as_text(plan: &JobPlan, forecast: &Forecast) -> String {
     }
     for obstacle in &forecast.obstacles {
         text += &format!("run will refuse this: {obstacle}\n");
+    }
+    text
+}
+
+/// What is looked for between sources, where the job asks for it.
+fn between_text(plan: &JobPlan) -> String {
+    let mut text = String::new();
+    if let Some(cells) = plan.job.seams {
+        let sections = Sections::of(&plan.job);
+        let names = sections.names().join(", ");
+        text += &format!("seams: between {names}; control pairs {cells} cells behind each boundary\n");
+    }
+    if plan.job.gaps {
+        text += "gaps: cells between sources that none of them decides\n";
     }
     text
 }
@@ -239,6 +256,9 @@ fn as_json(plan: &JobPlan, forecast: &Forecast) -> Value {
         "warnings": plan.warnings.iter().chain(&forecast.doubts).collect::<Vec<_>>(),
         "obstacles": forecast.obstacles,
     });
+    if !plan.job.official.is_empty() {
+        json["official"] = json!(officials::layers(plan, None));
+    }
     if plan.has_several_grids() {
         json["grids"] = plan.grids.iter().map(grids_json).collect();
     } else {

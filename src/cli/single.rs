@@ -175,6 +175,7 @@ impl Stage {
             sources: vec![source],
             epochs: self.files.keys().copied().collect(),
             pairs: self.pair.into_iter().collect(),
+            official: Vec::new(),
             comparability: comparability::rules(None, here())?,
             allow_incomparable: false,
             unchanged: self.unchanged,
@@ -184,7 +185,11 @@ impl Stage {
             strata: self.strata,
             domain: None,
             zones: self.zones,
+            coast: None,
+            edits: Vec::new(),
             compute,
+            seams: None,
+            gaps: false,
             products: self.products,
         })
     }

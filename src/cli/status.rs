@@ -10,8 +10,8 @@ use super::{Answer, Verb};
 use crate::config::job::Job;
 use crate::error::{Error, Result};
 use crate::io::digest::CHECKSUMS;
-use crate::plan::JobPlan;
 use crate::plan::fingerprint::InputHashes;
+use crate::plan::{JobPlan, Plan, Task};
 use crate::run::ledger::{Ledger, TaskState};
 use crate::run::merge::is_in_place;
 use crate::run::work_folder;
@@ -55,6 +55,7 @@ fn status(args: &StatusArgs) -> Result<Answer> {
     for state in states.into_iter().filter(|state| ledger.count(*state) > 0) {
         text += &format!("  {:>6} {}\n", ledger.count(state), state.reason());
     }
+    text += &edited(&plan, &ledger);
     let published = output.join(CHECKSUMS).exists();
     text += match (published, is_in_place(&plan, &ledger, output)) {
         (true, true) => "outputs are in place\n",
@@ -70,6 +71,10 @@ fn status(args: &StatusArgs) -> Result<Answer> {
             if let Some(id) = &grid.grid_id {
                 facts["grid"] = json!(id);
             }
+            let edits = edits_near(grid, task);
+            if !edits.is_empty() {
+                facts["edits"] = json!(edits);
+            }
             facts
         })
         .collect();
@@ -79,4 +84,28 @@ fn status(args: &StatusArgs) -> Result<Answer> {
         "to_do": ledger.count(TaskState::ToDo), "published": published, "open": open,
     });
     Ok(Answer { text, json, finding: false })
+}
+
+/// The edits that come near a task.
+fn edits_near<'a>(grid: &'a Plan, task: &Task) -> Vec<&'a str> {
+    let near = grid.overlays.edits_near(&grid.grid, task.window.grown(grid.reach));
+    near.map(|layer| layer.of(&grid.job).id.as_str()).collect()
+}
+
+/// Tasks that are named.
+const NAMED_TASKS: usize = 10;
+
+/// Where tasks are stale that edits come near: an edit redoes no others.
+fn edited(plan: &JobPlan, ledger: &Ledger) -> String {
+    let stale = plan.tasks().filter(|(_, task)| ledger.states[task.index] == TaskState::Stale);
+    let near = stale.map(|(grid, task)| (task, edits_near(grid, task)));
+    let lines: Vec<String> = near
+        .filter(|(_, edits)| !edits.is_empty())
+        .map(|(task, edits)| format!("         {}: near edits {}\n", task.window, edits.join(", ")))
+        .collect();
+    let more = match lines.len().saturating_sub(NAMED_TASKS) {
+        0 => String::new(),
+        more => format!("         and {more} more near edits\n"),
+    };
+    lines[..lines.len().min(NAMED_TASKS)].concat() + &more
 }

@@ -8,7 +8,10 @@ use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::coast::CoastFile;
+use super::edits::EditFile;
 use super::grids::GridsFile;
+use super::official::OfficialFile;
 use crate::error::{Error, Result, did_you_mean};
 use crate::io::cog::Compression;
 use crate::io::proj::Datum;
@@ -56,6 +59,12 @@ pub struct JobFile {
     pub provenance: bool,
     /// Which section each place belongs to.
     pub domain: Option<DomainFile>,
+    /// Whether and how seams between sections are looked for.
+    #[serde(default)]
+    pub seams: SeamsFile,
+    /// Whether gaps between sources are listed.
+    #[serde(default)]
+    pub gaps: bool,
     /// Which changes to compute.
     #[serde(default)]
     pub change: ChangeFile,
@@ -67,6 +76,11 @@ pub struct JobFile {
     /// Layers of zones to tabulate by.
     #[serde(default)]
     pub zones: Vec<ZonesFile>,
+    /// Where land ends, and what becomes of the rest.
+    pub coast: Option<CoastFile>,
+    /// Edits by interpreters.
+    #[serde(default)]
+    pub edits: Vec<EditFile>,
     /// Machine settings; none of them changes a number.
     #[serde(default)]
     pub compute: ComputeFile,
@@ -389,6 +403,54 @@ pub struct ChangeFile {
     /// How unchanged cells are written.
     #[serde(default)]
     pub unchanged: Unchanged,
+    /// Published change maps that take the place of the difference of two maps.
+    #[serde(default)]
+    pub official: Vec<OfficialFile>,
+}
+
+/// `seams`: whether seams between sections are looked for, `true` or a table.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct SeamsFile {
+    /// How far behind the boundary control lines lie, in cells; `None` looks for no seams.
+    pub control_cells: Option<usize>,
+}
+
+/// The table form of `seams`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct SeamsTable {
+    control_cells: usize,
+}
+
+impl Default for SeamsTable {
+    fn default() -> Self {
+        Self { control_cells: 8 }
+    }
+}
+
+impl<'de> Deserialize<'de> for SeamsFile {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        struct Seams;
+
+        impl<'de> Visitor<'de> for Seams {
+            type Value = SeamsFile;
+
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("true, false, or a table with `control_cells`")
+            }
+
+            fn visit_bool<E>(self, wanted: bool) -> std::result::Result<SeamsFile, E> {
+                Ok(SeamsFile { control_cells: wanted.then(|| SeamsTable::default().control_cells) })
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> std::result::Result<SeamsFile, A::Error> {
+                let table = SeamsTable::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(SeamsFile { control_cells: Some(table.control_cells) })
+            }
+        }
+
+        deserializer.deserialize_any(Seams)
+    }
 }
 
 /// `[areas]`: which areas tables tell.
@@ -502,6 +564,25 @@ mod tests {
         let message = explain(&toml::from_str::<JobFile>(text).unwrap_err().to_string()).to_string();
         assert!(message.contains("did you mean `extent`?"), "{message}");
         assert!(message.contains("line 5"), "{message}");
+    }
+
+    #[test]
+    fn seams_are_a_word_or_a_table() {
+        #[derive(Deserialize)]
+        struct Keys {
+            #[serde(default)]
+            seams: SeamsFile,
+        }
+        let control = |text: &str| toml::from_str::<Keys>(text).map(|keys| keys.seams.control_cells);
+        assert_eq!(control(""), Ok(None));
+        assert_eq!(control("seams = false"), Ok(None));
+        assert_eq!(control("seams = true"), Ok(Some(8)));
+        assert_eq!(control("[seams]"), Ok(Some(8)));
+        assert_eq!(control("seams = { control_cells = 3 }"), Ok(Some(3)));
+        let typo = control("seams = { control_cell = 3 }").unwrap_err().to_string();
+        assert!(typo.contains("control_cell`") && typo.contains("`control_cells`"), "{typo}");
+        let word = control("seams = 8").unwrap_err().to_string();
+        assert!(word.contains("true, false, or a table with `control_cells`"), "{word}");
     }
 
     #[test]

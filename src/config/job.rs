@@ -4,13 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::coast::{self, Coast};
 use super::comparability;
 use super::derived::{self, Update};
+use super::edits::{self, Edit};
 use super::file::{
     ComputeFile, DomainFile, EpochFile, JobFile, MissingStratum, PairRule, Pairs, Resampling, SourceFile,
     SourceKeys,
 };
 use super::grids::{self, JobGrid};
+use super::official::{self, OfficialMap};
 use super::release::Release;
 use super::shipped;
 use super::strata::{self, Stratum};
@@ -21,10 +24,14 @@ use crate::kernel::change::{LARGEST_CODE, Unchanged};
 use crate::kernel::pyramid::Tie;
 use crate::model::comparability::ComparabilityRule;
 use crate::model::crosswalk::Crosswalk;
+use crate::model::date::MapDate;
 use crate::model::epoch::{Epoch, Interval};
 use crate::model::legend::{ClassCode, Language, Legend};
 use crate::model::source::{NO_SOURCE, Role};
 use crate::model::window::BLOCK;
+
+/// How far behind a boundary control lines may lie, in cells: blocks look as far around themselves.
+const MOST_CONTROL_CELLS: usize = 64;
 
 /// A job, checked as far as that goes without opening a raster.
 #[derive(Debug, Clone)]
@@ -45,6 +52,8 @@ pub struct Job {
     pub epochs: Vec<Epoch>,
     /// Pairs to compare, in the order asked for.
     pub pairs: Vec<Interval>,
+    /// Published change maps, in the order of the file.
+    pub official: Vec<OfficialMap>,
     /// Rules on which maps may be compared; the first that holds decides.
     pub comparability: Vec<Arc<ComparabilityRule>>,
     /// Whether what they forbid is compared all the same, and stamped.
@@ -63,8 +72,16 @@ pub struct Job {
     pub domain: Option<Domain>,
     /// The layers of zones, in the order of the file.
     pub zones: Vec<ZoneLayer>,
+    /// Where land ends, and what becomes of the rest.
+    pub coast: Option<Coast>,
+    /// Edits by interpreters, in the order of the file.
+    pub edits: Vec<Edit>,
     /// Machine settings.
     pub compute: ComputeFile,
+    /// How far behind the boundary of two sections control lines lie, in cells; `None` looks for no seams.
+    pub seams: Option<usize>,
+    /// Whether gaps between sources are listed.
+    pub gaps: bool,
     /// What to write.
     pub products: Products,
 }
@@ -208,7 +225,7 @@ impl Job {
             check.that(!source.epochs.is_empty(), || format!("source `{}` has no epochs", source.id));
         }
         let has_countries = file.sources.iter().any(|source| source.country.is_some());
-        let (zones, violations) = zones::resolve(&file.zones, folder, has_countries);
+        let (mut zones, violations) = zones::resolve(&file.zones, folder, has_countries);
         violations.into_iter().for_each(|violation| check.found(violation));
         let grids = grids::resolve(&file.grid, &file.sources, folder)?;
         grids.violations.into_iter().for_each(|violation| check.found(violation));
@@ -229,7 +246,12 @@ impl Job {
         let epochs: BTreeSet<Epoch> = sources.iter().flat_map(|s| s.maps.keys().copied()).collect();
         let epochs: Vec<Epoch> = epochs.into_iter().collect();
         let pairs = check.pairs(&file.change.pairs, &epochs);
-        check.output_apart(&folder.join(&file.output), &sources);
+        let asked = &file.change.official;
+        let official = official::resolve(asked, folder, &pairs, &mut sources, &mut check.violations)?;
+        check.that(!(target.is_raw() && !official.is_empty()), || {
+            "change.official: a change map names classes, and `raw` has none".into()
+        });
+        check.output_apart(&folder.join(&file.output), &sources, &official);
         let change = target.codes().iter().all(|code| *code <= LARGEST_CODE);
         check.that(change || pairs.is_empty(), || {
             format!(
@@ -244,6 +266,24 @@ impl Job {
         check.that(file.change.unchanged != Unchanged::Class || target.class(0).is_none(), || {
             format!("change.unchanged = \"class\" is ambiguous: legend `{}` has a class 0", target.id)
         });
+        let coast = file.coast.as_ref().map(|coast| {
+            let (coast, violations) = coast::resolve(coast, folder, &target, &sources, &mut zones);
+            violations.into_iter().for_each(|violation| check.found(violation));
+            sources.extend(coast.sources(&grids.grids, &sources, &target));
+            coast
+        });
+        check.that(sources.len() < usize::from(NO_SOURCE), || {
+            "there are more than 254 sources, with those that stand for what no map decides".into()
+        });
+        let (edits, violations) = edits::resolve(&file.edits, folder, &target, &epochs);
+        violations.into_iter().for_each(|violation| check.found(violation));
+        let seams = file.seams.control_cells;
+        check.that(seams.is_none_or(|cells| (1..=MOST_CONTROL_CELLS).contains(&cells)), || {
+            format!(
+                "seams.control_cells is {}; it must be from 1 to {MOST_CONTROL_CELLS}",
+                seams.unwrap_or(0)
+            )
+        });
         let (release, violations) = Release::resolve(&file.accept_proposed, &sources);
         violations.into_iter().for_each(|violation| check.found(violation));
         let (strata, violations) = strata::resolve(&file.strata, folder);
@@ -256,6 +296,7 @@ impl Job {
             sources,
             epochs,
             pairs,
+            official,
             comparability: comparability::rules(file.comparability.as_deref(), folder)?,
             allow_incomparable: false,
             unchanged: file.change.unchanged,
@@ -269,7 +310,11 @@ impl Job {
                 sliver_cells: domain.sliver_cells,
             }),
             zones,
+            coast,
+            edits,
             compute: file.compute.clone(),
+            seams,
+            gaps: file.gaps,
             products: Products {
                 landcover: true,
                 change: true,
@@ -409,7 +454,7 @@ impl Loader<'_> {
         let files = expand_patterns(&epoch.files, self.folder).map_err(|e| e.at(at))?;
         check.files(at, &files);
         if let Some(date) = &epoch.date {
-            check.that(!date.is_empty() && date.chars().all(|c| c.is_ascii_digit() || c == '-'), || {
+            check.that(MapDate::parse(date).is_some(), || {
                 format!("{at}: date `{date}` is none of the forms 2011, 2011-07, 2011-07-15")
             });
         }
@@ -497,9 +542,10 @@ impl Check {
     }
 
     /// What a job writes is not among what it reads.
-    fn output_apart(&mut self, output: &Path, sources: &[Source]) {
+    fn output_apart(&mut self, output: &Path, sources: &[Source], official: &[OfficialMap]) {
         let Ok(output) = output.canonicalize() else { return };
-        for file in sources.iter().flat_map(|s| s.maps.values()).flat_map(|m| &m.files) {
+        let maps = sources.iter().flat_map(|s| s.maps.values()).flat_map(|m| &m.files);
+        for file in maps.chain(official.iter().flat_map(|map| &map.files)) {
             let inside = file.canonicalize().is_ok_and(|file| file.starts_with(&output));
             self.that(!inside, || format!("the input {} lies in the output folder", file.display()));
         }

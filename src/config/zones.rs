@@ -15,6 +15,12 @@ const COUNTRY: &str = "country";
 /// Endings of the rasters that are opened.
 const RASTER_ENDINGS: [&str; 3] = ["tif", "tiff", "img"];
 
+/// Whether a file is a raster, by the ending of its name.
+pub fn is_raster(path: &Path) -> bool {
+    let ending = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
+    RASTER_ENDINGS.contains(&ending.as_str())
+}
+
 /// A layer of zones to tabulate by.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ZoneLayer {
@@ -43,6 +49,13 @@ pub enum ZoneOrigin {
         /// Band with the keys, from 1; needed where there are several.
         band: Option<usize>,
     },
+    /// Cells that polygons without a key, or a raster, hold: counted for a table of their own, and no layer of the others.
+    Held {
+        /// The file.
+        path: PathBuf,
+        /// Band of a raster, from 1; needed where there are several.
+        band: Option<usize>,
+    },
     /// Every combination of the zones of other layers, in this order.
     Crossed(Vec<Member>),
 }
@@ -58,17 +71,13 @@ pub enum Member {
     Layer(usize),
 }
 
-/// Whether a layer's file is a raster, by the ending of its name.
-pub(super) fn is_raster(path: &Path) -> bool {
-    let ending = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
-    RASTER_ENDINGS.contains(&ending.as_str())
-}
-
 impl ZoneLayer {
     /// The file, if it has one of its own.
     pub fn path(&self) -> Option<&Path> {
         match &self.origin {
-            ZoneOrigin::Polygons { path, .. } | ZoneOrigin::Raster { path, .. } => Some(path),
+            ZoneOrigin::Polygons { path, .. }
+            | ZoneOrigin::Raster { path, .. }
+            | ZoneOrigin::Held { path, .. } => Some(path),
             ZoneOrigin::Crossed(_) => None,
         }
     }
@@ -77,8 +86,13 @@ impl ZoneLayer {
     pub fn members(&self) -> &[Member] {
         match &self.origin {
             ZoneOrigin::Crossed(members) => members,
-            ZoneOrigin::Polygons { .. } | ZoneOrigin::Raster { .. } => &[],
+            ZoneOrigin::Polygons { .. } | ZoneOrigin::Raster { .. } | ZoneOrigin::Held { .. } => &[],
         }
+    }
+
+    /// Whether tables are told by it.
+    pub fn is_told(&self) -> bool {
+        !matches!(self.origin, ZoneOrigin::Held { .. })
     }
 }
 

@@ -16,7 +16,9 @@ use sha2::{Digest, Sha256};
 use super::atomic::{AtomicFile, io_error};
 use crate::error::{Error, Result};
 use crate::model::area::Amount;
+use crate::model::gap::GapPiece;
 use crate::model::rule::{Outcome, Rule};
+use crate::model::seam::SeamPair;
 use crate::model::source::SourceIndex;
 use crate::model::window::Window;
 
@@ -103,6 +105,41 @@ pub struct PartTables {
     pub zones: Vec<Vec<u32>>,
     /// For each zone layer the cells whose centre lies in more than one of its zones.
     pub zone_overlaps: Vec<u64>,
+    /// Cells that published change maps decided, by pair, in the plan's order; empty where the job has none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub official: Vec<Vec<OfficialRow>>,
+    /// Cells that edits hold, by epoch; nothing where there are no edits.
+    #[serde(default)]
+    pub edits: Vec<Vec<(EditCount, Amount)>>,
+    /// Cells off land, by epoch; nothing where there is no coast.
+    #[serde(default)]
+    pub coast: Vec<Vec<(CoastCount, Amount)>>,
+    /// Pairs of neighbours along boundaries of sections, by epoch; none where the job does not look for seams.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub seams: Vec<Vec<(SeamPair, u64)>>,
+    /// Undecided cells, by epoch; none where the job does not list gaps.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gaps: Vec<GapPiece>,
+}
+
+/// Cells off land for which something else holds than what the sources said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct CoastCount {
+    /// Whether they lie in the fringe, or further out.
+    pub fringe: bool,
+    /// Class that the sources gave them; `None` is none.
+    pub before: Option<i32>,
+}
+
+/// What an edit did to cells that it holds.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct EditCount {
+    /// Identifier of the edit: its place in the job may change.
+    pub edit: String,
+    /// Class before; `None` is none.
+    pub before: Option<i32>,
+    /// Class after.
+    pub after: Option<i32>,
 }
 
 /// How many cells of the mosaic one crosswalk rule decided.
@@ -148,6 +185,8 @@ pub type OverlapRow = (u8, u8, i32, i32, Amount);
 
 /// A count of a sliver's cells: owner, source, code, whether the source maps the cell, cells with their area.
 pub type SliverRow = (u8, u8, i32, bool, Amount);
+/// A joint count of a published change map, and the classes of the maps at the first and the second year.
+pub type OfficialRow = (JointRow, Option<i32>, Option<i32>);
 
 /// A part in the making.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 //! # Rule
 //! The shares of a cell are those among all centres in it, with or without data, of the source that decided it. Of a cell
 //! that no vote decided, because less than half of it is mapped, they are those of the first source that maps some of it.
-//! A cell that a map on the lattice decided is all of its class. Where nothing is mapped there is no share.
+//! A cell that a map on the lattice decided, or an edit, is all of its class. Where nothing is mapped there is no share.
 
 use ndarray::Array2;
 
@@ -133,6 +133,14 @@ impl Fractions {
             plane[cell] = share;
         }
         self.told[cell] = if decided { Told::Decided } else { Told::Open };
+    }
+
+    /// Forgets what was told of cells that something else than a source decides.
+    pub fn overrule(&mut self, cells: &[(usize, usize)]) {
+        for &cell in cells {
+            self.planes.iter_mut().for_each(|plane| plane[cell] = FRACTION_NODATA);
+            self.told[cell] = Told::Nothing;
+        }
     }
 
     /// Makes the cells that something else than a vote decided wholly what they are in the map.

@@ -1,7 +1,7 @@
 //! The verbs: pure functions on blocks of cells. They open no file, know no path and no configuration.
 //!
-//! The verbs of the line are [`reclass`], [`align`], [`mosaic`], [`combine`] (layers of zones), [`tabulate`],
-//! [`change`], [`fraction`] and [`pyramid`]; [`weigh`] tells them how large cells are, on grids whose cells differ. Most class maps are
+//! The verbs of the line are [`reclass`], [`align`], [`mosaic`], [`fringe`], [`edit`], [`combine`] (layers of zones), [`tabulate`],
+//! [`official`] (published change), [`change`], [`fraction`] and [`pyramid`]; [`weigh`] tells them how large cells are, on grids whose cells differ. Most class maps are
 //! bytes, and what takes time on bytes stands alone: [`histogram`] counts codes and pairs of codes, [`lookup`] maps codes,
 //! [`runs`] tells whether cells are alike, [`change::change_bytes`] codes changes. Fast ways give the very results of the
 //! plain ones they are tested against.
@@ -9,14 +9,19 @@
 pub mod align;
 pub mod change;
 pub mod combine;
+pub mod edit;
 pub mod fraction;
+pub mod fringe;
+pub mod gaps;
 pub mod histogram;
 pub mod landscape;
 pub mod lookup;
 pub mod mosaic;
+pub mod official;
 pub mod pyramid;
 pub mod reclass;
 pub mod runs;
+pub mod seam;
 pub mod sliver;
 pub mod tabulate;
 pub mod weigh;

@@ -90,6 +90,11 @@ impl<T: ClassValue> Mosaic<T> {
         self
     }
 
+    /// The value of cells without a class.
+    pub fn nodata(&self) -> T {
+        self.nodata
+    }
+
     /// Lays the next source in order of precedence under those laid before.
     ///
     /// Cells *outside* a source let it through; cells it mapped without an observation are decided as nodata.

@@ -33,6 +33,8 @@ pub enum Verdict {
     No,
     /// No rule is about them.
     Unknown,
+    /// Their makers' change map stands in for the difference of the maps.
+    Official,
 }
 
 impl Verdict {
@@ -42,6 +44,7 @@ impl Verdict {
             Self::Yes => "yes",
             Self::No => "no",
             Self::Unknown => "unknown",
+            Self::Official => "official",
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::config::job::{Job, Source};
 use crate::error::{Error, Result};
 use crate::model::comparability::{ComparabilityRule, MapFacts, Verdict, forbidden_elsewhere, judge};
 use crate::model::epoch::{Epoch, Interval};
-use crate::model::source::SourceIndex;
+use crate::model::source::{Role, SourceIndex};
 
 /// What is known of a source at the first and a source at the second year of a pair.
 #[derive(Debug, Clone)]
@@ -19,12 +19,18 @@ pub struct Judged {
     pub to: SourceIndex,
     /// The rule that decides; `None` where no rule is about them.
     pub rule: Option<Arc<ComparabilityRule>>,
+    /// Whether a published change map decides in their place; no rule is asked then.
+    pub is_official: bool,
 }
 
 impl Judged {
     /// Whether they may be compared.
     pub fn verdict(&self) -> Verdict {
-        self.rule.as_ref().map_or(Verdict::Unknown, |rule| rule.verdict())
+        match &self.rule {
+            _ if self.is_official => Verdict::Official,
+            Some(rule) => rule.verdict(),
+            None => Verdict::Unknown,
+        }
     }
 }
 
@@ -36,6 +42,8 @@ pub struct PairComparability {
     /// The sources of one section, and all of which a rule speaks.
     pub judged: Vec<Judged>,
     places: BTreeMap<(SourceIndex, SourceIndex), usize>,
+    /// The fringes of coasts.
+    fringes: BTreeSet<SourceIndex>,
     is_allowed: bool,
     /// Whether rules forbid anything: asked for every block.
     forbids_any: bool,
@@ -57,7 +65,9 @@ impl PairComparability {
         facts: impl Fn(usize, Epoch) -> Option<MapFacts<'a>>,
     ) -> Self {
         let maps = |year: Epoch| -> Vec<(usize, MapFacts<'a>)> {
-            (0..job.sources.len()).filter_map(|source| Some((source, facts(source, year)?))).collect()
+            // Where a published change map decides, no maps are compared.
+            let own = (0..job.sources.len()).filter(|source| job.sources[*source].role != Role::Official);
+            own.filter_map(|source| Some((source, facts(source, year)?))).collect()
         };
         let (from_maps, to_maps) = (maps(pair.from), maps(pair.to));
         let mut judged = Vec::new();
@@ -69,29 +79,37 @@ impl PairComparability {
                 let rule = judge(&job.comparability, from_map, to_map).filter(|_| !is_update);
                 if rule.is_some() || from_map.section == to_map.section {
                     let rule = rule.map(|at| job.comparability[at].clone());
-                    judged.push(Judged { from: *from as SourceIndex, to: *to as SourceIndex, rule });
+                    let (from, to) = (*from as SourceIndex, *to as SourceIndex);
+                    judged.push(Judged { from, to, rule, is_official: false });
                 }
             }
         }
+        judged.extend(official(job, pair));
         let told: BTreeSet<SourceIndex> = judged.iter().flat_map(|j| [j.from, j.to]).collect();
         // A source that no other map is of the section of can still be compared with its neighbours.
         let untold = from_maps.iter().chain(&to_maps).any(|(at, _)| !told.contains(&(*at as SourceIndex)));
         let forbids_all =
             !judged.is_empty() && !untold && judged.iter().all(|judged| judged.verdict() == Verdict::No);
-        Self::new(pair, judged, job.allow_incomparable, forbids_all)
+        Self::new(pair, judged, fringes(job), job.allow_incomparable, forbids_all)
     }
 
-    fn new(pair: Interval, judged: Vec<Judged>, is_allowed: bool, forbids_all: bool) -> Self {
+    fn new(
+        pair: Interval,
+        judged: Vec<Judged>,
+        fringes: BTreeSet<SourceIndex>,
+        is_allowed: bool,
+        forbids_all: bool,
+    ) -> Self {
         let places = judged.iter().enumerate().map(|(place, judged)| ((judged.from, judged.to), place));
         let forbids_any = judged.iter().any(|judged| judged.verdict() == Verdict::No);
-        Self { pair, places: places.collect(), judged, is_allowed, forbids_any, forbids_all }
+        Self { pair, places: places.collect(), judged, fringes, is_allowed, forbids_any, forbids_all }
     }
 
     /// The same for the sources of one grid.
     pub fn on_grid(&self, job: &Job, grid: usize) -> Self {
         let here = |judged: &&Judged| job.sources[usize::from(judged.from)].grid == grid;
         let judged = self.judged.iter().filter(here).cloned().collect();
-        Self::new(self.pair, judged, self.is_allowed, self.forbids_all)
+        Self::new(self.pair, judged, self.fringes.clone(), self.is_allowed, self.forbids_all)
     }
 
     fn get(&self, from: SourceIndex, to: SourceIndex) -> Option<&Judged> {
@@ -100,6 +118,9 @@ impl PairComparability {
 
     /// Whether cells may be compared that the one source decided at the first and the other at the second year.
     pub fn verdict(&self, from: SourceIndex, to: SourceIndex) -> Verdict {
+        if self.fringes.contains(&from) && self.fringes.contains(&to) {
+            return Verdict::Yes;
+        }
         self.get(from, to).map_or(Verdict::Unknown, Judged::verdict)
     }
 
@@ -122,6 +143,11 @@ impl PairComparability {
     pub fn left_out(&self) -> impl Iterator<Item = (SourceIndex, SourceIndex)> {
         let is_allowed = self.is_allowed;
         self.forbidden().filter(move |_| !is_allowed).map(|judged| (judged.from, judged.to))
+    }
+
+    /// Whether published change maps decide of some cells.
+    pub fn is_told_officially(&self) -> bool {
+        self.judged.iter().any(|judged| judged.is_official)
     }
 
     /// Whether the cells of some sources are left out.
@@ -152,6 +178,28 @@ fn is_update(source: &Source, pair: Interval) -> bool {
     (is_made(pair.from) || is_made(pair.to)) && base(pair.from).is_some() && base(pair.from) == base(pair.to)
 }
 
+/// The sources that stand for the water along the coast.
+fn fringes(job: &Job) -> BTreeSet<SourceIndex> {
+    let fringe = |(at, source): (usize, &Source)| (source.role == Role::Fringe).then_some(at as SourceIndex);
+    job.sources.iter().enumerate().filter_map(fringe).collect()
+}
+
+/// What published change maps decide of a pair: whatever sources of their section decided at both years.
+fn official(job: &Job, pair: Interval) -> Vec<Judged> {
+    let mut judged = Vec::new();
+    for map in job.official.iter().filter(|map| map.pair == pair) {
+        let of = |year: Epoch| {
+            map.twins.values().copied().filter(move |twin| {
+                job.sources.get(usize::from(*twin)).is_some_and(|source| source.maps.contains_key(&year))
+            })
+        };
+        for from in of(pair.from) {
+            judged.extend(of(pair.to).map(|to| Judged { from, to, rule: None, is_official: true }));
+        }
+    }
+    judged
+}
+
 /// The sizes of the cells of each map, in metres.
 type CellSizes = BTreeMap<(usize, Epoch), Vec<f64>>;
 
@@ -168,10 +216,11 @@ fn cell_sizes(headers: &[Vec<InputHeader>]) -> CellSizes {
     cells
 }
 
-/// What rules ask of the map of a source at a year; `None` where it has none.
+/// What rules ask of the map of a source at a year; `None` where it has none, or is the fringe of the coast: no map that
+/// somebody made, and the same in all years.
 fn facts<'a>(job: &'a Job, source: usize, year: Epoch, cells: &CellSizes) -> Option<MapFacts<'a>> {
     let series = &job.sources[source];
-    let map = series.maps.get(&year)?;
+    let map = series.maps.get(&year).filter(|_| series.role != Role::Fringe)?;
     Some(MapFacts {
         year: map.year,
         section: &series.section,
@@ -189,7 +238,7 @@ pub fn warnings(job: &Job, pairs: &[PairComparability], headers: &[Vec<InputHead
     let mut warnings: Vec<String> = pairs.iter().flat_map(|pair| pair.warnings(job)).collect();
     let cells = cell_sizes(headers);
     for PairComparability { pair, judged, .. } in pairs {
-        for judged in judged.iter().filter(|judged| judged.rule.is_none()) {
+        for judged in judged.iter().filter(|judged| judged.verdict() == Verdict::Unknown) {
             let from = facts(job, usize::from(judged.from), pair.from, &cells);
             let to = facts(job, usize::from(judged.to), pair.to, &cells);
             let (Some(from), Some(to)) = (from, to) else { continue };

@@ -8,13 +8,17 @@
 //! | legends, crosswalks, nodata | codes of the target; the compiled rules of each scene |
 //! | strata, zones | SHA-256 of their files; which polygons share a key; the PROJ text that takes them to the cells |
 //! | zone rasters, strata in rasters | as scenes: SHA-256, header as understood, alignment with its PROJ text; what numbers stand for |
+//! | coast | SHA-256 of the land, as zones; width and class of the fringe, and the source that decides it |
+//! | edits | those that come near the task: polygons near it as they are burned; of a raster SHA-256, header and alignment; from, to, years |
+//! | published change maps | SHA-256, header as understood, alignment; section's sources, pair and coding, where there are any |
 //! | areas | where they are added up: the ellipsoid, the unit and the PROJ text by which cells are measured |
 //! | domain, provenance | SHA-256 of the polygons, their keys and the sections; which source stands in for which |
 //! | comparability | the sources whose comparison is left out, in pairs where there are any |
+//! | seams, gaps | where asked for: how far control lines lie behind a boundary, and which sources share a section |
 //! | settings | pairs, unchanged, tie, compression, products |
 //!
-//! Threads, memory, paths, names, colours and crossed layers are not in it; names, colours and crossed layers are in the
-//! identity of the merge.
+//! Threads, memory, paths, names, colours, crossed layers and who edited why are not in it; names, colours, crossed layers and
+//! authors are in the identity of the merge.
 
 use std::collections::BTreeMap;
 use std::fs::Metadata;
@@ -25,6 +29,9 @@ use rayon::prelude::*;
 use serde_json::{Value, json};
 
 use super::comparability::PairComparability;
+use super::official::OfficialPlan;
+use super::overlay::EditLayer;
+use super::sections::Sections;
 use super::strata::{StratumCells, StratumLayer};
 use super::value_raster::ValueRaster;
 use super::zones::{CountedLayer, ZoneCells};
@@ -56,11 +63,16 @@ impl InputHashes {
         let masks = scenes.clone().flat_map(|scene| &scene.mask).map(|mask| &mask.header);
         let strata = plan.grids.iter().flat_map(Plan::strata).filter_map(StratumLayer::raster);
         let strata = strata.map(|stratum| &stratum.raster.header);
-        let rasters = scenes.map(|scene| &scene.header).chain(zones).chain(masks).chain(strata);
+        let officials = plan.grids.iter().flat_map(|grid| &grid.officials).flat_map(|map| &map.rasters);
+        let officials = officials.map(|map| &map.header);
+        let rasters =
+            scenes.map(|scene| &scene.header).chain(zones).chain(masks).chain(strata).chain(officials);
         let rasters = rasters.flat_map(|header| header.files.clone());
         let layers = plan.grids.iter().flat_map(Plan::polygon_layers);
         let layers = layers.flat_map(|polygons| polygons.files.clone());
-        let mut paths: Vec<PathBuf> = rasters.chain(layers).collect();
+        let masks = plan.grids.iter().flat_map(|grid| grid.overlays.masks());
+        let masks = masks.flat_map(|mask| mask.files().to_vec());
+        let mut paths: Vec<PathBuf> = rasters.chain(layers).chain(masks).collect();
         paths.sort();
         paths.dedup();
         let hashed: Vec<(PathBuf, String, String)> = paths
@@ -111,18 +123,30 @@ fn layer_facts(polygons: &FeatureLayer, hashes: &InputHashes) -> Value {
 
 /// What the identities of a plan's tasks are made of: hashed once, however many tasks share it.
 #[derive(Debug)]
-pub struct Identities {
+pub struct Identities<'a> {
+    plan: &'a Plan,
+    hashes: &'a InputHashes,
     /// What all tasks share.
     common: String,
     /// Of each scene, by epoch and position.
     scenes: Vec<Vec<String>>,
+    /// Of each polygon of each layer of edits; none of rasters.
+    shapes: Vec<Vec<String>>,
 }
 
-impl Identities {
+impl<'a> Identities<'a> {
     /// Hashes what a plan holds.
-    pub fn of(plan: &Plan, hashes: &InputHashes) -> Self {
+    pub fn of(plan: &'a Plan, hashes: &'a InputHashes) -> Self {
         let scenes = |epoch: &EpochPlan| epoch.scenes.par_iter().map(|s| scene_id(s, hashes)).collect();
-        Self { common: common(plan, hashes), scenes: plan.epochs.iter().map(scenes).collect() }
+        let scenes = plan.epochs.iter().map(scenes).collect();
+        let shapes = |layer: &EditLayer| match &layer.mask.cells {
+            ZoneCells::Polygons(polygons) => {
+                polygons.features.par_iter().map(|f| sha256(f.shape())).collect()
+            }
+            ZoneCells::Raster(_) => Vec::new(),
+        };
+        let shapes = plan.overlays.edits.iter().map(shapes).collect();
+        Self { plan, hashes, common: common(plan, hashes), scenes, shapes }
     }
 
     /// The identity of one task.
@@ -131,7 +155,34 @@ impl Identities {
         let scenes: Vec<Vec<&String>> = epochs
             .map(|(positions, ids)| positions.iter().map(|&position| &ids[position]).collect())
             .collect();
-        sha256(json!([self.common, task.window, scenes]).to_string())
+        let mut facts = json!([self.common, task.window, scenes]);
+        if let (Some(edits), Some(facts)) = (self.edits(task), facts.as_array_mut()) {
+            facts.push(edits);
+        }
+        sha256(facts.to_string())
+    }
+
+    /// What edits do to a task; none where they do nothing. Two edits never hold one cell, so their order does not matter.
+    fn edits(&self, task: &Task) -> Option<Value> {
+        let Plan { job, grid, overlays, reach, .. } = self.plan;
+        let window = task.window.grown(*reach);
+        let near = overlays.edits.iter().zip(&self.shapes);
+        let near = near.filter(|(layer, _)| layer.mask.comes_near(grid, &window));
+        let mut facts: Vec<(&String, Value)> = near
+            .map(|(layer, shapes)| {
+                let edit = layer.of(job);
+                let cells = match &layer.mask.cells {
+                    ZoneCells::Polygons(polygons) => {
+                        let near = polygons.near(grid.part(&window).bounds());
+                        json!(near.map(|at| &shapes[at]).collect::<Vec<_>>())
+                    }
+                    ZoneCells::Raster(raster) => raster_facts(raster, self.hashes),
+                };
+                (&edit.id, json!([edit.from, edit.to, edit.epochs, cells]))
+            })
+            .collect();
+        facts.sort_by_key(|(id, _)| *id);
+        (!facts.is_empty()).then(|| json!(facts))
     }
 }
 
@@ -154,6 +205,10 @@ fn common(plan: &Plan, hashes: &InputHashes) -> String {
         "areas": plan.sizes.as_ref().map(super::area::Sizing::identity),
         "zones": zones,
     });
+    if let Some(coast) = &plan.overlays.coast {
+        facts["coast"] =
+            json!([cell_facts(&coast.land.cells, hashes), coast.cells, coast.water, coast.epochs]);
+    }
     let left_out = |pair: &PairComparability| pair.left_out().collect::<Vec<_>>();
     // Rules that leave nothing out change no byte, and so no identity.
     if plan.comparability.iter().any(PairComparability::leaves_anything_out) {
@@ -169,17 +224,43 @@ fn common(plan: &Plan, hashes: &InputHashes) -> String {
         let roles = job.sources.iter().map(|source| format!("{:?}", source.role));
         facts["origins"] = json!([format!("{:?}", plan.origins), roles.collect::<Vec<_>>()]);
     }
+    if let Some(control_cells) = job.seams {
+        facts["seams"] = json!([control_cells, Sections::of(job).of_sources()]);
+    }
+    if job.gaps {
+        facts["gaps"] = json!(true);
+    }
+    if !plan.officials.is_empty() {
+        facts["official"] = plan.officials.iter().map(|map| official_facts(plan, map, hashes)).collect();
+    }
     sha256(facts.to_string())
+}
+
+/// What of a published change map decides which cells it decides, and how.
+fn official_facts(plan: &Plan, map: &OfficialPlan, hashes: &InputHashes) -> Value {
+    let of_job = &plan.job.official[map.official];
+    let rasters: Vec<Value> = map
+        .rasters
+        .iter()
+        .map(|raster| json!([header_facts(&raster.header, hashes), raster.alignment.identity()]))
+        .collect();
+    json!([map.pair, of_job.coding, of_job.twins, rasters])
 }
 
 /// What of a zone layer decides which zone a cell lies in; what the zones are called is merge's matter.
 fn zone_facts(layer: &CountedLayer, hashes: &InputHashes) -> Value {
-    match &layer.cells {
+    cell_facts(&layer.cells, hashes)
+}
+
+fn cell_facts(cells: &ZoneCells, hashes: &InputHashes) -> Value {
+    match cells {
         ZoneCells::Polygons(polygons) => layer_facts(polygons, hashes),
-        ZoneCells::Raster(raster) => {
-            json!([header_facts(&raster.header, hashes), raster.alignment.identity()])
-        }
+        ZoneCells::Raster(raster) => raster_facts(raster, hashes),
     }
+}
+
+fn raster_facts(raster: &ValueRaster, hashes: &InputHashes) -> Value {
+    json!([header_facts(&raster.header, hashes), raster.alignment.identity()])
 }
 
 /// What of a raster's header decides what its cells are and where they lie.

@@ -11,11 +11,15 @@ pub mod domain;
 pub mod extent;
 pub mod fingerprint;
 pub mod inputs;
+pub mod mask;
 pub mod misfit;
+pub mod official;
 pub mod operations;
+pub mod overlay;
 pub mod product;
 pub mod provenance;
 pub mod scene;
+pub mod sections;
 pub mod sphere;
 pub mod strata;
 pub mod task;
@@ -35,6 +39,7 @@ use crate::io::gdal::{FeatureLayer, RasterHeader, open_bytes};
 use crate::model::area::CellArea;
 use crate::model::epoch::{Epoch, Interval};
 use crate::model::grid::Grid;
+use crate::model::provenance::{GAP, OUTSIDE as OUTSIDE_ALL, Origin};
 use crate::model::source::{Role, SourceIndex};
 use crate::model::window::BLOCK;
 use alignment::Alignment;
@@ -42,7 +47,9 @@ use area::{Areas, Sizing};
 use comparability::PairComparability;
 use domain::Domain;
 use inputs::InputHeader;
+use official::OfficialPlan;
 use operations::Operations;
+use overlay::Overlays;
 use provenance::Origins;
 use scene::Surveyor;
 use strata::{JobStrata, StratumLayer};
@@ -93,6 +100,10 @@ pub struct Plan {
     pub origins: Origins,
     /// The zone layers whose cells are looked up, in the order of the job.
     pub zones: Vec<CountedLayer>,
+    /// Published change maps of sections on the grid, in the order of the job.
+    pub officials: Vec<OfficialPlan>,
+    /// What is laid over the mosaics.
+    pub overlays: Overlays,
     /// Number of overview levels of every raster.
     pub levels: u32,
     /// Data type and nodata of the maps.
@@ -145,6 +156,8 @@ impl Plan {
         warnings: &mut Vec<String>,
     ) -> Result<Self> {
         let zones = zones::counted_layers(&job.zones, &grid, warnings)?;
+        let overlays = Overlays::of(job, (position, &grid), warnings)?;
+        let officials = OfficialPlan::all_of(job, (position, &grid), warnings)?;
         let Areas { told: area, sizes, ellipsoidal } = Areas::of(&grid, job.ellipsoidal)?;
         let pairs = job.pairs.clone();
         if job.products.fractions {
@@ -154,7 +167,9 @@ impl Plan {
         let chosen = &job.grids[position];
         let domain =
             job.domain.as_ref().map(|domain| Domain::of(job, domain, &grid, warnings)).transpose()?;
-        let reach = domain.as_ref().map_or(0, |domain| domain.sliver_cells);
+        // Slivers beside a neighbour of a seam's pair are looked at too.
+        let reach = domain.as_ref().map_or(0, |domain| domain.sliver_cells)
+            + job.seams.map_or(0, crate::model::seam::reach);
         let origins = Origins::of(job);
         if let Some(violation) = origins.violation().filter(|_| job.products.provenance) {
             return Err(Error::usage(violation));
@@ -178,6 +193,8 @@ impl Plan {
             domain,
             origins,
             zones,
+            overlays,
+            officials,
             storage,
         })
     }
@@ -185,7 +202,24 @@ impl Plan {
     /// Whether the mosaic of an epoch keeps track of where each cell comes from.
     pub fn tracks_origins(&self, epoch: usize) -> bool {
         let fills = |scene: &Scene| matches!(self.role(scene), Role::Fill(..));
-        self.job.products.provenance || self.epochs[epoch].scenes.iter().any(fills)
+        self.job.products.provenance
+            || self.tells_gaps_by_origin().is_some()
+            || self.epochs[epoch].scenes.iter().any(fills)
+    }
+
+    /// The code of provenance of cells that may be gaps, where more is to be known of a cell than that nobody decides it.
+    pub fn tells_gaps_by_origin(&self) -> Option<Origin> {
+        match (&self.domain, &self.overlays.coast) {
+            _ if !self.job.gaps => None,
+            (Some(_), _) => Some(GAP),
+            (None, Some(_)) => Some(OUTSIDE_ALL),
+            (None, None) => None,
+        }
+    }
+
+    /// Whether blocks that no source comes near are looked at too: there is something to be told of each cell.
+    pub fn tells_of_every_cell(&self) -> bool {
+        self.job.products.provenance || self.tells_gaps_by_origin().is_some()
     }
 
     /// What the source of a scene is to the product.
@@ -197,7 +231,8 @@ impl Plan {
     pub fn sources(&self) -> impl Iterator<Item = &Source> {
         let position =
             self.job.grids.iter().position(|grid| self.grid_id.is_some() && grid.id == self.grid_id);
-        self.job.sources.iter().filter(move |source| source.grid == position.unwrap_or(0))
+        let own = self.job.sources.iter().filter(|source| source.role != Role::Official);
+        own.filter(move |source| source.grid == position.unwrap_or(0))
     }
 
     /// The grid in words.
@@ -262,7 +297,8 @@ impl Plan {
         // Source cells, their rules and strata; source cells and their zones.
         let maps_warped = scenes.map(|s| &s.alignment).any(is_warped).then_some(cell + 3);
         let rasters = || self.zones.iter().filter_map(CountedLayer::raster);
-        let zones_warped = rasters().map(|r| &r.alignment).any(is_warped).then_some(12);
+        let officials = self.officials.iter().flat_map(|map| &map.rasters).map(|r| &r.alignment);
+        let zones_warped = rasters().map(|r| &r.alignment).chain(officials).any(is_warped).then_some(12);
         let strata: Vec<_> = self.strata().filter_map(StratumLayer::raster).map(|s| &s.raster).collect();
         let strata_warped = strata.iter().map(|r| &r.alignment).any(is_warped).then_some(6);
         // Centres of a block on their way between CRSs and the cells located.
@@ -276,9 +312,34 @@ impl Plan {
         // The zones of a block by layer and combined; three burns of the polygons of one.
         let zones = if self.zones.is_empty() { 0 } else { block * 4 * (self.zones.len() as u64 + 7) };
         let zone_files: u64 = rasters().map(|r| open_bytes(&r.header) as u64).sum();
+        let of_between = self.between_bytes(cell);
         let of_zones = zones + self.zone_rows_bytes(cells) + zone_files;
-        let of_layers = of_zones + of_strata;
-        overviews + shares + maps + sizes + meeting + files + warping + of_layers + WORKER_BYTES
+        let of_layers = of_zones + of_strata + of_between + self.official_bytes(cell);
+        // What an overlay holds of a block and its surroundings, burned and as it is used.
+        let overlays = if self.overlays.is_empty() { 0 } else { block * 80 };
+        overviews + shares + maps + sizes + meeting + files + warping + of_layers + overlays + WORKER_BYTES
+    }
+
+    /// Bytes of what is looked at and kept for seams and gaps: a block with its surroundings; runs along the sides of a
+    /// task, of every year, and those of a block.
+    fn between_bytes(&self, cell: u64) -> u64 {
+        let side = (BLOCK + 2 * self.reach) as u64;
+        let around = self.job.seams.map_or(0, |_| side * side * (cell + 1));
+        let sides = (self.task_shape.rows + 2 * self.task_shape.cols.min(self.grid.cols)) as u64;
+        let runs = (BLOCK * BLOCK) as u64 / 2 + sides * self.epochs.len() as u64;
+        around + if self.job.gaps { runs * RUN_BYTES } else { 0 }
+    }
+
+    /// Bytes that published change maps take: their open files, the values under a block, and two more maps of it.
+    fn official_bytes(&self, cell: u64) -> u64 {
+        if self.officials.is_empty() {
+            return 0;
+        }
+        let files = self.officials.iter().flat_map(|map| &map.rasters).map(|raster| &raster.header);
+        let mut files: Vec<usize> = files.map(open_bytes).collect();
+        files.sort_unstable_by_key(|&bytes| std::cmp::Reverse(bytes));
+        let open: usize = files.iter().take(OPEN_FILES).sum();
+        (BLOCK * BLOCK) as u64 * (4 + 4 + 2 * (cell + 1)) + open as u64
     }
 
     /// Bytes of the rows that zones leave in a task of so many cells, if polygons are spread evenly. How many zones a
@@ -312,6 +373,9 @@ const WORKER_BYTES: u64 = 24 << 20;
 
 /// Bytes of the rows of one zone in a task: some two hundred pairs of classes, twice while the part is written.
 const ZONE_BYTES: u64 = 32 << 10;
+
+/// Bytes of a run of undecided cells and its gap.
+const RUN_BYTES: u64 = 128;
 
 /// Bytes of a row; a cell leaves one at most.
 const ROW_BYTES: u64 = 96;

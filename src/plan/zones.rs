@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::mask::Mask;
 use super::value_raster::{Meaning, ValueRaster};
 use super::{OUTSIDE, all_or_none};
 use crate::config::zones::{ZoneLayer, ZoneOrigin};
@@ -32,6 +33,14 @@ pub enum ZoneCells {
 }
 
 impl CountedLayer {
+    /// Whether a zone is one of cells that a layer of one zone, [`ZoneOrigin::Held`], holds.
+    pub fn holds(&self, number: ZoneNumber) -> bool {
+        match &self.cells {
+            ZoneCells::Polygons(_) => number != NO_ZONE,
+            ZoneCells::Raster(_) => number != NO_ZONE && value_of(number) != 0,
+        }
+    }
+
     /// The polygons, where it has some.
     pub fn polygons(&self) -> Option<&FeatureLayer> {
         match &self.cells {
@@ -90,9 +99,12 @@ pub fn counted_layers(
             ZoneOrigin::Polygons { path, key, name } => {
                 polygons(path, key, name.as_deref(), grid).map(|p| ZoneCells::Polygons(Box::new(p)))
             }
-            ZoneOrigin::Raster { path, band } => raster(path, *band, grid, warnings)
+            ZoneOrigin::Raster { path, band } => raster(path, *band, grid, OF_ZONES, warnings)
                 .map(|r| ZoneCells::Raster(Box::new(r)))
                 .map_err(|e| e.at(path.display())),
+            ZoneOrigin::Held { path, band } => {
+                Mask::open(path, *band, grid, 0, "layer of lakes", warnings).map(|m| m.cells)
+            }
             ZoneOrigin::Crossed(_) => continue,
         };
         match cells {
@@ -105,7 +117,7 @@ pub fn counted_layers(
 }
 
 fn polygons(path: &std::path::Path, key: &str, name: Option<&str>, grid: &Grid) -> Result<FeatureLayer> {
-    let Some(crs) = &grid.crs else { return Err(no_grid_crs()) };
+    let Some(crs) = &grid.crs else { return Err(no_grid_crs("layer of zones")) };
     let polygons = open_features(path, key, name, crs, grid.cell_m())?;
     if polygons.keys.iter().any(|(key, _)| key == OUTSIDE) {
         return Err(Error::input(format!("a zone has the key `{OUTSIDE}`"))
@@ -115,19 +127,21 @@ fn polygons(path: &std::path::Path, key: &str, name: Option<&str>, grid: &Grid) 
     Ok(polygons)
 }
 
-fn no_grid_crs() -> Error {
-    Error::input("zones need a grid with a CRS")
+pub(super) fn no_grid_crs(what: &str) -> Error {
+    Error::input(format!("a {what} needs a grid with a CRS"))
 }
 
-fn raster(
+/// Opens a raster of whole numbers and finds how its cells reach a grid; its meaning in words.
+pub(super) fn raster(
     path: &std::path::Path,
     band: Option<usize>,
     grid: &Grid,
+    meaning: Meaning,
     warnings: &mut Vec<String>,
 ) -> Result<ValueRaster> {
-    let header = ValueRaster::header(path, band, OF_ZONES)?;
+    let header = ValueRaster::header(path, band, meaning)?;
     if grid.crs.is_none() {
-        return Err(no_grid_crs());
+        return Err(no_grid_crs(meaning.what));
     }
     ValueRaster::place(header, grid, warnings)
 }

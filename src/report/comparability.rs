@@ -43,6 +43,13 @@ pub fn lines(plan: &JobPlan) -> Vec<String> {
     let mut lines = Vec::new();
     for pair in &plan.comparability {
         for judged in &pair.judged {
+            if judged.is_official {
+                let sources = sources_words(&plan.job, judged);
+                lines.push(format!(
+                    "comparable {}, {sources}: official: by the makers' change map",
+                    pair.pair
+                ));
+            }
             let Some(rule) = &judged.rule else { continue };
             let outcome = match judged.verdict() {
                 Verdict::No if pair.leaves_out(judged.from, judged.to) => "no, left out",
@@ -52,7 +59,7 @@ pub fn lines(plan: &JobPlan) -> Vec<String> {
             let sources = sources_words(&plan.job, judged);
             lines.push(format!("comparable {}, {sources}: {outcome}: {}", pair.pair, reason_words(rule)));
         }
-        match pair.judged.iter().filter(|judged| judged.rule.is_none()).count() {
+        match pair.judged.iter().filter(|judged| judged.verdict() == Verdict::Unknown).count() {
             0 => {}
             n => lines
                 .push(format!("comparable {}: unknown for {n} more, as no rule is about them", pair.pair)),

@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::table::rule_coverage::rules_of;
-use super::totals::Totals;
-use super::{comparability, stratum_layers, zone_layers};
+use super::totals::{Between, Totals};
+use super::{comparability, officials, overlays, stratum_layers, zone_layers};
 use crate::error::{Error, Result};
 use crate::io::atomic::write_bytes;
 use crate::io::digest::sha256;
 use crate::model::area::Amount;
 use crate::model::epoch::Epoch;
+use crate::model::gap::Gaps;
 use crate::model::provenance::{ABSENCES, Origin, absence_word};
 use crate::model::source::Role;
 use crate::plan::fingerprint::InputHashes;
@@ -99,6 +100,14 @@ fn flattened(mut manifest: Value) -> Value {
 
 /// What run.json says of the outputs, whoever made them and when.
 fn content(plan: &JobPlan, hashes: &InputHashes, Facts { totals, files, .. }: Facts) -> Value {
+    let layers: [Vec<Value>; 5] = [
+        zone_layers::facts(plan, totals, hashes),
+        stratum_layers::facts(plan, hashes),
+        domain(plan, hashes).into_iter().collect(),
+        overlays::facts(plan, totals, hashes),
+        officials::layers(plan, Some(hashes)),
+    ];
+    let layers = layers.concat();
     let mut content = json!({
         "program": { "name": "nalcms", "version": env!("CARGO_PKG_VERSION"), "gdal": crate::io::gdal::version() },
         "complete": true,
@@ -106,11 +115,7 @@ fn content(plan: &JobPlan, hashes: &InputHashes, Facts { totals, files, .. }: Fa
         "area_method": plan.area_method(),
         "ellipsoidal_area_method": plan.ellipsoidal,
         "inputs": plan.grids.iter().flat_map(|grid| inputs(grid, hashes)).collect::<Vec<_>>(),
-        "layers": zone_layers::facts(plan, totals, hashes)
-            .into_iter()
-            .chain(stratum_layers::facts(plan, hashes))
-            .chain(domain(plan, hashes))
-            .collect::<Vec<_>>(),
+        "layers": layers,
         "rests_on": rests_on(plan, totals),
         "rules": rules(plan, totals),
         "zone_overlap_pixels": totals.zone_overlaps.iter().sum::<u64>(),
@@ -119,6 +124,9 @@ fn content(plan: &JobPlan, hashes: &InputHashes, Facts { totals, files, .. }: Fa
         "warnings": plan.warnings.iter().cloned().chain(zone_layers::warnings(plan, totals)).collect::<Vec<_>>(),
         "outputs": files,
     });
+    if plan.job.gaps {
+        content["gaps"] = gaps(plan, totals);
+    }
     if plan.has_several_grids() {
         content["grids"] = plan.grids.iter().map(grid).collect();
     } else {
@@ -174,6 +182,9 @@ pub fn job(plan: &JobPlan) -> Value {
         if let Some(id) = &plan.grids[source.grid].grid_id {
             facts["grid"] = json!(id);
         }
+        if source.role == Role::Fringe {
+            facts["role"] = json!("fringe");
+        }
         facts
     };
     let rollup = |rollup: &crate::model::legend::RollUp| {
@@ -196,8 +207,20 @@ pub fn job(plan: &JobPlan) -> Value {
             "path": domain.path, "key": domain.key, "sliver_cells": domain.sliver_cells,
         });
     }
+    for (key, value) in overlays::settings(plan) {
+        facts[key] = value;
+    }
+    if !job.official.is_empty() {
+        facts["official"] = json!(officials::facts(plan));
+    }
     if !plan.has_several_grids() {
         facts["outside_grid"] = json!(plan.first().outside_grid);
+    }
+    if let Some(control_cells) = job.seams {
+        facts["seams"] = json!({ "control_cells": control_cells });
+    }
+    if job.gaps {
+        facts["gaps"] = json!(true);
     }
     facts
 }
@@ -205,9 +228,28 @@ pub fn job(plan: &JobPlan) -> Value {
 /// What the codes of provenance rasters mean.
 fn origins(plan: &JobPlan) -> Value {
     let origins = &plan.first().origins;
-    let meaning = |(at, meaning): (usize, &Meaning)| json!({ "code": at + 1, "status": meaning.kind, "section": meaning.section, "source": meaning.source });
+    let meaning = |(at, meaning): (usize, &Meaning)| {
+        let Meaning { kind, section, source } = meaning;
+        json!({ "code": at + 1, "status": kind, "section": section, "source": source })
+    };
     let absence = |code: &Origin| json!({ "code": code, "status": absence_word(*code) });
     origins.meanings.iter().enumerate().map(meaning).chain(ABSENCES.iter().map(absence)).collect()
+}
+
+/// How many gaps the map of each year has on each grid, those that have no row of their own in the table included.
+fn gaps(plan: &JobPlan, totals: &Totals) -> Value {
+    let on_grid = |(grid, between): (&Plan, &Between)| {
+        let years = plan.job.epochs.iter().zip(&between.gaps);
+        let of_year = |(year, gaps): (&Epoch, &Gaps)| {
+            let mut facts = json!({ "year": year, "gaps": gaps.count(), "pixels": gaps.sum().pixels });
+            if let Some(id) = &grid.grid_id {
+                facts["grid"] = json!(id);
+            }
+            facts
+        };
+        years.map(of_year).collect::<Vec<_>>()
+    };
+    plan.grids.iter().zip(&totals.between).flat_map(on_grid).collect()
 }
 
 fn inputs(plan: &Plan, hashes: &InputHashes) -> Vec<Value> {

@@ -4,6 +4,9 @@
 pub mod attributes;
 pub mod comparability;
 pub mod manifest;
+pub mod officials;
+pub mod overlays;
+pub mod rates;
 pub mod release;
 pub mod stratum_layers;
 pub mod table;

@@ -3,11 +3,15 @@
 use std::collections::BTreeMap;
 
 use crate::error::{Error, Result};
-use crate::io::part::{PartTables, RuleCount};
+use crate::io::part::{CoastCount, EditCount, PartTables, RuleCount};
 use crate::kernel::combine::Combinations;
 use crate::kernel::mosaic::Overlap;
+use crate::kernel::official::{OfficialCounts, OfficialJoint};
 use crate::kernel::tabulate::{Joint, JointCounts, ZoneIndex};
 use crate::model::area::Amount;
+use crate::model::gap::Gaps;
+use crate::model::seam::SeamCounts;
+use crate::plan::comparability::PairComparability;
 
 /// Sums over all tasks; integers, so that no order of adding changes a digit.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -24,10 +28,27 @@ pub struct Totals {
     pub slivers: Vec<BTreeMap<(u8, u8, i32, bool), Amount>>,
     /// Codes of provenance of each epoch (in the place of both classes).
     pub origins: Vec<JointCounts>,
+    /// Cells that published change maps decided, by pair.
+    pub official: Vec<OfficialCounts>,
     /// Combinations of zones that cells of the grid lie in; joint counts go by their numbers.
     pub zones: Combinations,
     /// For each zone layer the cells whose centre lies in more than one of its zones.
     pub zone_overlaps: Vec<u64>,
+    /// Cells that edits hold, by epoch.
+    pub edits: Vec<BTreeMap<EditCount, Amount>>,
+    /// Cells off land, by epoch.
+    pub coast: Vec<BTreeMap<CoastCount, Amount>>,
+    /// What lies between sources, grid by grid.
+    pub between: Vec<Between>,
+}
+
+/// What lies between the sources of a grid.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Between {
+    /// Pairs of neighbours along boundaries of sections, by epoch.
+    pub seams: Vec<SeamCounts>,
+    /// Gaps, by epoch; none where the job does not list them.
+    pub gaps: Vec<Gaps>,
 }
 
 impl Totals {
@@ -40,8 +61,12 @@ impl Totals {
             rules: vec![BTreeMap::new(); epochs],
             slivers: vec![BTreeMap::new(); epochs],
             origins: vec![JointCounts::new(); epochs],
+            official: vec![OfficialCounts::new(); pairs],
             zones: Combinations::new(layers),
             zone_overlaps: vec![0; layers],
+            edits: vec![BTreeMap::new(); epochs],
+            coast: vec![BTreeMap::new(); epochs],
+            between: vec![Between { seams: vec![SeamCounts::new(); epochs], gaps: Vec::new() }],
         }
     }
 
@@ -66,6 +91,15 @@ impl Totals {
                 *totals.entry(Joint { zone, from_source, to_source, from, to }).or_default() += sized(amount);
             }
         }
+        for (totals, rows) in self.official.iter_mut().zip(&part.official) {
+            for &((zone, from_source, to_source, from, to, amount), map_from, map_to) in rows {
+                let zone = *numbers
+                    .get(zone as usize)
+                    .ok_or_else(|| Error::bug("a part counts cells of zones that it does not list"))?;
+                let joint = Joint { zone, from_source, to_source, from, to };
+                *totals.entry(OfficialJoint { joint, map_from, map_to }).or_default() += sized(amount);
+            }
+        }
         for (totals, rows) in self.overlaps.iter_mut().zip(&part.overlaps) {
             for &(winner, loser, winner_code, loser_code, amount) in rows {
                 *totals.entry(Overlap { winner, loser, winner_code, loser_code }).or_default() +=
@@ -83,8 +117,21 @@ impl Totals {
                 *totals.entry((owner, source, code, is_mapped)).or_default() += sized(amount);
             }
         }
+        for (totals, rows) in self.edits.iter_mut().zip(&part.edits) {
+            for (count, amount) in rows {
+                *totals.entry(count.clone()).or_default() += sized(*amount);
+            }
+        }
+        for (totals, rows) in self.coast.iter_mut().zip(&part.coast) {
+            for (count, amount) in rows {
+                *totals.entry(*count).or_default() += sized(*amount);
+            }
+        }
         for (total, cells) in self.zone_overlaps.iter_mut().zip(&part.zone_overlaps) {
             *total += cells;
+        }
+        for (totals, pairs) in self.between[0].seams.iter_mut().zip(&part.seams) {
+            pairs.iter().for_each(|(pair, n)| *totals.entry(*pair).or_default() += n);
         }
         Ok(())
     }
@@ -100,6 +147,12 @@ impl Totals {
                 *totals.entry(Joint { zone, ..joint }).or_default() += amount;
             }
         }
+        for (totals, counts) in self.official.iter_mut().zip(other.official) {
+            for (counted, amount) in counts {
+                let joint = Joint { zone: numbers[counted.joint.zone as usize], ..counted.joint };
+                *totals.entry(OfficialJoint { joint, ..counted }).or_default() += amount;
+            }
+        }
         for (totals, overlaps) in self.overlaps.iter_mut().zip(other.overlaps) {
             overlaps.into_iter().for_each(|(overlap, amount)| *totals.entry(overlap).or_default() += amount);
         }
@@ -109,9 +162,23 @@ impl Totals {
         for (totals, slivers) in self.slivers.iter_mut().zip(other.slivers) {
             slivers.into_iter().for_each(|(sliver, amount)| *totals.entry(sliver).or_default() += amount);
         }
+        for (totals, edits) in self.edits.iter_mut().zip(other.edits) {
+            edits.into_iter().for_each(|(count, amount)| *totals.entry(count).or_default() += amount);
+        }
+        for (totals, coast) in self.coast.iter_mut().zip(other.coast) {
+            coast.into_iter().for_each(|(count, amount)| *totals.entry(count).or_default() += amount);
+        }
         for (total, cells) in self.zone_overlaps.iter_mut().zip(other.zone_overlaps) {
             *total += cells;
         }
+        self.between.extend(other.between);
+    }
+
+    /// Whether cells of a pair with a class in both years are left out, as they must not be compared.
+    pub fn leave_out(&self, pair: usize, comparability: &PairComparability) -> bool {
+        let both = |joint: &&Joint| joint.from.is_some() && joint.to.is_some();
+        let joints = self.pairs[pair].keys().filter(both);
+        joints.into_iter().any(|joint| comparability.leaves_out(joint.from_source, joint.to_source))
     }
 
     /// Cells of each class in an epoch.

@@ -49,7 +49,11 @@ impl<'a> WithoutCells<'a> {
 pub fn warnings(plan: &JobPlan, totals: &Totals) -> Vec<String> {
     let mut warnings = Vec::new();
     for (position, counted) in plan.zones().iter().enumerate() {
-        let id = &plan.job.zones[counted.layer].id;
+        let layer = &plan.job.zones[counted.layer];
+        if !layer.is_told() {
+            continue;
+        }
+        let id = &layer.id;
         let overlaps = totals.zone_overlaps[position];
         if overlaps > 0 {
             warnings.push(format!(
@@ -76,7 +80,7 @@ pub fn facts(plan: &JobPlan, totals: &Totals, hashes: &InputHashes) -> Vec<Value
         let position = plan.zones().iter().position(|counted| counted.layer == place);
         if let (Some(position), Some(path), Some(facts)) = (position, layer.path(), facts.as_object_mut()) {
             facts.insert("sha256".into(), json!(hashes.get(path)));
-            if let Some(without) = WithoutCells::of(plan, position, totals) {
+            if let Some(without) = WithoutCells::of(plan, position, totals).filter(|_| layer.is_told()) {
                 facts.insert("overlap_pixels".into(), json!(totals.zone_overlaps[position]));
                 facts.insert("zones_without_cells".into(), json!(without.near.len()));
                 facts.insert("first_without_cells".into(), json!(without.first()));
@@ -93,6 +97,11 @@ pub fn description(plan: &JobPlan, place: usize) -> Value {
     let layer = &plan.job.zones[place];
     let counted = plan.zones().iter().find(|counted| counted.layer == place);
     match (&layer.origin, counted.map(|counted| &counted.cells)) {
+        (ZoneOrigin::Held { path, .. }, Some(cells)) => json!({
+            "id": layer.id, "kind": "held", "path": path,
+            "crs": crs(cells), "alignment": alignments(plan, place),
+            "proj": on_grids(plan, place, |cells| operation(cells).map(|operation| operation.text.clone())),
+        }),
         (ZoneOrigin::Polygons { path, key, name }, Some(ZoneCells::Polygons(polygons))) => json!({
             "id": layer.id, "kind": "polygons", "path": path, "key": key, "name": name,
             "features": polygons.features.len(), "zones": polygons.keys.len(), "crs": polygons.crs.name,
@@ -135,7 +144,7 @@ pub fn line(plan: &JobPlan, place: usize) -> String {
         ),
         None => format!("{} crossed, read off their counts", members(plan, layer).join(" and ")),
     };
-    format!("zones `{}`: {what}", layer.id)
+    format!("{} `{}`: {what}", if layer.is_told() { "zones" } else { "lakes" }, layer.id)
 }
 
 /// What is to be told of a layer on each grid, once where it is the same.
@@ -154,6 +163,14 @@ fn alignments(plan: &JobPlan, place: usize) -> String {
         ZoneCells::Raster(raster) => Some(raster.alignment.words()),
     };
     on_grids(plan, place, words).join("; ")
+}
+
+/// The CRS of a layer.
+fn crs(cells: &ZoneCells) -> Option<&str> {
+    match cells {
+        ZoneCells::Polygons(polygons) => Some(&polygons.crs.name),
+        ZoneCells::Raster(raster) => raster.header.grid.crs.as_ref().map(|crs| crs.name.as_str()),
+    }
 }
 
 /// What carries a layer's points or cells to a grid, if it lies in another CRS.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::rates::Spans;
 use super::totals::Totals;
 use crate::config::job::Source;
 use crate::config::zones::Member;
@@ -9,8 +10,9 @@ use crate::kernel::combine::{NO_ZONE, ZoneNumber};
 use crate::kernel::tabulate::{Joint, JointCounts};
 use crate::model::area::Amount;
 use crate::model::comparability::Verdict;
-use crate::model::epoch::Epoch;
-use crate::model::source::{NO_SOURCE, SourceIndex};
+use crate::model::date::Span;
+use crate::model::epoch::{Epoch, Interval};
+use crate::model::source::{NO_SOURCE, Role, SourceIndex};
 use crate::plan::comparability::{PairComparability, reason_words};
 use crate::plan::zones::CountedLayer;
 use crate::plan::{JobPlan, OUTSIDE};
@@ -37,6 +39,30 @@ impl Zone {
 /// Joint counts of one zone: (class at `from`, class at `to`) to cells with their area.
 pub type ZoneCounts = BTreeMap<(Option<i32>, Option<i32>), Amount>;
 
+/// What is known of a pair of years, whatever its cells are.
+pub struct PairFacts<'a> {
+    /// Which of its maps may be compared.
+    pub comparability: &'a PairComparability,
+    /// The true time between its maps.
+    pub spans: Spans,
+}
+
+impl<'a> PairFacts<'a> {
+    /// What a plan knows of each of its pairs.
+    pub fn all_of(plan: &'a JobPlan) -> Vec<Self> {
+        let of = |comparability: &'a PairComparability| Self {
+            spans: Spans::of(&plan.job, comparability.pair),
+            comparability,
+        };
+        plan.comparability.iter().map(of).collect()
+    }
+
+    /// The years.
+    pub fn pair(&self) -> Interval {
+        self.comparability.pair
+    }
+}
+
 /// What a zone holds.
 #[derive(Debug, Clone, Default)]
 pub struct ZoneTotals {
@@ -50,6 +76,8 @@ pub struct ZoneTotals {
     forbidden: BTreeSet<(SourceIndex, SourceIndex)>,
     /// Why they must not.
     reasons: BTreeSet<String>,
+    /// Cells that are compared by the true time between their maps.
+    spans: BTreeMap<Span, u64>,
     /// Sources that decided its cells at `from`.
     from_sources: BTreeSet<SourceIndex>,
     /// Sources that decided its cells at `to`.
@@ -62,14 +90,25 @@ impl ZoneTotals {
         (dates(plan, &self.from_sources, from), dates(plan, &self.to_sources, to))
     }
 
+    /// The true time between the maps of all cells that are compared, where there is one and it leads forward.
+    pub fn only_span(&self) -> Option<Span> {
+        let (span, _) = self.spans.first_key_value().filter(|_| self.spans.len() == 1)?;
+        Some(*span).filter(|span| span.is_positive())
+    }
+
     /// Whether the makers of its maps let them be compared, in the word of the tables.
     pub fn comparable(&self) -> &'static str {
         let any = |verdict: Verdict| self.compared.get(&verdict).is_some_and(|cells| *cells > 0);
+        // Of several verdicts the one that promises least.
         if any(Verdict::No) {
             "no"
         } else if !self.left_out.is_empty() {
             "partial"
-        } else if any(Verdict::Yes) && !any(Verdict::Unknown) {
+        } else if any(Verdict::Unknown) {
+            "unknown"
+        } else if any(Verdict::Official) {
+            "official"
+        } else if any(Verdict::Yes) {
             "yes"
         } else {
             "unknown"
@@ -82,18 +121,19 @@ impl ZoneTotals {
     }
 
     /// Sorts a count in. This is the one place where what may be compared parts from what may not.
-    fn add(&mut self, joint: &Joint, amount: Amount, pair: Option<&PairComparability>) {
-        if let (Some(pair), Some(_), Some(_)) = (pair, joint.from, joint.to) {
+    fn add(&mut self, joint: &Joint, amount: Amount, pair: Option<&PairFacts>) {
+        if let (Some(PairFacts { comparability, spans }), Some(_), Some(_)) = (pair, joint.from, joint.to) {
             let (from, to) = (joint.from_source, joint.to_source);
-            let verdict = pair.verdict(from, to);
+            let verdict = comparability.verdict(from, to);
             if verdict == Verdict::No && self.forbidden.insert((from, to)) {
-                self.reasons.extend(pair.rule(from, to).map(reason_words));
+                self.reasons.extend(comparability.rule(from, to).map(reason_words));
             }
-            if pair.leaves_out(from, to) {
+            if comparability.leaves_out(from, to) {
                 *self.left_out.entry((joint.from, joint.to)).or_default() += amount;
                 return;
             }
             *self.compared.entry(verdict).or_default() += amount.pixels;
+            *self.spans.entry(spans.between(from, to)).or_default() += amount.pixels;
         }
         *self.counts.entry((joint.from, joint.to)).or_default() += amount;
         self.from_sources.extend((joint.from_source != NO_SOURCE).then_some(joint.from_source));
@@ -103,7 +143,10 @@ impl ZoneTotals {
 
 fn dates(plan: &JobPlan, sources: &BTreeSet<SourceIndex>, year: Epoch) -> String {
     let date = |source: &SourceIndex| {
-        let map = plan.job.sources.get(usize::from(*source))?.maps.get(&year)?;
+        // The fringe of the coast is no map of any date.
+        let source =
+            plan.job.sources.get(usize::from(*source)).filter(|source| source.role != Role::Fringe)?;
+        let map = source.maps.get(&year)?;
         Some(map.date.clone().unwrap_or_else(|| year.to_string()))
     };
     let dates: BTreeSet<String> = sources.iter().filter_map(date).collect();
@@ -114,20 +157,35 @@ fn dates(plan: &JobPlan, sources: &BTreeSet<SourceIndex>, year: Epoch) -> String
     }
 }
 
-/// Sorts joint counts into the zones of every layer, layer by layer: those of one layer are held at a time. The whole
-/// area comes first and is always there. Counts of a pair of years come with what is known of it: cells that must not be
-/// compared stand apart.
+/// Sorts joint counts into the zones of every layer. Counts of a pair of years come with what is known of it: cells that must
+/// not be compared stand apart.
 pub fn by_zone<'a>(
     plan: &'a JobPlan,
     totals: &'a Totals,
     joints: &'a JointCounts,
-    pair: Option<&'a PairComparability>,
+    pair: Option<&'a PairFacts<'a>>,
 ) -> impl Iterator<Item = (Zone, ZoneTotals)> + 'a {
-    let mut whole = ZoneTotals::default();
-    joints.iter().for_each(|(joint, amount)| whole.add(joint, *amount, pair));
+    let add = move |zone: &mut ZoneTotals, joint: &Joint, amount| zone.add(joint, amount, pair);
+    sorted(plan, totals, joints, |joint| joint, add)
+}
+
+/// Sorts counts into the zones of every layer, layer by layer: those of one layer are held at a time. The whole area comes
+/// first and is always there. `joint` says where what is counted lies and who decided it, `add` what a zone makes of it.
+pub fn sorted<'a, K, Z: Default + 'a>(
+    plan: &'a JobPlan,
+    totals: &'a Totals,
+    counts: &'a BTreeMap<K, Amount>,
+    joint: fn(&K) -> &Joint,
+    add: impl Fn(&mut Z, &K, Amount) + Copy + 'a,
+) -> impl Iterator<Item = (Zone, Z)> + 'a {
+    let mut whole = Z::default();
+    counts.iter().for_each(|(counted, amount)| add(&mut whole, counted, *amount));
     let all = Zone { layer: "all".into(), id: "all".into(), name: String::new(), is_all: true };
     let zones_of = move |layer: Layer<'a>| {
-        let zones = layer.zones(totals, joints, pair);
+        let mut zones: BTreeMap<Vec<Place>, Z> = BTreeMap::new();
+        for (counted, &amount) in counts {
+            add(zones.entry(layer.places(joint(counted), totals)).or_default(), counted, amount);
+        }
         zones.into_iter().map(move |(places, totals)| (layer.zone(&places), totals))
     };
     std::iter::once((all, whole)).chain(Layer::all_of(plan).into_iter().flat_map(zones_of))
@@ -165,7 +223,8 @@ impl<'a> Layer<'a> {
         let own = [Member::Section, Member::Country];
         let own = own.into_iter().filter(|member| has_countries || *member != Member::Country);
         let own = own.map(|member| (member.id(&[]), vec![member]));
-        let of_job = plan.job.zones.iter().enumerate().map(|(position, layer)| {
+        let told = plan.job.zones.iter().enumerate().filter(|(_, layer)| layer.is_told());
+        let of_job = told.map(|(position, layer)| {
             let members = match layer.members() {
                 [] => vec![Member::Layer(position)],
                 members => members.to_vec(),
@@ -180,23 +239,12 @@ impl<'a> Layer<'a> {
             .collect()
     }
 
-    fn zones(
-        &self,
-        totals: &Totals,
-        joints: &JointCounts,
-        pair: Option<&PairComparability>,
-    ) -> BTreeMap<Vec<Place>, ZoneTotals> {
-        let mut zones: BTreeMap<Vec<Place>, ZoneTotals> = BTreeMap::new();
-        for (joint, &amount) in joints {
-            let combination = totals.zones.get(joint.zone);
-            let mut places: Vec<Place> = self.members.iter().map(|m| m.place(joint, combination)).collect();
-            // What one of the layers does not cover lies outside what they cover together.
-            if places.contains(&Place::Nowhere) {
-                places = vec![Place::Nowhere];
-            }
-            zones.entry(places).or_default().add(joint, amount, pair);
-        }
-        zones
+    /// The zone that a count lies in.
+    fn places(&self, joint: &Joint, totals: &Totals) -> Vec<Place> {
+        let combination = totals.zones.get(joint.zone);
+        let places: Vec<Place> = self.members.iter().map(|m| m.place(joint, combination)).collect();
+        // What one of the layers does not cover lies outside what they cover together.
+        if places.contains(&Place::Nowhere) { vec![Place::Nowhere] } else { places }
     }
 
     fn zone(&self, places: &[Place]) -> Zone {

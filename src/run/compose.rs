@@ -237,7 +237,7 @@ impl<'a, T: ClassValue> Composer<'a, T> {
         let mut sources =
             near.flat_map(|(near, scenes)| near.iter().map(|n| scenes[n.position].scene.source));
         domain.sliver_cells > 0
-            || self.plan.job.products.provenance
+            || self.plan.tells_of_every_cell()
             || sources.any(|source| domain.owner(source) != owner)
     }
 
@@ -291,6 +291,12 @@ impl<'a, T: ClassValue> Composer<'a, T> {
         self.owners = of_block_owners;
         self.fractions = fractions;
         laid
+    }
+
+    /// Whether any source comes near a window.
+    pub fn comes_near(&self, window: &Window) -> bool {
+        let mut scenes = self.scenes.iter().flatten();
+        scenes.any(|open| !open.scene.footprint.intersect(window).is_empty())
     }
 
     /// Whether any source comes near the block, so that there may be something to count.
@@ -347,6 +353,13 @@ impl<'a, T: ClassValue> Composer<'a, T> {
             }
         }
         Ok(map)
+    }
+
+    /// Forgets the fractions of cells (row, column) of the map composed last: they are no longer what the sources made them.
+    pub fn overrule(&mut self, cells: &[(usize, usize)]) {
+        if let Some(fractions) = &mut self.fractions {
+            fractions.overrule(cells);
+        }
     }
 
     /// The fractions of the map composed last, which is handed in again, in the order of [`Fraction::all`]; `None` where the

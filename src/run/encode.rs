@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use ndarray::{Array2, ArrayView2, Zip, s};
 
-use super::compose::BlockMap;
+use super::official::Compared;
 use crate::error::{Error, Result};
 use crate::io::cog::{BlockEncoder, Compression, SampleType};
 use crate::io::part::{PartCells, PartProduct, PartWriter};
@@ -16,7 +16,6 @@ use crate::kernel::ClassValue;
 use crate::kernel::change::{CHANGE_NODATA, CodeBeyond99, LARGEST_CODE, Unchanged, change, change_bytes};
 use crate::kernel::pyramid::{BLOCK_LEVELS, Means, Overviews, Pyramid, Tie};
 use crate::kernel::runs::constant;
-use crate::model::epoch::Epoch;
 use crate::model::fraction::FRACTION_NODATA;
 use crate::model::provenance::{OUTSIDE, Origin};
 use crate::model::source::{NO_SOURCE, SourceIndex};
@@ -272,10 +271,11 @@ impl<'a, T: ClassValue> Rasters<'a, T> {
     pub fn add(
         &mut self,
         epoch: usize,
-        maps: &BTreeMap<Epoch, BlockMap<T>>,
+        compared: &Compared<T>,
         block: &Window,
         part: &mut PartWriter,
     ) -> Result<()> {
+        let maps = compared.maps();
         let mut sink = BlockSink { part, encoder: &mut self.encoder, alike: &mut self.alike };
         let year = self.plan.epochs[epoch].year;
         let latest = &maps[&year];
@@ -293,9 +293,9 @@ impl<'a, T: ClassValue> Rasters<'a, T> {
             }
         }
         let pairs = self.plan.pairs.iter().zip(&self.plan.comparability);
-        for (raster, (pair, comparability)) in self.change.iter_mut().zip(pairs) {
+        for (position, (raster, (pair, comparability))) in self.change.iter_mut().zip(pairs).enumerate() {
             if pair.from.max(pair.to) == year {
-                let (from, to) = (&maps[&pair.from], &maps[&pair.to]);
+                let (from, to) = compared.pair(position, pair);
                 let unchanged = self.plan.job.unchanged;
                 let mut codes = change_codes(from.classes(), to.classes(), self.nodata, unchanged)?;
                 if comparability.leaves_anything_out() {

@@ -52,8 +52,11 @@ impl Forecast {
         let strata = plan.grids.iter().flat_map(Plan::strata).filter_map(StratumLayer::raster);
         let strata: BTreeMap<&Path, &RasterHeader> =
             strata.map(|stratum| (stratum.raster.header.path.as_path(), &stratum.raster.header)).collect();
+        let officials = plan.grids.iter().flat_map(|g| &g.officials).flat_map(|map| &map.rasters);
+        let officials = officials.map(|raster| &raster.header);
+        let inputs = scenes.chain(zones).chain(strata.into_values()).chain(officials);
         let mut forecast = Self {
-            input_bytes: scenes.chain(zones).chain(strata.into_values()).map(file_bytes).sum(),
+            input_bytes: inputs.map(file_bytes).sum(),
             output_bytes,
             free_bytes,
             obstacles: obstacles(plan),

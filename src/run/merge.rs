@@ -33,10 +33,11 @@ use crate::model::window::{BLOCK, Window};
 use crate::plan::comparability::refuse_nothing_left;
 use crate::plan::{JobPlan, Plan, Product};
 use crate::report::attributes::{attributes, palette};
-use crate::report::comparability;
+use crate::report::officials;
 use crate::report::release::refuse_unaccepted;
 use crate::report::table;
 use crate::report::totals::Totals;
+use crate::report::{comparability, overlays};
 
 /// Overview blocks that are encoded at a time, a bound on memory.
 const SPOOL_CHUNK: usize = 64;
@@ -186,6 +187,7 @@ fn identity(plan: &JobPlan, ledger: &Ledger) -> String {
         .map(|grid| (&grid.grid_id, grid.tasks.len(), grid.outside_grid, &grid.area, &grid.ellipsoidal))
         .collect();
     let stamp = crate::config::environment::source_date_epoch();
+    let overlays = overlays::settings(plan);
     sha256(
         serde_json::json!([
             ledger.ids,
@@ -197,7 +199,8 @@ fn identity(plan: &JobPlan, ledger: &Ledger) -> String {
             grids,
             stamp,
             &*job.target,
-            comparability::facts(plan)
+            comparability::facts(plan),
+            overlays
         ])
         .to_string(),
     )
@@ -274,7 +277,7 @@ fn write_raster(
         scale: matches!(product, Product::Fraction(..)).then_some(FRACTION_SCALE),
         palette: colours.clone(),
         band_name: band_name(plan, product),
-        metadata: metadata(plan, product),
+        metadata: metadata(plan, totals, product),
     };
     let tags = template_tags(&plan.grid, &tags)?;
     let spec = CogSpec::new(
@@ -336,7 +339,7 @@ fn band_name(plan: &Plan, product: Product) -> String {
     }
 }
 
-fn metadata(plan: &Plan, product: Product) -> Vec<(String, String)> {
+fn metadata(plan: &Plan, totals: &Totals, product: Product) -> Vec<(String, String)> {
     let what = match product {
         Product::Landcover(epoch) => band_name(plan, Product::Landcover(epoch)).replace('_', " "),
         Product::Change(pair) => format!("land cover change {}, from*100+to", plan.pairs[pair]),
@@ -348,6 +351,10 @@ fn metadata(plan: &Plan, product: Product) -> Vec<(String, String)> {
     let overviews = if matches!(product, Product::Fraction(..)) { "AVERAGE" } else { "MODE" };
     let comparable = match product {
         Product::Change(pair) if plan.comparability[pair].compares_forbidden() => Some("no"),
+        // Where a change map decides, what rules forbid may be left out nowhere.
+        Product::Change(pair) if plan.comparability[pair].is_told_officially() => {
+            Some(if totals.leave_out(pair, &plan.comparability[pair]) { "partial" } else { "official" })
+        }
         Product::Change(pair) if plan.comparability[pair].leaves_anything_out() => Some("partial"),
         _ => None,
     };
@@ -358,6 +365,10 @@ fn metadata(plan: &Plan, product: Product) -> Vec<(String, String)> {
         ("OVERVIEW_RESAMPLING".to_string(), overviews.to_string()),
     ];
     items.extend(comparable.map(|word| ("NALCMS_COMPARABLE".to_string(), word.to_string())));
+    let sections = officials::sections(plan, product);
+    if !sections.is_empty() {
+        items.push(("NALCMS_OFFICIAL".to_string(), sections.join(", ")));
+    }
     if let Some(seconds) = crate::config::environment::source_date_epoch()
         && let Some(date) = chrono::DateTime::from_timestamp(seconds, 0)
     {

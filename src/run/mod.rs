@@ -1,18 +1,24 @@
 //! Runs plans: tasks on a pool of threads, each leaving a part; then merge.
 
+mod collisions;
 pub mod compose;
 pub mod encode;
 pub mod files;
 pub mod folder;
 pub mod forecast;
 mod fraction;
+mod gaps;
 mod lay;
 pub mod ledger;
 mod locate;
+mod mask;
 pub mod merge;
+mod official;
 pub mod outside;
+pub mod overlay;
 pub mod parts;
 mod scene;
+mod seams;
 mod strata;
 pub mod tally;
 pub mod task;
@@ -63,6 +69,9 @@ pub fn run_tasks(plan: &JobPlan, ledger: &mut Ledger, progress: &Progress) -> Re
     plan.grids.iter().try_for_each(refuse_beyond_memory)?;
     let todo: Vec<(&Plan, &Task)> =
         plan.tasks().filter(|(_, task)| ledger.states[task.index] != TaskState::Done).collect();
+    if !todo.is_empty() {
+        collisions::refuse(plan)?;
+    }
     let outside = if todo.is_empty() { None } else { Some(outside::count(plan)?) };
     let cells = |task: &Task| task.window.cells() * plan.job.epochs.len() as u64;
     progress.start(todo.len(), todo.iter().map(|(_, task)| cells(task)).sum());
@@ -134,6 +143,7 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 fn refuse_unexplained(plan: &JobPlan, found: Vec<Unexplained>) -> Result<()> {
+    official::refuse_unknown(&plan.job.target.id, &found)?;
     if found.is_empty() {
         return Ok(());
     }
@@ -152,8 +162,14 @@ fn refuse_unexplained(plan: &JobPlan, found: Vec<Unexplained>) -> Result<()> {
     let lack_stratum = sums.keys().any(|(_, no_stratum, _)| *no_stratum);
     let unlisted = if lack_stratum { unlisted::unlisted_numbers(plan)? } else { Vec::new() };
     let codes: std::collections::BTreeSet<i32> = sums.keys().map(|(_, _, value)| *value).collect();
-    let legends: std::collections::BTreeSet<&str> =
-        plan.job.sources.iter().flat_map(|s| s.maps.values()).map(|m| m.legend.id.as_str()).collect();
+    let legends: std::collections::BTreeSet<&str> = plan
+        .job
+        .sources
+        .iter()
+        .flat_map(|s| s.maps.values())
+        .filter(|m| !m.files.is_empty())
+        .map(|m| m.legend.id.as_str())
+        .collect();
     Err(Error::new(ErrorKind::Unmapped, format!("{} class codes cannot be mapped to legend `{}`", codes.len(), plan.job.target.id))
         .found_all(sums.iter().map(describe).chain(unlisted))
         .expected(format!("codes of legend {}, each with a crosswalk row", legends.into_iter().collect::<Vec<_>>().join(", ")))

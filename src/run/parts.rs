@@ -1,5 +1,6 @@
 //! Finished parts, grid by grid, and what their tables add up to.
 
+use super::gaps;
 use super::ledger::Ledger;
 use crate::error::{Error, ErrorKind, Result};
 use crate::io::part::Part;
@@ -24,15 +25,19 @@ impl<'a> GridParts<'a> {
     pub fn open(job: &JobPlan, plan: &'a Plan, ledger: &Ledger) -> Result<Self> {
         let mut totals = Totals::new(plan.epochs.len(), plan.pairs.len(), plan.zones.len());
         let cell_mm2 = job.cell_mm2(plan);
+        let mut gaps = gaps::joiners(plan, plan.grid.window());
         let mut open = |task| {
             let path = ledger.part_path(task);
             let mut part = Part::open(path, false).map_err(|_| {
                 Error::new(ErrorKind::Io, "a part vanished").at(path.display()).help("run the job again")
             })?;
-            totals.add(&std::mem::take(&mut part.footer.tables), cell_mm2)?;
+            let mut tables = std::mem::take(&mut part.footer.tables);
+            totals.add(&tables, cell_mm2)?;
+            gaps.iter_mut().zip(tables.gaps.drain(..)).for_each(|(joiner, piece)| joiner.add(piece));
             Ok(part)
         };
         let parts = plan.tasks.iter().map(&mut open).collect::<Result<_>>()?;
+        totals.between[0].gaps = gaps::of_map(plan, gaps);
         Ok(Self { plan, parts, totals })
     }
 }

@@ -20,6 +20,7 @@ use crate::kernel::ClassValue;
 use crate::kernel::combine::BlockZones;
 use crate::kernel::histogram::{CodeCounts, PairAreas, PairCounts};
 use crate::kernel::mosaic::{ByteCounts, LayerCounts, Overlap};
+use crate::kernel::official::{OfficialCounts, OfficialJoint};
 use crate::kernel::tabulate::{Joint, JointCounts, Map, ZoneIndex, tabulate};
 use crate::kernel::weigh::{Alike, BlockAreas, CellSizes};
 use crate::model::area::Amount;
@@ -41,6 +42,8 @@ pub struct Unexplained {
     pub value: ClassCode,
     /// Cells of the target grid.
     pub pixels: u64,
+    /// Whether the file is a published change map, whose value is no pair of classes.
+    pub in_change_map: bool,
 }
 
 /// Which bytes a map has.
@@ -139,6 +142,8 @@ impl<'a> Tally<'a> {
             slivers: vec![BTreeMap::new(); epochs],
             origins: vec![JointCounts::new(); epochs],
             unexplained: BTreeMap::new(),
+            official: vec![OfficialCounts::new(); if plan.officials.is_empty() { 0 } else { pairs }],
+            unknown_changes: BTreeMap::new(),
         };
         Self {
             plan,
@@ -211,6 +216,18 @@ impl<'a> Tally<'a> {
     /// Notes cells of a scene whose value no rule explains.
     pub fn add_unexplained(&mut self, scene: &Scene, rule: &Rule, cells: u64) {
         self.tables.note_unexplained(&scene.header.path, rule, cells);
+    }
+
+    /// Cells that published change maps decided of a pair.
+    pub fn official(&mut self, pair: usize) -> &mut OfficialCounts {
+        &mut self.tables.official[pair]
+    }
+
+    /// Notes values of a published change map that are no pair of classes.
+    pub fn add_unknown_changes(&mut self, file: &Path, values: BTreeMap<i32, u64>) {
+        for (value, cells) in values {
+            *self.tables.unknown_changes.entry((file.to_path_buf(), value)).or_default() += cells;
+        }
     }
 
     /// Counts a pair of maps of one block; `areas` says whose areas are read off where both are maps of bytes, `sizes`
@@ -354,6 +371,8 @@ struct Tables {
     slivers: Vec<BTreeMap<Sliver, Amount>>,
     origins: Vec<JointCounts>,
     unexplained: BTreeMap<(PathBuf, bool, ClassCode), u64>,
+    official: Vec<OfficialCounts>,
+    unknown_changes: BTreeMap<(PathBuf, ClassCode), u64>,
 }
 
 impl Tables {
@@ -418,12 +437,22 @@ impl Tables {
     }
 
     fn into_part(self) -> Result<PartTables, Vec<Unexplained>> {
-        if !self.unexplained.is_empty() {
-            let unexplained = self.unexplained.into_iter();
-            return Err(unexplained
-                .map(|((file, no_stratum, value), pixels)| Unexplained { file, no_stratum, value, pixels })
-                .collect());
+        if !self.unexplained.is_empty() || !self.unknown_changes.is_empty() {
+            let in_maps = self.unexplained.into_iter().map(|((file, no_stratum, value), pixels)| {
+                Unexplained { file, no_stratum, value, pixels, in_change_map: false }
+            });
+            let in_change_maps = self.unknown_changes.into_iter().map(|((file, value), pixels)| {
+                Unexplained { file, no_stratum: false, value, pixels, in_change_map: true }
+            });
+            return Err(in_maps.chain(in_change_maps).collect());
         }
+        let official = |counts: OfficialCounts| {
+            let row = |(counted, n): (OfficialJoint, Amount)| {
+                let Joint { zone, from_source, to_source, from, to } = counted.joint;
+                ((zone, from_source, to_source, from, to, n), counted.map_from, counted.map_to)
+            };
+            counts.into_iter().map(row).collect()
+        };
         let rows = |counts: JointCounts| -> Vec<JointRow> {
             counts.into_iter().map(|(j, n)| (j.zone, j.from_source, j.to_source, j.from, j.to, n)).collect()
         };
@@ -443,6 +472,7 @@ impl Tables {
             pairs: self.pairs.into_iter().map(rows).collect(),
             overlaps: self.overlaps.into_iter().map(overlaps).collect(),
             rules: self.rules.into_iter().map(rules).collect(),
+            official: self.official.into_iter().map(official).collect(),
             ..PartTables::default()
         })
     }

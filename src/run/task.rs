@@ -12,6 +12,10 @@ use std::path::Path;
 
 use super::compose::{BlockMap, Composer};
 use super::encode::Rasters;
+use super::gaps::GapFinder;
+use super::official::{Compared, OfficialLayer};
+use super::overlay::Overlay;
+use super::seams::Seams;
 use super::tally::{ReadOff, Tally, Unexplained};
 use super::zones::ZoneReader;
 use crate::error::{Error, Result};
@@ -41,25 +45,38 @@ pub fn process<T: ClassValue>(
         T::from_code(plan.storage.nodata).ok_or_else(|| Error::bug("nodata does not fit the cells"))?;
     let mut composer = Composer::<T>::new(task, plan, nodata);
     let mut tally = Tally::new(plan, composer.spare());
+    let mut overlay = Overlay::new(task, plan);
     let mut zone_reader = ZoneReader::new(plan);
+    let mut official = OfficialLayer::new(plan, task);
+    let mut seams = Seams::new(task, plan, nodata);
+    let mut gaps = GapFinder::new(task, plan);
     let mut part = PartWriter::create(path)?;
     let mut rasters = Rasters::<T>::new(task, plan, nodata)?;
     for block in task.window.squares(BLOCK) {
         stop::check()?;
-        composer.next_block(&block, false)?;
-        // Where each cell comes from is told of all cells, those that nothing maps too.
+        let tells_all = plan.tells_of_every_cell();
+        let laid_over = overlay.touches(&block, || tells_all || composer.comes_near(&block))?;
+        composer.next_block(&block, laid_over || official.comes_near(&block))?;
+        // Where no scene comes near and nothing is laid over there is nothing to measure, but for where cells come from:
+        // that is told of those that nothing maps too.
         let counts_all = plan.job.products.provenance;
-        let zones = zone_reader.block(&block, counts_all || composer.is_near())?;
-        // Where no scene comes near there is nothing to measure.
-        let sizes = plan.sizes.as_ref().filter(|_| counts_all || composer.is_near());
+        let has_maps = counts_all || composer.is_near() || laid_over;
+        let zones = zone_reader.block(&block, has_maps)?;
+        let sizes = plan.sizes.as_ref().filter(|_| has_maps);
         let sizes = sizes.map(|sizes| sizes.of_block(&plan.grid, &block)).transpose()?;
         let areas = AreaSource::of(plan, |epoch| composer.counts_bytes(epoch));
         let mut maps: BTreeMap<Epoch, BlockMap<T>> = BTreeMap::new();
         for (position, epoch) in plan.epochs.iter().enumerate() {
-            let map = composer.compose(position, maps.values(), sizes.as_ref(), &mut tally)?;
+            let mut map = composer.compose(position, maps.values(), sizes.as_ref(), &mut tally)?;
+            if laid_over {
+                overlay.lay(position, &block, &mut map, sizes.as_ref())?;
+                composer.overrule(overlay.overruled());
+            }
             maps.insert(epoch.year, map);
-            account(plan, position, &maps, &areas, (&zones, sizes.as_ref()), &mut tally);
-            rasters.add(position, &maps, &block, &mut part)?;
+            let sized_zones = (&zones, sizes.as_ref());
+            let compared = official.amend(position, &maps, &block, sized_zones, &mut tally)?;
+            account(plan, position, &compared, &areas, sized_zones, &mut tally);
+            rasters.add(position, &compared, &block, &mut part)?;
             if let Some(origins) = maps[&epoch.year].origins().filter(|_| counts_all) {
                 tally.add_origins(position, &maps[&epoch.year], origins.view(), &zones, sizes.as_ref());
                 rasters.add_origins(position, &origins, &block, &mut part)?;
@@ -67,6 +84,8 @@ pub fn process<T: ClassValue>(
             if let Some(planes) = composer.fractions(&maps[&epoch.year]) {
                 rasters.add_fractions(position, &planes, &block, &mut part)?;
             }
+            seams.add(position, &maps[&epoch.year], &block, (&mut composer, &mut overlay))?;
+            gaps.add(position, &maps[&epoch.year], &block, sizes.as_ref())?;
             maps.retain(|year, _| is_still_needed(plan, *year, position));
         }
     }
@@ -75,7 +94,9 @@ pub fn process<T: ClassValue>(
         Ok(tables) => {
             let products = rasters.finish(&mut part)?;
             let (zones, zone_overlaps) = zone_reader.finish();
-            let tables = PartTables { zones, zone_overlaps, ..tables };
+            let (seams, gaps) = (seams.finish(), gaps.finish());
+            let tables = PartTables { zones, zone_overlaps, seams, gaps, ..tables };
+            let tables = overlay.finish().into_tables(plan, tables);
             part.commit(&PartFooter { task_id, window: task.window, products, tables })?;
             Ok(Vec::new())
         }
@@ -86,18 +107,18 @@ pub fn process<T: ClassValue>(
 fn account<T: ClassValue>(
     plan: &Plan,
     epoch: usize,
-    maps: &BTreeMap<Epoch, BlockMap<T>>,
+    compared: &Compared<T>,
     areas: &AreaSource,
     (zones, sizes): (&BlockZones, Option<&BlockAreas>),
     tally: &mut Tally,
 ) {
     let year = plan.epochs[epoch].year;
     for (position, pair) in plan.pairs.iter().enumerate().filter(|(_, pair)| pair.from.max(pair.to) == year) {
-        let (from, to) = (&maps[&pair.from], &maps[&pair.to]);
+        let (from, to) = compared.pair(position, pair);
         tally.add_pair(position, from, to, zones, sizes, areas.read_off(plan, position));
     }
     if areas.pair_of_epoch[epoch].is_none() {
-        tally.add_areas(epoch, &maps[&year], zones, sizes);
+        tally.add_areas(epoch, &compared.maps()[&year], zones, sizes);
     }
 }
 

@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::areas::{Closeness, compare};
 use super::findings::Findings;
 use super::manifest::Manifest;
-use super::tables::{CHANGE_MATRIX, CLASS_AREA, ELLIPSOIDAL, EXCLUDED, OWN, OfAreas, Side, Tables, Zone};
+use super::tables::{
+    CHANGE_MATRIX, CLASS_AREA, ELLIPSOIDAL, EXCLUDED, OFFICIAL, OWN, OfAreas, OfficialCell, Side, Tables,
+    Zone,
+};
 
 /// Adds the areas of the long tables up in every way that must agree; says how many were compared, if any.
 pub fn check(tables: &Tables, manifest: &Manifest, findings: &mut Findings) -> String {
@@ -60,10 +63,19 @@ impl<'a> AreaSums<'a> {
         }
     }
 
-    /// So do their excluded cells.
+    /// So do their excluded cells, and those that published change maps decided.
     fn excluded_layers(&mut self) {
         let (tables, all) = (self.tables, Zone::all());
         for (layer, zones) in self.zones_by_layer() {
+            for &pair in self.manifest.job.pairs.iter().filter(|pair| self.manifest.is_official(**pair)) {
+                let areas = |zone: &Zone| -> BTreeMap<OfficialCell, f64> {
+                    tables.official(zone, pair).map(|(cell, _, m2)| (cell.clone(), m2)).collect()
+                };
+                let sum = total(zones.iter().map(|zone| areas(zone)));
+                self.compare(OFFICIAL, &sum, &areas(&all), |cell| {
+                    format!("{cell:?} in {pair}, all zones of layer {layer} together")
+                });
+            }
             for &pair in self.manifest.job.pairs.iter().filter(|_| tables.has(EXCLUDED)) {
                 let sum = total(zones.iter().map(|zone| tables.excluded_areas(zone, pair)));
                 self.compare(EXCLUDED, &sum, &tables.excluded_areas(&all, pair), |(code, side)| {
@@ -90,6 +102,12 @@ impl<'a> AreaSums<'a> {
                 for ((code, side), m2) in tables.excluded_areas(zone, pair) {
                     let sums = if side == Side::From { &mut rows } else { &mut columns };
                     *sums.entry(code).or_default() += m2;
+                }
+                for (cell, _, m2) in tables.official(zone, pair) {
+                    for (sums, side) in [(&mut rows, 0), (&mut columns, 1)] {
+                        cell.maps[side].into_iter().for_each(|code| *sums.entry(code).or_default() += m2);
+                        *sums.entry(cell.official[side]).or_default() -= m2;
+                    }
                 }
                 for (sums, year, word) in [(rows, pair.from, "row"), (columns, pair.to, "column")] {
                     let whole = tables.class_areas(zone, year, OWN);

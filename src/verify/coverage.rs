@@ -124,6 +124,10 @@ impl Check<'_> {
         self.findings.that(agrees, COVERAGE, "words", || {
             format!("{zone}, {pair}: comparable is `{word}` with reasons `{reasons}` and {left_out} cells left out")
         });
+        let decides = self.tables.official.get(&(zone.clone(), pair)).is_some_and(|cells| !cells.is_empty());
+        self.findings.that(word != "official" || decides, COVERAGE, "words", || {
+            format!("{zone}, {pair}: comparable is `official`, and no change map decides there")
+        });
         let matrix =
             self.tables.matrices.get(&(zone.clone(), pair)).filter(|matrix| !matrix.cells.is_empty());
         if let Some(matrix) = matrix {

@@ -5,13 +5,16 @@ use std::path::Path;
 
 use ndarray::Array2;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::areas::CellAreas;
 use super::findings::Findings;
+use super::rates::interval_years;
 use super::read_bounded;
 use crate::io::gdal::crs_from_wkt;
 use crate::kernel::change::Unchanged;
 use crate::kernel::pyramid::Tie;
+use crate::model::edit::Edited;
 use crate::model::epoch::{Epoch, Interval};
 use crate::model::grid::Affine;
 use crate::model::legend::{ClassCode, Language, RAW};
@@ -48,6 +51,9 @@ pub struct Manifest {
     /// What is known of each comparison.
     #[serde(default)]
     comparability: Vec<ComparisonRecord>,
+    /// How many gaps each map has, where the job lists them.
+    #[serde(default)]
+    pub gaps: Vec<GapsRecord>,
     /// Checksums of all files.
     pub outputs: BTreeMap<String, String>,
     /// Square metres of a cell where those of all grids have the same, worked out from the grids.
@@ -67,6 +73,9 @@ pub struct JobRecord {
     source: Vec<SourceRecord>,
     /// Pairs of years that are compared.
     pub pairs: Vec<Interval>,
+    /// Published change maps that decide of sections.
+    #[serde(default)]
+    pub official: Vec<OfficialRecord>,
     /// How unchanged cells are written.
     pub unchanged: Unchanged,
     /// Who wins a tie in overviews.
@@ -80,9 +89,38 @@ pub struct JobRecord {
     /// What the codes of provenance rasters mean; none where there are no such rasters.
     #[serde(default)]
     pub provenance: Vec<OriginRecord>,
+    /// Where land ends, and what became of the rest.
+    #[serde(default)]
+    pub coast: Option<CoastRecord>,
+    /// Edits by interpreters.
+    #[serde(default)]
+    pub edits: Vec<EditRecord>,
     /// Whether ellipsoidal areas are told beside a sphere's own.
     #[serde(default)]
     pub ellipsoidal: bool,
+    /// How seams were looked for, where they were.
+    #[serde(default)]
+    pub seams: Option<IgnoredAny>,
+    /// Whether gaps are listed.
+    #[serde(default)]
+    pub gaps: bool,
+    /// What sections are cut to, if they are.
+    #[serde(default)]
+    pub domain: Option<IgnoredAny>,
+}
+
+/// How many gaps a map has.
+#[derive(Debug, Clone, Deserialize)]
+pub struct GapsRecord {
+    /// Name of its grid, where there are several.
+    #[serde(default)]
+    pub grid: Option<String>,
+    /// The mapped year.
+    pub year: Epoch,
+    /// Their number.
+    pub gaps: u64,
+    /// Their cells.
+    pub pixels: u64,
 }
 
 /// What a code of provenance means.
@@ -98,6 +136,17 @@ pub struct OriginRecord {
     /// The map that stands in.
     #[serde(default)]
     pub source: Option<String>,
+}
+
+/// A published change map.
+#[derive(Debug, Clone, Deserialize)]
+pub struct OfficialRecord {
+    /// Section of which it decides.
+    pub section: String,
+    /// The first year.
+    pub from: Epoch,
+    /// The second year.
+    pub to: Epoch,
 }
 
 /// A coarser legend.
@@ -118,6 +167,48 @@ pub struct GroupRecord {
     pub members: Vec<ClassCode>,
 }
 
+/// The coast.
+#[derive(Debug, Clone, Deserialize)]
+pub struct CoastRecord {
+    fringe_cells: u64,
+    fringe: String,
+    /// The class of water, where somebody says it.
+    pub water_code: Option<ClassCode>,
+    great_lakes: bool,
+}
+
+impl CoastRecord {
+    /// The class of the fringe; `None` where it has none.
+    pub fn fringe_class(&self) -> Option<ClassCode> {
+        self.water_code.filter(|_| self.fringe == "water" && self.fringe_cells > 0)
+    }
+
+    /// The parts that water is split in.
+    pub fn parts(&self) -> Vec<&'static str> {
+        let parts = [Some("inland"), self.great_lakes.then_some("great_lakes"), Some("fringe")];
+        parts.into_iter().flatten().collect()
+    }
+}
+
+/// A layer of edits.
+#[derive(Debug, Clone, Deserialize)]
+pub struct EditRecord {
+    /// Identifier.
+    pub id: String,
+    /// Which cells are edited.
+    pub from_code: Edited,
+    /// The class that they get.
+    pub to_code: ClassCode,
+    /// Mapped years that are edited.
+    pub epochs: Vec<Epoch>,
+    /// Who edited.
+    pub author: String,
+    /// When.
+    pub date: String,
+    /// Why.
+    pub reason: String,
+}
+
 #[derive(Debug, Clone, Deserialize)]
 struct LayerRecord {
     id: String,
@@ -126,6 +217,9 @@ struct LayerRecord {
     /// The layers that it crosses.
     #[serde(default)]
     by: Vec<String>,
+    /// Of edits: cells that they hold, by year.
+    #[serde(default)]
+    held_pixels: BTreeMap<String, u64>,
 }
 
 impl LayerRecord {
@@ -139,6 +233,8 @@ struct SourceRecord {
     id: String,
     #[serde(default)]
     section: String,
+    #[serde(default)]
+    role: Option<String>,
     country: Option<String>,
     epochs: BTreeMap<String, EpochRecord>,
     /// The source that it stands in for.
@@ -146,9 +242,10 @@ struct SourceRecord {
     fills: Option<String>,
 }
 
-/// The map of a source of one year.
+/// The map of a source at a year.
 #[derive(Debug, Clone, Deserialize)]
 struct EpochRecord {
+    /// Its true date, where the job tells it.
     #[serde(default)]
     date: Option<String>,
 }
@@ -282,6 +379,16 @@ impl Manifest {
         }
     }
 
+    /// Years from any map of the first to any map of the second year of a pair, by their true dates.
+    pub fn intervals(&self, pair: Interval) -> Vec<f64> {
+        let dates = |year: Epoch| -> BTreeSet<String> {
+            let maps = self.job.source.iter().filter_map(|source| source.epochs.get(&year.to_string()));
+            maps.map(|map| map.date.clone().unwrap_or_else(|| year.to_string())).collect()
+        };
+        let (from, to) = (dates(pair.from), dates(pair.to));
+        from.iter().flat_map(|from| to.iter().filter_map(|to| interval_years(from, to))).collect()
+    }
+
     /// Every layer of zones that the tables must have, but for the whole area.
     pub fn zone_layers(&self) -> BTreeSet<&str> {
         let has_countries = self.job.source.iter().any(|source| source.country.is_some());
@@ -303,9 +410,47 @@ impl Manifest {
             .any(|record| record.left_out && (record.from, record.to) == (pair.from, pair.to))
     }
 
+    /// The cells that an edit holds, by year.
+    pub fn held_pixels(&self, edit: &str) -> BTreeMap<Epoch, u64> {
+        let layer = self.layers.iter().filter(|layer| layer.kind == "edit" && layer.id == edit);
+        let years = layer.flat_map(|layer| &layer.held_pixels);
+        years.filter_map(|(year, cells)| Some((year.parse().ok()?, *cells))).collect()
+    }
+
+    /// Whether published change maps decide of some cells of a pair.
+    pub fn is_official(&self, pair: Interval) -> bool {
+        self.job.official.iter().any(|map| (map.from, map.to) == (pair.from, pair.to))
+    }
+
+    /// Whether a published change map decides of a section.
+    pub fn is_official_of(&self, section: &str, pair: Interval) -> bool {
+        let of_pair = self.job.official.iter().filter(|map| (map.from, map.to) == (pair.from, pair.to));
+        of_pair.into_iter().any(|map| map.section == section)
+    }
+
     /// Whether the job has a source of this name.
     pub fn has_source(&self, id: &str) -> bool {
         self.job.source.iter().any(|source| source.id == id)
+    }
+
+    /// The sections, in the order of the job; a band of water along the coast is none.
+    pub fn sections(&self) -> Vec<&str> {
+        let sources = self.job.source.iter().filter(|source| source.role.as_deref() != Some("fringe"));
+        let mut sections: Vec<&str> = Vec::new();
+        for source in sources {
+            if !sections.contains(&source.section.as_str()) {
+                sections.push(&source.section);
+            }
+        }
+        sections
+    }
+
+    /// Position of a grid by its name, which is empty where there is only one.
+    pub fn grid_named(&self, name: &str) -> Option<usize> {
+        if self.grids.len() == 1 {
+            return name.is_empty().then_some(0);
+        }
+        self.grids.iter().position(|grid| grid.id.as_deref() == Some(name))
     }
 
     /// Whether areas were added up cell by cell, because cells of a grid or of several differ in size.
@@ -328,6 +473,14 @@ impl GridRecord {
     /// Its name for a message, empty where it is the only one.
     pub fn words(&self) -> String {
         self.id.as_ref().map_or(String::new(), |id| format!(" on grid `{id}`"))
+    }
+
+    /// The side of a cell in metres, where cells are squares of such.
+    pub fn cell_side_m(&self) -> Option<f64> {
+        let crs = crs_from_wkt(self.crs.as_ref()?).ok().filter(|crs| !crs.geographic)?;
+        let [_, a, b, _, d, e] = self.affine.0;
+        let (width, height) = (a.hypot(d), b.hypot(e));
+        (width == height).then_some(width * crs.unit_m)
     }
 
     /// |a·e - b·d| on an equal-area grid; elsewhere cells differ.

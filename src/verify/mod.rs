@@ -12,17 +12,25 @@ mod area_sums;
 mod areas;
 mod attributes;
 mod checksums;
+mod coast;
 mod coverage;
+mod edits;
 mod findings;
 mod fractions;
+mod gaps;
 mod layout;
+mod listed;
 mod manifest;
+mod official;
 mod overviews;
 mod pixels;
 mod provenance;
 mod rasters;
+mod rates;
+mod records;
 mod rollups;
 mod rows;
+mod seams;
 mod sidecars;
 mod statistics;
 mod sums;
@@ -116,7 +124,7 @@ pub fn verify(output: &Path) -> Result<Report> {
 /// As [`verify`], showing how far the rasters have been read.
 ///
 /// # Cost
-/// Every file is hashed once and every cell decoded once, overviews up to twice; a few dozen MiB a thread, and some 200
+/// Every file is hashed once and every cell decoded once, overviews and the maps of jobs that list gaps up to twice; a few dozen MiB a thread, and some 200
 /// bytes for each row of the tables, which thousands of zones make long.
 /// # Errors
 /// As [`verify`].
@@ -159,8 +167,12 @@ pub fn verify_showing(output: &Path, progress: &Progress) -> Result<Report> {
 
     group("tables", tables.compared(), table_findings);
     let mut found = Findings::default();
-    let slivers = provenance::slivers(output, &manifest, &mut found);
-    let mut compared = sums::check(&tables, &manifest, &slivers, &mut found);
+    let mut overruled = edits::Overruled::default();
+    provenance::slivers(output, &manifest, &mut overruled, &mut found);
+    let laid_over = coast::check(output, &tables, &manifest, &mut overruled, &mut found)
+        + &edits::check(output, &tables, &manifest, &mut overruled, &mut found);
+    let mut compared = sums::check(&tables, &manifest, &overruled, &mut found);
+    compared += &laid_over;
     compared += &area_sums::check(&tables, &manifest, &mut found);
     compared += &coverage::check(output, &tables, &manifest, &mut found);
     compared += &provenance::check(output, &facts.whole, &tables, &manifest, &mut found);
@@ -172,8 +184,19 @@ pub fn verify_showing(output: &Path, progress: &Progress) -> Result<Report> {
     let compared = rollups::check(output, &tables, &manifest, &mut found);
     group("roll-ups", compared, found);
     let mut found = Findings::default();
-    let compared = statistics::check(&tables, &manifest, &mut found);
+    let mut compared = statistics::check(&tables, &manifest, &mut found);
+    compared += &rates::check(&tables, &manifest, &mut found);
     group("statistics", compared, found);
+    if manifest.job.seams.is_some() {
+        let mut found = Findings::default();
+        let compared = seams::check(output, &tables, &manifest, &mut found);
+        group("seams", compared, found);
+    }
+    if manifest.job.gaps {
+        let mut found = Findings::default();
+        let compared = gaps::check(output, &rasters, &facts, &manifest, &mut found)?;
+        group("gaps", compared, found);
+    }
     Ok(Report { groups })
 }
 

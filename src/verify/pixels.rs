@@ -7,6 +7,7 @@ use super::areas::{self, Closeness};
 use super::attributes::{self, AttributeTable, RowAreas};
 use super::findings::Findings;
 use super::manifest::Manifest;
+use super::official::{self, Shares};
 use super::rasters::{Kind, Raster, change_code};
 use super::read_bounded;
 use super::survey::{Facts, JointCounts, Surveyed};
@@ -60,7 +61,17 @@ pub fn check(
         if manifest.leaves_out(*pair) && !facts.changes.contains_key(pair) {
             continue;
         }
-        let (matrix, excluded) = expected(facts, *pair, joints, tables, manifest);
+        let mut cells =
+            PairCells { joints, left_out: facts.left_out.get(pair), official: &MatrixCells::new() };
+        let shares = official::shares(facts, *pair, tables, manifest, findings);
+        match &shares {
+            Some(Shares { joints, left_out, official }) => {
+                cells = PairCells { joints, left_out: Some(left_out), official };
+            }
+            None if manifest.is_official(*pair) => continue,
+            None => {}
+        }
+        let (matrix, excluded) = expected(*pair, &cells, tables, manifest);
         if tables.has(CHANGE_MATRIX) {
             let stated = tables.matrix(&Zone::all(), *pair);
             findings.compare(CHANGE_MATRIX, "joint counts", &stated, &matrix, |(from, to)| {
@@ -98,15 +109,21 @@ type MatrixCells = BTreeMap<(ClassCode, ClassCode), u64>;
 /// Cells that are in no matrix, by class and by the year in which they have it.
 type ExcludedCells = BTreeMap<(ClassCode, Side), u64>;
 
+/// The cells of a pair: those that the maps decide, those of them that are left out, and those that change maps decide.
+struct PairCells<'a> {
+    joints: &'a JointCounts,
+    left_out: Option<&'a JointCounts>,
+    official: &'a MatrixCells,
+}
+
 /// The matrix and the excluded cells that maps and change raster of a pair make.
 fn expected(
-    facts: &Facts,
     pair: Interval,
-    joints: &JointCounts,
+    &PairCells { joints, left_out, official }: &PairCells,
     tables: &Tables,
     manifest: &Manifest,
 ) -> (MatrixCells, ExcludedCells) {
-    let (mut matrix, mut excluded) = (MatrixCells::new(), ExcludedCells::new());
+    let (mut matrix, mut excluded) = (official.clone(), ExcludedCells::new());
     let mut exclude = |code: ClassCode, side: Side, cells: u64| {
         *excluded.entry((code, side)).or_default() += cells;
     };
@@ -115,14 +132,17 @@ fn expected(
         match joint {
             (Some(from), Some(to)) => {
                 let kept_is_nodata = from == to && manifest.job.unchanged == Unchanged::Nodata;
-                let left_out = match facts.left_out.get(&pair) {
+                let of_change_maps = official.get(&(from, to)).copied().unwrap_or(0);
+                let left_out = match left_out {
                     // Where what stayed is written as nodata, only the table tells the two apart.
                     _ if kept_is_nodata && manifest.leaves_out(pair) => {
-                        cells.saturating_sub(stated.get(&(from, to)).copied().unwrap_or(0))
+                        let kept = stated.get(&(from, to)).copied().unwrap_or(0);
+                        cells.saturating_sub(kept.saturating_sub(of_change_maps))
                     }
                     left_out => left_out.and_then(|counts| counts.get(&joint)).copied().unwrap_or(0),
                 };
-                matrix.insert((from, to), cells.saturating_sub(left_out));
+                let sum = matrix.entry((from, to)).or_default();
+                *sum = sum.saturating_add(cells.saturating_sub(left_out));
                 if left_out > 0 {
                     exclude(from, Side::From, left_out);
                     exclude(to, Side::To, left_out);
@@ -145,6 +165,7 @@ fn row_areas(raster: &Raster, facts: &Facts, tables: &Tables, manifest: &Manifes
         None if manifest.grids.len() == 1 && !matches!(raster.kind, Kind::Provenance(_)) => {
             RowAreas::ByValue(attributes::areas_in_tables(raster.kind, tables, manifest), Closeness::AddedUp)
         }
+        None if matches!(raster.kind, Kind::Change(pair) if manifest.is_official(pair)) => RowAreas::Unknown,
         None => match facts.areas_of_values(raster.kind, manifest.job.unchanged) {
             Some(areas) => RowAreas::ByValue(areas, Closeness::WorkedOut),
             None => RowAreas::Unknown,
@@ -206,7 +227,8 @@ fn check_areas(facts: &Facts, tables: &Tables, manifest: &Manifest, findings: &m
     for (&pair, measured) in &facts.joint_areas {
         // Which cells were left out is told by the change raster, if it writes what stayed otherwise.
         let tells = facts.changes.contains_key(&pair) && manifest.job.unchanged != Unchanged::Nodata;
-        if manifest.leaves_out(pair) && !tells {
+        // Where change maps decide, the table of their cells holds the areas, which are added up elsewhere.
+        if (manifest.leaves_out(pair) && !tells) || manifest.is_official(pair) {
             continue;
         }
         let (mut matrix, mut excluded) = (BTreeMap::new(), BTreeMap::<(ClassCode, Side), f64>::new());

@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::areas::Closeness;
+use super::edits::Overruled;
 use super::findings::Findings;
 use super::manifest::{Manifest, OriginRecord};
 use super::rows::open_csv;
 use super::survey::Facts;
 use super::tables::{CLASS_AREA, Tables, Zone, percent, same, told};
 use crate::model::epoch::Epoch;
-use crate::model::legend::ClassCode;
 
 const ACCOUNT: &str = "tables/nodata_account.csv";
 const SLIVERS: &str = "tables/slivers.csv";
@@ -237,22 +237,18 @@ impl Account<'_> {
     }
 }
 
-/// Cells that slivers took, by year and class; none where the job has no such table.
-pub fn slivers(
-    output: &Path,
-    manifest: &Manifest,
-    findings: &mut Findings,
-) -> BTreeMap<(Epoch, ClassCode), u64> {
-    let mut sums: BTreeMap<(Epoch, ClassCode), u64> = BTreeMap::new();
+/// Notes the classes that cells of slivers got, if the job has such a table.
+pub fn slivers(output: &Path, manifest: &Manifest, overruled: &mut Overruled, findings: &mut Findings) {
     if !manifest.outputs.contains_key(SLIVERS) {
-        return sums;
+        return;
     }
+    overruled.tables.push(SLIVERS);
     let rows =
         match rows_of(output, SLIVERS, &["year", "domain", "source", "taken", "code", "pixels", "area_m2"]) {
             Ok(rows) => rows,
             Err(problem) => {
                 findings.add(SLIVERS, "reading", || problem);
-                return sums;
+                return;
             }
         };
     let mut met = BTreeSet::new();
@@ -274,8 +270,6 @@ pub fn slivers(
                 });
             }
         }
-        let sum = sums.entry((year, code)).or_default();
-        *sum = sum.saturating_add(pixels);
+        overruled.note(year, None, Some(code), pixels);
     }
-    sums
 }

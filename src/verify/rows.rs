@@ -11,8 +11,8 @@ use csv::StringRecord;
 use super::findings::Findings;
 use super::manifest::Manifest;
 use super::tables::{
-    Areas, CHANGE_MATRIX, CLASS_AREA, CLASSES, Cells, Class, EXCLUDED, Figure, NET_CHANGE, RULE_COVERAGE,
-    Side, Tables, Zone, percent, same, told,
+    ANNUAL_CHANGE, Areas, CHANGE_MATRIX, CLASS_AREA, CLASSES, Cells, Class, EXCLUDED, Figure, NET_CHANGE,
+    OFFICIAL, OfficialCell, RULE_COVERAGE, Rate, Side, Tables, Zone, percent, same, told,
 };
 use crate::model::epoch::{Epoch, Interval};
 use crate::model::legend::{ClassCode, Language};
@@ -36,6 +36,12 @@ pub fn read(output: &Path, manifest: &Manifest, findings: &mut Findings) -> Tabl
     reader.change_matrix();
     reader.excluded();
     reader.net_change();
+    if !manifest.job.pairs.is_empty() {
+        reader.annual_change();
+    }
+    if !manifest.job.official.is_empty() {
+        reader.official();
+    }
     reader.overlaps();
     if !manifest.is_raw() {
         reader.rule_coverage();
@@ -312,6 +318,70 @@ impl Reader<'_> {
             if figures.rows.insert((code, statistic.clone()), Figure { pixels, area_ha, rate }).is_some() {
                 let class = code.map_or("total".to_string(), |code| format!("class {code}"));
                 reader.twice(row, &format!("{}, {pair}, {class}, {statistic}", row.zone()));
+            }
+        });
+    }
+
+    fn official(&mut self) {
+        let columns = ["year_from", "year_to", "section", "pixels"];
+        let classes = ["map_from", "map_to", "official_from", "official_to"];
+        self.rows(OFFICIAL, &[&ZONE[..], &columns, &classes, &AREAS].concat(), |reader, row| {
+            let Some(pair) = reader.pair(row) else { return };
+            let section = row.text("section").to_string();
+            let zone = reader.zone(row);
+            let misplaced = zone.layer == "section" && zone.id != section;
+            if misplaced || !reader.manifest.is_official_of(&section, pair) {
+                row.told(reader.findings, "sections", || {
+                    format!("{zone}, {pair}: the job has no change map of section `{section}` here")
+                });
+            }
+            let codes = classes.map(|column| match row.text(column) {
+                "" if column.starts_with("map") => Some(None),
+                _ => row.whole::<ClassCode>(column, reader.findings).map(Some),
+            });
+            let [Some(map_from), Some(map_to), Some(Some(from)), Some(Some(to))] = codes else { return };
+            for code in [map_from, map_to, Some(from), Some(to)].into_iter().flatten() {
+                reader.known(row, code);
+            }
+            let Some((pixels, areas)) = reader.pixels(row) else { return };
+            let cell = OfficialCell { section, maps: [map_from, map_to], official: [from, to] };
+            let cells = reader.tables.official.entry((zone, pair)).or_default();
+            if cells.insert(cell.clone(), (pixels, areas.m2.unwrap_or(0.0))).is_some() {
+                reader.twice(row, &format!("{}, {pair}, {cell:?}", row.zone()));
+            }
+        });
+    }
+
+    fn annual_change(&mut self) {
+        let columns = ["year_from", "year_to", "code", "name"];
+        let counts = ["pixels", "pixels_without_interval"];
+        let values = [
+            "interval_min",
+            "interval_max",
+            "gain_px_per_year",
+            "loss_px_per_year",
+            "net_px_per_year",
+            "gain_ha_per_year",
+            "loss_ha_per_year",
+            "net_ha_per_year",
+        ];
+        self.rows(ANNUAL_CHANGE, &[&ZONE[..], &columns, &counts, &values].concat(), |reader, row| {
+            let Some(pair) = reader.pair(row) else { return };
+            let code = match row.text("code") {
+                "total" => None,
+                _ => match reader.class(row, "code", "name") {
+                    Some(code) => Some(code),
+                    None => return,
+                },
+            };
+            let [pixels, without] = counts.map(|column| row.whole::<u64>(column, reader.findings));
+            let (Some(pixels), Some(without)) = (pixels, without) else { return };
+            let [least, most, a, b, c, d, e, f] = values.map(|column| row.real(column, reader.findings));
+            let rate = Rate { interval: [least, most], pixels, without, px: [a, b, c], ha: [d, e, f] };
+            let zone = reader.zone(row);
+            if reader.tables.rates.entry((zone, pair)).or_default().insert(code, rate).is_some() {
+                let class = code.map_or("total".to_string(), |code| format!("class {code}"));
+                reader.twice(row, &format!("{}, {pair}, {class}", row.zone()));
             }
         });
     }

@@ -9,7 +9,8 @@ use super::areas::Closeness;
 use super::findings::Findings;
 use super::manifest::Manifest;
 use super::tables::{
-    CHANGE_MATRIX, EXCLUDED, Figure, Figures, NET_CHANGE, OWN, Tables, Zone, in_mm2, same, told,
+    ANNUAL_CHANGE, CHANGE_MATRIX, EXCLUDED, Figure, Figures, NET_CHANGE, OWN, Tables, Zone, in_mm2, same,
+    told,
 };
 use crate::model::epoch::Interval;
 use crate::model::legend::ClassCode;
@@ -34,7 +35,7 @@ pub fn check(tables: &Tables, manifest: &Manifest, findings: &mut Findings) -> S
     if ![NET_CHANGE, CHANGE_MATRIX, EXCLUDED].iter().all(|table| tables.has(table)) {
         return "not compared: a table cannot be read".into();
     }
-    let mut check = Check { manifest, findings, compared: 0, unknown: BTreeSet::new() };
+    let mut check = Check { tables, manifest, findings, compared: 0, unknown: BTreeSet::new() };
     // A zone whose cells are all excluded has statistics too, of an empty matrix.
     let keys = tables.matrices.keys().chain(tables.excluded.keys()).chain(tables.figures.keys());
     let keys: BTreeSet<&(Zone, Interval)> = keys.collect();
@@ -64,6 +65,7 @@ pub fn check(tables: &Tables, manifest: &Manifest, findings: &mut Findings) -> S
 }
 
 struct Check<'a> {
+    tables: &'a Tables,
     manifest: &'a Manifest,
     findings: &'a mut Findings,
     compared: u64,
@@ -71,6 +73,15 @@ struct Check<'a> {
 }
 
 impl Check<'_> {
+    /// The interval of all compared cells of a zone, where they have one; else no rate is told.
+    fn only_interval(&self, zone: &Zone, pair: Interval) -> f64 {
+        let rates = self.tables.rates.get(&(zone.clone(), pair)).and_then(|rates| rates.get(&None));
+        match rates.map(|rate| (rate.interval, rate.without)) {
+            Some(([Some(least), Some(most)], 0)) if least == most => least,
+            _ => f64::NAN,
+        }
+    }
+
     fn zone(
         &mut self,
         zone: &Zone,
@@ -87,10 +98,14 @@ impl Check<'_> {
                 });
             }
         }
-        let years = interval_years(pair, &figures.dates);
+        let years = self.only_interval(zone, pair);
         for ((subject, statistic), figure) in &figures.rows {
             if !KNOWN.contains(&statistic.as_str()) {
                 self.unknown.insert(statistic.clone());
+                continue;
+            }
+            // The table of rates tells which intervals there are.
+            if statistic == "annual_rate" && !self.tables.has(ANNUAL_CHANGE) {
                 continue;
             }
             self.compared += 1;
@@ -152,14 +167,6 @@ fn whole_numbers<N>(
 fn place(zone: &Zone, pair: Interval, subject: Option<ClassCode>, statistic: &str) -> String {
     let subject = subject.map_or("total".to_string(), |code| format!("class {code}"));
     format!("{zone}, {pair}, {subject}, {statistic}")
-}
-
-/// Years between the true dates where both are plain years, else between the mapped ones.
-fn interval_years(pair: Interval, dates: &[String; 2]) -> f64 {
-    match (dates[0].parse::<f64>(), dates[1].parse::<f64>()) {
-        (Ok(from), Ok(to)) => to - from,
-        _ => f64::from(pair.to) - f64::from(pair.from),
-    }
 }
 
 /// A change matrix by class.

@@ -2,24 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::edits::Overruled;
 use super::findings::Findings;
 use super::manifest::{MANIFEST, Manifest};
-use super::tables::{CHANGE_MATRIX, CLASS_AREA, EXCLUDED, Side, Tables, Zone, percent, same, told};
+use super::tables::{CHANGE_MATRIX, CLASS_AREA, EXCLUDED, OFFICIAL, Side, Tables, Zone, percent, same, told};
 use crate::model::epoch::Epoch;
 use crate::model::legend::ClassCode;
 
 /// Adds the long tables up in every way that must agree; says how many numbers were compared.
-pub fn check(
-    tables: &Tables,
-    manifest: &Manifest,
-    slivers: &BTreeMap<(Epoch, ClassCode), u64>,
-    findings: &mut Findings,
-) -> String {
+pub fn check(tables: &Tables, manifest: &Manifest, overruled: &Overruled, findings: &mut Findings) -> String {
     let mut sums = Sums { tables, manifest, findings, compared: 0 };
     sums.completeness();
     sums.layers();
     sums.identities();
-    sums.rules(slivers);
+    sums.rules(overruled);
     let sums_compared = std::mem::take(&mut sums.compared);
     sums.shares();
     let shares = sums.compared;
@@ -115,6 +111,19 @@ impl Sums<'_> {
                         |(from, to)| format!("{from} to {to} in {pair}, all zones of layer {layer} together"),
                     );
                 }
+                if self.manifest.is_official(pair) && tables.has(OFFICIAL) {
+                    let mut sum = BTreeMap::new();
+                    let zones =
+                        tables.official.iter().filter(|((zone, p), _)| zone.layer == layer && *p == pair);
+                    for (cell, (pixels, _)) in zones.flat_map(|(_, cells)| cells) {
+                        add(&mut sum, cell.clone(), *pixels);
+                    }
+                    let whole = tables.official(&all, pair).map(|(cell, pixels, _)| (cell.clone(), pixels));
+                    self.compared +=
+                        self.findings.compare(OFFICIAL, "sums over zones", &sum, &whole.collect(), |cell| {
+                            format!("{cell:?} in {pair}, all zones of layer {layer} together")
+                        });
+                }
                 if tables.has(EXCLUDED) {
                     let mut sum = BTreeMap::new();
                     let zones =
@@ -151,6 +160,14 @@ impl Sums<'_> {
                 for ((code, side), cells) in tables.excluded(zone, pair) {
                     add(if side == Side::From { &mut rows } else { &mut columns }, code, cells);
                 }
+                // Where a change map decides, its classes stand in the matrix in place of those of the maps.
+                for (cell, pixels, _) in tables.official(zone, pair) {
+                    for (sums, side) in [(&mut rows, 0), (&mut columns, 1)] {
+                        cell.maps[side].into_iter().for_each(|code| add(sums, code, pixels));
+                        let sum = sums.entry(cell.official[side]).or_default();
+                        *sum = sum.saturating_sub(pixels);
+                    }
+                }
                 for (sums, year, word) in [(rows, pair.from, "row"), (columns, pair.to, "column")] {
                     let areas = tables.class_counts(zone, year);
                     self.compared += self.findings.compare(CHANGE_MATRIX, "identities", &sums, &areas, |code| {
@@ -163,8 +180,9 @@ impl Sums<'_> {
         }
     }
 
-    /// The cells that crosswalk rules decided and those of slivers, class by class, are the areas of the classes.
-    fn rules(&mut self, slivers: &BTreeMap<(Epoch, ClassCode), u64>) {
+    /// The cells that crosswalk rules decided, class by class, and those that were overruled since, are the areas of the
+    /// classes.
+    fn rules(&mut self, overruled: &Overruled) {
         let tables = self.tables;
         if !tables.has(CLASS_AREA) || self.manifest.is_raw() {
             return;
@@ -176,12 +194,25 @@ impl Sums<'_> {
                     add(&mut sums, class, rule.pixels);
                 }
             }
-            for ((_, class), cells) in slivers.iter().filter(|((of, _), _)| *of == year) {
-                add(&mut sums, *class, *cells);
-            }
-            let areas = tables.class_counts(&Zone::all(), year);
+            let mut areas = tables.class_counts(&Zone::all(), year);
+            let of_year =
+                |((y, class), cells): (&(Epoch, ClassCode), &u64)| (*y == year).then_some((*class, *cells));
+            overruled
+                .gained
+                .iter()
+                .filter_map(of_year)
+                .for_each(|(class, cells)| add(&mut sums, class, cells));
+            overruled
+                .lost
+                .iter()
+                .filter_map(of_year)
+                .for_each(|(class, cells)| add(&mut areas, class, cells));
+            let since = match overruled.tables.as_slice() {
+                [] => String::new(),
+                tables => format!(", as overruled by {},", tables.join(" and ")),
+            };
             self.compared += self.findings.compare(MANIFEST, "rules", &sums, &areas, |class| {
-                format!("class {class} in {year}: cells by rule are not those of {CLASS_AREA}")
+                format!("class {class} in {year}: cells by rule{since} are not those of {CLASS_AREA}")
             });
         }
     }

@@ -39,6 +39,9 @@ pub type Joint = (Option<ClassCode>, Option<ClassCode>);
 /// Cells by class in the first and in the second map of a pair.
 pub type JointCounts = BTreeMap<Joint, u64>;
 
+/// Cells by class in both maps and by the value of the change raster.
+pub type CodedCounts = BTreeMap<(Joint, i32), u64>;
+
 /// What the rasters hold. A raster that could not be read throughout is not in it.
 #[derive(Debug, Clone, Default)]
 pub struct Facts {
@@ -50,6 +53,8 @@ pub struct Facts {
     pub joints: BTreeMap<Interval, JointCounts>,
     /// Of these, cells that the change raster leaves out, though both maps have a class.
     pub left_out: BTreeMap<Interval, JointCounts>,
+    /// Cells by joint count and value of the change raster, of pairs of which published change maps decide.
+    pub coded: BTreeMap<Interval, CodedCounts>,
     /// Areas of the classes of each map in m², where areas are added up cell by cell.
     pub map_areas: BTreeMap<Epoch, BTreeMap<ClassCode, f64>>,
     /// Areas of the joint counts in m², where areas are added up cell by cell; without cells that are left out.
@@ -359,6 +364,10 @@ impl<'a> Survey<'a> {
         pair: Interval,
         (from, to): (&Shown, &Shown),
     ) {
+        self.facts.recomputed += square.cells();
+        if self.manifest.is_official(pair) {
+            return self.count_codes(pair, cells, (from, to));
+        }
         let unchanged = self.manifest.job.unchanged;
         let may_leave_out = self.manifest.leaves_out(pair);
         let (mut left_out, mut last, mut run) = (JointCounts::new(), (None, None), 0u64);
@@ -383,7 +392,22 @@ impl<'a> Survey<'a> {
         if may_leave_out {
             add_all(self.facts.left_out.entry(pair).or_default(), left_out);
         }
-        self.facts.recomputed += square.cells();
+    }
+
+    /// Counts what a change raster shows by what the maps show: where a published change map decides is not to be seen in
+    /// them, and so the tables have to say the same.
+    fn count_codes(&mut self, pair: Interval, cells: &Array2<i32>, (from, to): (&Shown, &Shown)) {
+        let coded = self.facts.coded.entry(pair).or_default();
+        let (mut last, mut run) = (None, 0u64);
+        for (&found, (&a, &b)) in cells.iter().zip(from.1.iter().zip(&to.1)) {
+            let key = Some(((from.0.class(a), to.0.class(b)), found));
+            if key != last {
+                last.into_iter().for_each(|key| *coded.entry(key).or_default() += run);
+                (last, run) = (key, 0);
+            }
+            run += 1;
+        }
+        last.into_iter().for_each(|key| *coded.entry(key).or_default() += run);
     }
 }
 
@@ -453,6 +477,9 @@ impl Facts {
         for (pair, joints) in other.left_out {
             add_all(self.left_out.entry(pair).or_default(), joints);
         }
+        for (pair, coded) in other.coded {
+            add_all(self.coded.entry(pair).or_default(), coded);
+        }
         for (pair, areas) in other.left_out_areas {
             let sums = self.left_out_areas.entry(pair).or_default();
             areas.into_iter().for_each(|(joint, m2)| *sums.entry(joint).or_default() += m2);
@@ -521,9 +548,11 @@ impl Facts {
                     self.map_areas.remove(year);
                     self.joints.retain(|pair, _| pair.from != *year && pair.to != *year);
                     self.joint_areas.retain(|pair, _| pair.from != *year && pair.to != *year);
+                    self.coded.retain(|pair, _| pair.from != *year && pair.to != *year);
                 }
                 Kind::Change(pair) => {
                     self.changes.remove(pair);
+                    self.coded.remove(pair);
                 }
                 Kind::Fraction(..) => {}
                 Kind::Provenance(year) => {

@@ -17,6 +17,10 @@ pub const EXCLUDED: &str = "tables/excluded.csv";
 pub const COVERAGE: &str = "tables/coverage.csv";
 /// Statistics.
 pub const NET_CHANGE: &str = "tables/net_change.csv";
+/// Changes per year.
+pub const ANNUAL_CHANGE: &str = "tables/annual_change.csv";
+/// Cells that published change maps decided.
+pub const OFFICIAL: &str = "tables/official_disagreement.csv";
 /// Cells by crosswalk rule.
 pub const RULE_COVERAGE: &str = "tables/rule_coverage.csv";
 /// The legend.
@@ -116,6 +120,38 @@ pub struct Figures {
     pub dates: [String; 2],
 }
 
+/// What cells that a published change map decided have in common.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct OfficialCell {
+    /// The section whose change map it is.
+    pub section: String,
+    /// Classes of the maps at both years.
+    pub maps: [Option<ClassCode>; 2],
+    /// Classes of the change map.
+    pub official: [ClassCode; 2],
+}
+
+/// Cells that published change maps decided, and their area in m².
+pub type OfficialCells = BTreeMap<OfficialCell, (u64, f64)>;
+
+/// Changes per year of a class or of all.
+#[derive(Debug, Clone)]
+pub struct Rate {
+    /// Shortest and longest interval in years.
+    pub interval: [Option<f64>; 2],
+    /// Cells with an interval.
+    pub pixels: u64,
+    /// Cells without one.
+    pub without: u64,
+    /// Gain, loss and net change in cells per year.
+    pub px: [Option<f64>; 3],
+    /// The same in hectares per year.
+    pub ha: [Option<f64>; 3],
+}
+
+/// Changes per year by class (`None` is all of them).
+pub type Rates = BTreeMap<Option<ClassCode>, Rate>;
+
 /// A class of the legend.
 #[derive(Debug, Clone)]
 pub struct Class {
@@ -142,6 +178,10 @@ pub struct Tables {
     pub not_comparable: BTreeMap<(Zone, Interval), BTreeMap<(ClassCode, Side), u64>>,
     /// Statistics by zone and pair.
     pub figures: BTreeMap<(Zone, Interval), Figures>,
+    /// Changes per year by zone and pair.
+    pub rates: BTreeMap<(Zone, Interval), Rates>,
+    /// Cells that published change maps decided, by zone and pair.
+    pub official: BTreeMap<(Zone, Interval), OfficialCells>,
     /// Tables that could not be read throughout.
     pub unread: BTreeSet<&'static str>,
     /// Rows read.
@@ -220,6 +260,12 @@ impl Tables {
     /// Areas of the excluded cells of a zone and pair, in m².
     pub fn excluded_areas(&self, zone: &Zone, pair: Interval) -> BTreeMap<(ClassCode, Side), f64> {
         self.excluded_m2.get(&(zone.clone(), pair)).cloned().unwrap_or_default()
+    }
+
+    /// Cells of a zone and pair that published change maps decided.
+    pub fn official(&self, zone: &Zone, pair: Interval) -> impl Iterator<Item = (&OfficialCell, u64, f64)> {
+        let cells = self.official.get(&(zone.clone(), pair)).into_iter().flatten();
+        cells.map(|(cell, (pixels, m2))| (cell, *pixels, *m2))
     }
 
     /// All zones that any table names.

@@ -9,6 +9,8 @@
     reason = "each test binary uses a part of it; a test that cannot set itself up should fail loudly"
 )]
 
+pub mod between;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -206,4 +208,88 @@ pub fn patchy(row: usize, col: usize, seed: u64, classes: &[u8]) -> u8 {
     let speckle = mix(((row as u64) << 32 | col as u64) ^ seed.wrapping_mul(0x9E37_79B9)) % 11 == 0;
     let (r, c) = if speckle { (row, col) } else { (row / 8 + 7_000_000, col / 8) };
     classes[(mix(((r as u64) << 32 | c as u64) ^ seed) % classes.len() as u64) as usize]
+}
+
+/// A copy of a finished output without its parts, in a folder of its own.
+pub fn copy_of(out: &Path) -> (tempfile::TempDir, PathBuf) {
+    fn copy(from: &Path, to: &Path) {
+        std::fs::create_dir_all(to).unwrap();
+        for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+            let target = to.join(entry.file_name());
+            match entry.file_type().unwrap().is_dir() {
+                true if entry.file_name() == ".nalcms" => {}
+                true => copy(&entry.path(), &target),
+                false => drop(std::fs::copy(entry.path(), target).unwrap()),
+            }
+        }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("out");
+    copy(out, &target);
+    (folder, target)
+}
+
+/// Writes a table anew with its sidecar's number of rows, and makes the checksums fit, so that only a deeper look finds
+/// what was altered.
+pub fn forge_table(out: &Path, name: &str, header: &[String], rows: &[Vec<String>]) {
+    use nalcms::io::digest::sha256_file;
+    let mut writer = csv::Writer::from_path(out.join(name)).unwrap();
+    writer.write_record(header).unwrap();
+    rows.iter().for_each(|row| writer.write_record(row).unwrap());
+    writer.flush().unwrap();
+    let sidecar = name.replace(".csv", ".json");
+    let read = |name: &str| -> serde_json::Value {
+        serde_json::from_slice(&std::fs::read(out.join(name)).unwrap()).unwrap()
+    };
+    let mut told = read(&sidecar);
+    told["rows"] = rows.len().into();
+    std::fs::write(out.join(&sidecar), told.to_string()).unwrap();
+    let mut manifest = read("run.json");
+    let outputs = manifest["outputs"].as_object_mut().unwrap();
+    for name in [name, &sidecar] {
+        outputs.insert(name.into(), sha256_file(&out.join(name)).unwrap().into());
+    }
+    let sums: String =
+        outputs.iter().map(|(name, hash)| format!("{}  {name}\n", hash.as_str().unwrap())).collect();
+    std::fs::write(out.join("run.json"), manifest.to_string()).unwrap();
+    std::fs::write(out.join("SHA256SUMS"), sums).unwrap();
+}
+
+/// Every column's first and last number is altered in turn, and rows are deleted and doubled: `verify` finds each and
+/// names the table.
+pub fn assert_altered_is_found(out: &Path, name: &str) {
+    static GDAL: std::sync::OnceLock<()> = std::sync::OnceLock::new();
+    GDAL.get_or_init(|| nalcms::io::gdal::init().unwrap());
+    let (_folder, out) = copy_of(out);
+    let Csv { columns, rows } = Csv::read(&out.join(name));
+    let finds = |altered: &[Vec<String>], what: String| {
+        forge_table(&out, name, &columns, altered);
+        let report = nalcms::verify::verify(&out).unwrap();
+        let text = report.text();
+        let told = text.lines().any(|line| line.starts_with("  ") && line.contains(name));
+        assert!(!report.agrees() && told, "{name}, {what}: {text}");
+    };
+    for (column, title) in columns.iter().enumerate() {
+        let numeric = |row: &&Vec<String>| row[column].parse::<f64>().is_ok();
+        let picks = [rows.iter().position(|row| numeric(&row)), rows.iter().rposition(|row| numeric(&row))];
+        for pick in picks.into_iter().flatten() {
+            let mut altered = rows.clone();
+            let cell = &mut altered[pick][column];
+            *cell = match cell.parse::<i64>() {
+                Ok(n) => (n + 1).to_string(),
+                Err(_) => (cell.parse::<f64>().unwrap() * (1.0 + 1e-12)).to_string(),
+            };
+            finds(&altered, format!("{title} of row {pick}"));
+        }
+    }
+    for at in [0, rows.len() / 2, rows.len() - 1] {
+        let mut fewer = rows.clone();
+        fewer.remove(at);
+        finds(&fewer, format!("row {at} deleted"));
+        let mut more = rows.clone();
+        more.insert(at, rows[at].clone());
+        finds(&more, format!("row {at} doubled"));
+    }
+    forge_table(&out, name, &columns, &rows);
+    assert!(nalcms::verify::verify(&out).unwrap().agrees());
 }

@@ -33,6 +33,11 @@ pub struct BurnedZones {
 }
 
 impl Feature {
+    /// The polygon as well-known binary, in the CRS of the grid.
+    pub fn shape(&self) -> &[u8] {
+        &self.wkb
+    }
+
     fn comes_near(&self, [xmin, ymin, xmax, ymax]: [f64; 4]) -> bool {
         let [west, south, east, north] = self.envelope;
         west <= xmax && east >= xmin && south <= ymax && north >= ymin
@@ -88,6 +93,11 @@ impl FeatureLayer {
     /// Bug: a polygon cannot be read.
     pub fn one_key(&self, grid: &Grid, window: &Window) -> Result<Option<u32>> {
         Ok(self.alone(grid, window)?.map(|keys| keys.first().copied().unwrap_or(0)))
+    }
+
+    /// Positions of the polygons that may come into a box (xmin, ymin, xmax, ymax), in file order.
+    pub fn near(&self, bounds: [f64; 4]) -> impl Iterator<Item = usize> {
+        self.features.iter().enumerate().filter(move |(_, f)| f.comes_near(bounds)).map(|(at, _)| at)
     }
 
     /// Positions of the keys whose polygons may come into a box (xmin, ymin, xmax, ymax).

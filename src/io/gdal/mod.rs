@@ -15,7 +15,7 @@ pub use burn::{BurnedZones, CellKeys};
 pub use crs::{crs_from_wkt, geographic_base, same_crs};
 pub use raster::{Pixels, RasterFile, RasterHeader, SampleKind, open_raster, reopen_raster};
 pub use template::{ProductTags, template_tags};
-pub use vector::{Feature, FeatureLayer, field_names, open_features};
+pub use vector::{Feature, FeatureLayer, field_names, open_features, open_shapes};
 pub use write::write_tiled;
 
 use crate::error::{Error, Result};

@@ -62,7 +62,15 @@ pub fn open_features(
     target: &Crs,
     cell_m: f64,
 ) -> Result<FeatureLayer> {
-    read_features(path, key, name, target, cell_m).map_err(|e| e.at(path.display()))
+    read_features(path, Some(key), name, target, cell_m).map_err(|e| e.at(path.display()))
+}
+
+/// The same without a key: all polygons are one zone.
+///
+/// # Errors
+/// As [`open_features`], but for the field.
+pub fn open_shapes(path: &Path, target: &Crs, cell_m: f64) -> Result<FeatureLayer> {
+    read_features(path, None, None, target, cell_m).map_err(|e| e.at(path.display()))
 }
 
 /// The names of the fields of a polygon layer.
@@ -116,7 +124,7 @@ fn text_of(feature: &OgrFeature, column: usize, kind: OGRFieldType::Type) -> Res
 
 fn read_features(
     path: &Path,
-    key: &str,
+    key: Option<&str>,
     name: Option<&str>,
     target: &Crs,
     cell_m: f64,
@@ -151,32 +159,41 @@ fn read_features(
                 .help("name one of them as `key` or `name`")
         })
     };
-    let (key_column, name_column) = (column(key)?, name.map(column).transpose()?);
+    let (key_column, name_column) = (key.map(column).transpose()?, name.map(column).transpose()?);
     let mut known: BTreeMap<String, u32> = BTreeMap::new();
     let (mut keys, mut features) = (Vec::new(), Vec::new());
     for (position, feature) in layer.features().enumerate() {
         let text = |column: usize| text_of(&feature, column, fields[column].1);
-        let Some(key) = text(key_column)?.filter(|key| !key.is_empty()) else {
-            return Err(
-                Error::input(format!("feature {position} has no `{key}`")).help("give it a key or remove it")
-            );
+        let key = match key_column.zip(key) {
+            Some((column, field)) => match text(column)?.filter(|key| !key.is_empty()) {
+                Some(key) => key,
+                None => {
+                    return Err(Error::input(format!("feature {position} has no `{field}`"))
+                        .help("give it a key or remove it"));
+                }
+            },
+            None => String::new(),
         };
         let Some(geometry) = feature.geometry().filter(|g| !g.is_empty()) else { continue };
         if !geometry.geometry_name().to_ascii_uppercase().contains("POLYGON") {
-            return Err(Error::input(format!("feature {position} (`{key}`) is no polygon"))
+            return Err(Error::input(format!("feature {position}{} is no polygon", called(&key)))
                 .found(geometry.geometry_name()));
         }
         let longest = operation.as_ref().map(|_| longest_edge(&crs, cell_m));
         let mut polygon = straight_edges(geometry, longest).ok_or_else(|| {
-            Error::input(format!("the polygon of `{key}` cannot be made of straight edges"))
+            Error::input(format!("feature {position}{} cannot be made of straight edges", called(&key)))
         })?;
         if let Some(operation) = &operation {
             wkb::map_points(&mut polygon, |xs, ys| operation.transform(Direction::Forward, xs, ys))?;
         }
         let envelope = wkb::envelope(&polygon)?;
         if envelope.iter().any(|v| !v.is_finite()) {
-            return Err(Error::input(format!("the polygon of `{key}` has no place in {}", target.name))
-                .help("clip the layer to the region that the CRS serves"));
+            return Err(Error::input(format!(
+                "feature {position}{} has no place in {}",
+                called(&key),
+                target.name
+            ))
+            .help("clip the layer to the region that the CRS serves"));
         }
         let named = match name_column {
             Some(column) => text(column)?.unwrap_or_default(),
@@ -197,6 +214,11 @@ fn read_features(
     let side = (EDGE_SQUARE_CELLS * cell_in(target, cell_m)).max(widest / MOST_EDGE_SQUARES);
     let edges = Edges::of(features.iter().map(|f| f.wkb.as_slice()), side)?;
     Ok(FeatureLayer { path, keys, features, crs, operation, files, edges })
+}
+
+/// The key of a feature, where it has one.
+fn called(key: &str) -> String {
+    if key.is_empty() { String::new() } else { format!(" (`{key}`)") }
 }
 
 fn no_polygon() -> Error {

@@ -108,8 +108,9 @@ fn columns(context: &Context) -> Vec<Column> {
         Column::with_unit("pct_of_total", "%", "share of all cells of the zone that are valid in both years"),
         Column::new(
             "comparable",
-            "whether the makers of the zone's maps let them be compared: yes, official, partial (what they forbid is left \
-             out), no (compared against their word), unknown (nothing is known)",
+            "whether the makers of the zone's maps let them be compared: yes; official (some cells by the makers' own change \
+             map, all others yes); unknown (nothing is known of some); partial (what they forbid is left out); no (compared \
+             against their word)",
         ),
     ]);
     columns

@@ -1,29 +1,35 @@
 //! The published tables, one file each. Adding a table: write its file and add it to [`all`].
 
+mod annual_change;
 mod change_matrix;
 mod class_area;
 mod classes;
+mod coast;
 mod coverage;
+mod edits;
 mod excluded;
+mod gaps;
 mod net_change;
 mod nodata_account;
+mod official_disagreement;
 mod overlap_disagreement;
 pub mod rule_coverage;
 mod scheme;
+mod seam;
 mod slivers;
 mod wide_matrix;
 
 use std::collections::BTreeMap;
 
-use super::totals::Totals;
-use super::zones::{Zone, ZoneCounts, ZoneTotals, by_zone};
+use super::totals::{Between, Totals};
+use super::zones::{PairFacts, Zone, ZoneCounts, ZoneTotals, by_zone};
 use crate::io::table::{Column, Table};
 use crate::kernel::tabulate::JointCounts;
 use crate::model::area::{Amount, in_m2};
 use crate::model::epoch::Interval;
 use crate::model::legend::{ClassCode, Language};
 use crate::model::matrix::ChangeMatrix;
-use crate::plan::JobPlan;
+use crate::plan::{JobPlan, Plan};
 
 /// Every table of a product.
 pub fn all<'a>(context: &'a Context) -> Vec<Table<'a>> {
@@ -47,6 +53,20 @@ pub fn all<'a>(context: &'a Context) -> Vec<Table<'a>> {
     if context.plan.job.domain.as_ref().is_some_and(|domain| domain.sliver_cells > 0) {
         tables.push(slivers::table(context));
     }
+    tables.extend(coast::tables(context));
+    tables.extend(edits::tables(context));
+    if context.plan.job.seams.is_some() {
+        tables.extend([seam::table(context), seam::summary(context)]);
+    }
+    if context.plan.job.gaps {
+        tables.push(gaps::table(context));
+    }
+    if !context.plan.pairs.is_empty() {
+        tables.push(annual_change::table(context));
+    }
+    if !context.plan.job.official.is_empty() {
+        tables.push(official_disagreement::table(context));
+    }
     tables.extend(wide_matrix::tables(context));
     tables
 }
@@ -57,6 +77,8 @@ pub struct Context<'a> {
     totals: &'a Totals,
     /// Classes in order: those of the legend; those met, for rasters without one.
     codes: Vec<ClassCode>,
+    /// What is known of each pair of years.
+    pair_facts: Vec<PairFacts<'a>>,
 }
 
 impl<'a> Context<'a> {
@@ -68,7 +90,7 @@ impl<'a> Context<'a> {
         } else {
             plan.job.target.codes()
         };
-        Self { plan, totals, codes }
+        Self { plan, totals, codes, pair_facts: PairFacts::all_of(plan) }
     }
 
     /// The zones of all layers with their share of the class counts of a year.
@@ -77,10 +99,10 @@ impl<'a> Context<'a> {
     }
 
     /// Every pair of years with the zones of all layers and their share of its joint counts.
-    fn pairs(&self) -> impl Iterator<Item = (Interval, impl Iterator<Item = (Zone, ZoneTotals)> + 'a)> {
+    fn pairs(&self) -> impl Iterator<Item = (Interval, impl Iterator<Item = (Zone, ZoneTotals)>)> {
         let (plan, totals) = (self.plan, self.totals);
-        let pairs = plan.comparability.iter().zip(&totals.pairs);
-        pairs.map(move |(pair, joints)| (pair.pair, by_zone(plan, totals, joints, Some(pair))))
+        let pairs = self.pair_facts.iter().zip(&totals.pairs);
+        pairs.map(move |(pair, joints)| (pair.pair(), by_zone(plan, totals, joints, Some(pair))))
     }
 
     /// The name of a class in the job's first language.
@@ -128,6 +150,20 @@ impl<'a> Context<'a> {
         };
         let sign = if entry < 0 { -1.0 } else { 1.0 };
         self.plan.area.of(amount).map(|m2| number(sign * m2 / 1e4)).unwrap_or_default()
+    }
+
+    /// What lies between sources: every grid with its name, where there are several, and what was found on it.
+    fn between(&self) -> impl Iterator<Item = (&'a Plan, Option<&'a String>, &'a Between)> + use<'a> {
+        self.plan
+            .grids
+            .iter()
+            .zip(&self.totals.between)
+            .map(|(grid, between)| (grid, grid.grid_id.as_ref(), between))
+    }
+
+    /// The column that tells several grids apart.
+    fn grid_column(&self) -> Option<Column> {
+        self.plan.has_several_grids().then(|| Column::new("grid", "grid of the job"))
     }
 
     /// How areas were computed; where cells differ, also what is counted all the same.

@@ -3,6 +3,7 @@
 use super::{Context, number, zone_columns};
 use crate::error::Result;
 use crate::io::table::{Column, RowSink, Table};
+use crate::model::date::Span;
 use crate::model::matrix::ChangeMatrix;
 use crate::statistic::{ALL, Statistic, Subject, Value};
 
@@ -13,7 +14,8 @@ fn rows(context: &Context, sink: &mut RowSink) -> Result<()> {
             let matrix = context.cell_matrix(&totals.counts);
             let areas = context.area_matrix(&totals.counts);
             let (date_from, date_to) = totals.dates(context.plan, pair.from, pair.to);
-            let years = interval_years(&date_from, &date_to).unwrap_or(f64::from(pair.to - pair.from));
+            // Of several intervals a rate of the total is no sum of their rates: it is undefined.
+            let years = totals.only_span().map_or(f64::NAN, Span::years);
             let classes = context.codes.iter().enumerate();
             let classes = classes.map(|(i, &code)| (Subject::Class(i), code.to_string(), context.name(code)));
             for (subject, code, name) in classes.chain([(Subject::Total, "total".to_string(), String::new())])
@@ -61,7 +63,10 @@ pub fn table<'a>(context: &'a Context) -> Table<'a> {
     notes.extend(context.area_notes());
     notes.push((
         "interval".into(),
-        "length from the true dates where each year has a single one that is a year, else from the mapped years".into(),
+        "annual_rate is told where all compared cells of the zone have one true interval, and else is empty: a rate of a \
+         total is not the sum of the rates of its parts. annual_change.csv adds up rates by true interval, and says what \
+         that is."
+            .into(),
     ));
     Table {
         name: "net_change".into(),
@@ -93,9 +98,4 @@ fn values(
         Some(Value::PercentPerYear(rate)) => [String::new(), String::new(), number(rate)],
         None => [String::new(), String::new(), String::new()],
     }
-}
-
-/// Years between two dates that both are plain years.
-fn interval_years(from: &str, to: &str) -> Option<f64> {
-    Some(to.parse::<f64>().ok()? - from.parse::<f64>().ok()?)
 }
