@@ -5,9 +5,12 @@ declared ones first, then maps that stand in, the fringe, and what change maps d
 """
 
 import tomllib
+from datetime import date, timedelta
 
 import continent_world as world
-from continent_world import COLS, CRS, PAIRS, ROWS, SLIVER_CELLS, YEARS
+from continent_world import (
+    CELL, COLS, CONTROL_CELLS, CRS, DATES, EDITIONS, FRINGE_CELLS, NORTH, PAIRS, ROWS, SLIVER_CELLS, WEST, YEARS,
+)
 from support import REPOSITORY, np
 
 try:
@@ -131,13 +134,16 @@ class Model:
         sections = made.sections
         self.sources = [{"id": s.id, "section": s.id, "country": s.country, "role": "maps"} for s in sections]
         self.fills = self.declare_fills()
-        # Codes of provenance: sections, then what stands in.
+        self.sources.append({"id": "fringe", "section": "fringe", "country": None, "role": "fringe"})
+        # Codes of provenance: sections, then what stands in, then the fringe.
         for number, source in enumerate(self.sources):
             source["origin"] = number + 1
         self.layers = self.warp()
         self.order = sorted(range(len(sections)), key=lambda at: (-sections[at].priority, at))
         # Tables, each a mapping from what a row is about to its cells.
-        self.rule_coverage, self.overlaps, self.slivers = {}, {}, {}
+        self.rule_coverage, self.overlaps, self.slivers, self.coast, self.edits = {}, {}, {}, {}, {}
+        self.edited = self.edited_cells()
+        self.change_says = self.warp_official()
         self.years = {year: self.compose(year) for year in YEARS}
 
     # ----- sources -----
@@ -184,6 +190,10 @@ class Model:
         map.origins[unmapped] = np.where(self.owner[unmapped] == 0, MASKED_CODE, GAP_CODE)
         self.dispute(year, map)
         self.fill_slivers(year, map)
+        self.lay_coast(year, map)
+        for edit in self.world.edits:
+            if year in edit["epochs"]:
+                self.edit(year, map, edit)
         return map
 
     def lay(self, year, map):
@@ -252,10 +262,65 @@ class Model:
             key = (year, self.world.sections[self.owner[row, col] - 1].id, self.sources[source]["id"], how, code)
             self.slivers[key] = self.slivers.get(key, 0) + 1
 
+    def lay_coast(self, year, map):
+        """Land is kept; around it a king's walk of water; further out nothing."""
+        land, fringe = self.world.land, world.grown(self.world.land, FRINGE_CELLS) & ~self.world.land
+        sea = ~land & ~fringe
+        source = self.number("fringe")
+        for part, held, after in (("fringe", fringe, 18), ("masked", sea & (map.classes != 0), "")):
+            for (before,), n in counted(held, map.classes).items():
+                self.coast[year, part, before or "", after] = n
+        map.classes[fringe], map.winners[fringe], map.origins[fringe] = 18, source, self.sources[source]["origin"]
+        map.classes[sea], map.winners[sea], map.origins[sea] = 0, NOBODY, MASKED_CODE
+
+    def edited_cells(self):
+        """Cells that each layer of edits holds."""
+        clouds, transform = self.world.clouds
+        rows, cols, inside = located("EPSG:4326", transform, clouds.shape, self.world.x, self.world.y)
+        values = np.where(inside, clouds[rows, cols], 0)
+        return self.world.edited | {"clouds": (values != 0) & (values != 255)}
+
+    def edit(self, year, map, edit):
+        """Another class for the cells that are meant; who decided them stays."""
+        held, before = self.edited[edit["id"]], map.classes.copy()
+        meant = {"*": before != 0, "nodata": before == 0}.get(edit["from"], before == edit["from"])
+        meant &= held & (map.winners != NOBODY)
+        map.classes[meant] = edit["to"]
+        unseen = meant & (before == 0)
+        map.origins[unseen] = np.array([source["origin"] for source in self.sources])[map.winners[unseen]]
+        for (one, two), n in counted(held, before, map.classes).items():
+            self.edits[edit["id"], year, one or "", two or "", "no" if one == two else "yes"] = n
+
+    # ----- published change -----
+
+    def warp_official(self):
+        """What Mexico's change map says of each cell: -1 is nothing."""
+        values, transform = self.world.official
+        section = self.world.section("mexico")
+        rows, cols, inside = located(section.crs, transform, values.shape, self.world.x, self.world.y)
+        says = np.where(inside, values[rows, cols].astype(int), -1)
+        return np.where((says == 65_535) | (says == 60_000), -1, says)
+
+    def lay_official(self, pair, from_, to):
+        """The classes of a pair where its makers' change map decides, and where that is."""
+        one, two = from_.classes.copy(), to.classes.copy()
+        decided = np.zeros((ROWS, COLS), bool)
+        if pair == OFFICIAL_PAIR:
+            of = np.array([s["section"] == "mexico" for s in self.sources] + [False])
+            told = (self.change_says >= 0) & of[from_.winners] & of[to.winners]
+            decided = told & ((self.change_says > 0) | (to.classes != 0))
+            changed = decided & (self.change_says > 0)
+            one[decided] = to.classes[decided]
+            one[changed], two[changed] = self.change_says[changed] // 100, self.change_says[changed] % 100
+        return one, two, decided
+
     # ----- comparability -----
 
     def verdict(self, pair, source, other):
         """yes, no or unknown; sources by number, at the first and at the second year."""
+        fringe = [self.sources[number]["role"] == "fringe" for number in (source, other)]
+        if any(fringe):
+            return "yes" if all(fringe) else "unknown"
         one, two = self.facts(source, pair[0]), self.facts(other, pair[1])
         if source == other and {pair[0], pair[1]} == {2015, 2020} and self.sources[source]["id"] == "mexico":
             return "unknown"  # an update and its base are one map
@@ -275,7 +340,7 @@ class Model:
             section, year = self.world.section(donor), int(donor_year)
         else:
             section = self.world.section(source["id"])
-        return {"year": year, "section": section.id, "country": section.country, "edition": section.editions.get(year)}
+        return {"year": year, "section": section.id, "country": section.country, "edition": EDITIONS.get(section.id, {}).get(year)}
 
     # ----- zones -----
 
@@ -299,7 +364,59 @@ class Model:
         layers["country-x-parks"] = (np.where(outside, len(crossed), country * keys + parks), [*crossed, "outside"])
         return layers
 
+    # ----- seams and gaps -----
+
+    def sections_of(self, map):
+        """The number of each cell's section; -1 where it has none."""
+        names = [section.id for section in self.world.sections]
+        of = np.array([names.index(s["section"]) if s["section"] in names else -1 for s in self.sources] + [-1])
+        return names, of[map.winners]
+
+    def seam(self):
+        """Neighbours of two sections, class by class, and such behind them."""
+        table = {}
+        for year, map in self.years.items():
+            names, section = self.sections_of(map)
+            # Along columns the same as along rows of the raster turned.
+            for classes, section in ((map.classes, section), (map.classes.T, section.T)):
+                has = (classes != 0) & (section >= 0)
+                faces = has[:, :-1] & has[:, 1:] & (section[:, :-1] != section[:, 1:])
+                for row, col in np.argwhere(faces):
+                    ends = sorted([(section[row, col], col, -1), (section[row, col + 1], col + 1, 1)])
+                    (a, first, _), (b, second, _) = ends
+                    lines = {"seam": (first, second)}
+                    for line, (own, at, step) in zip(("control_a", "control_b"), ends):
+                        near, far = at + step * CONTROL_CELLS, at + step * (CONTROL_CELLS + 1)
+                        if 0 <= far < classes.shape[1] and all(section[row, c] == own and classes[row, c] for c in (near, far)):
+                            lines[line] = (near, far)
+                    for line, (one, two) in lines.items():
+                        key = (year, names[a], names[b], line, int(classes[row, one]), int(classes[row, two]))
+                        table[key] = table.get(key, 0) + 1
+        return table
+
+    def gaps(self):
+        """Pieces of cells that a section should have mapped and did not, the largest first: cells and bounds."""
+        table = {}
+        for year, map in self.years.items():
+            pieces = connected(map.origins == GAP_CODE)
+            pieces.sort(key=lambda piece: (-piece[0], piece[1]))
+            for number, (pixels, _, top, bottom, left, right) in enumerate(pieces, 1):
+                edges = WEST + left * CELL, NORTH - (bottom + 1) * CELL, WEST + (right + 1) * CELL, NORTH - top * CELL
+                table[year, number] = (pixels, 1, top, bottom, left, right, *edges)
+        return table
+
     # ----- tables -----
+
+    def water(self):
+        """Water of every zone by where it lies."""
+        table = {}
+        for year, map in self.years.items():
+            fringe = map.winners == self.number("fringe")
+            part = np.where(fringe, 0, np.where(self.world.lakes, 1, 2))
+            for layer, (zone, names) in self.zones(map.winners, map.winners).items():
+                for (z, p), n in counted(map.classes == 18, zone, part).items():
+                    table[layer, names[z], year, 18, ("fringe", "great_lakes", "inland")[p]] = n
+        return table
 
     def class_area(self):
         table = {}
@@ -318,32 +435,37 @@ class Model:
         return table
 
     def compared(self, pair):
-        """Classes and sources of a pair, and whether a cell is in the matrix or left out of it."""
+        """Classes of a pair as compared, and what is known of each cell with a class in both years: no, yes, unknown, official."""
         from_, to = (self.years[year] for year in pair)
-        both = (from_.classes != 0) & (to.classes != 0)
+        one, two, decided = self.lay_official(pair, from_, to)
+        both = (one != 0) & (two != 0)
         verdicts = np.full((len(self.sources) + 1, len(self.sources) + 1), "unknown", "U8")
-        for (one, two), _ in counted(both, from_.winners, to.winners).items():
-            verdicts[one, two] = self.verdict(pair, one, two)
+        for (source, other), _ in counted(both, from_.winners, to.winners).items():
+            verdicts[source, other] = self.verdict(pair, source, other)
         verdict = verdicts[from_.winners, to.winners]
-        return from_, to, both, verdict
+        verdict[decided] = "official"
+        return one, two, both, verdict, decided
 
     def pair_tables(self):
-        """change_matrix, excluded and coverage."""
-        matrix, excluded, coverage = {}, {}, {}
+        """change_matrix, excluded, coverage, official_disagreement and annual_change."""
+        tables = matrix, excluded, coverage, official, annual = {}, {}, {}, {}, {}
         for pair in PAIRS:
-            from_, to, both, verdict = self.compared(pair)
+            from_, to = (self.years[year] for year in pair)
+            one, two, both, verdict, decided = self.compared(pair)
             forbidden = both & (verdict == "no")
             valid = both & ~forbidden
+            span = self.spans(pair)
             for layer, (zone, names) in self.zones(from_.winners, to.winners).items():
                 def add(table, key, mask, *planes):
                     for (z, *values), n in counted(mask, zone, *planes).items():
                         table[(layer, names[z], *pair, *key(values))] = n
 
-                add(matrix, lambda v: v, valid, from_.classes, to.classes)
-                add(excluded, lambda v: (*v, "from", "not_comparable"), forbidden, from_.classes)
-                add(excluded, lambda v: (*v, "to", "not_comparable"), forbidden, to.classes)
-                add(excluded, lambda v: (*v, "from", "nodata_to"), (from_.classes != 0) & (to.classes == 0), from_.classes)
-                add(excluded, lambda v: (*v, "to", "nodata_from"), (from_.classes == 0) & (to.classes != 0), to.classes)
+                add(matrix, lambda v: v, valid, one, two)
+                add(excluded, lambda v: (*v, "from", "not_comparable"), forbidden, one)
+                add(excluded, lambda v: (*v, "to", "not_comparable"), forbidden, two)
+                add(excluded, lambda v: (*v, "from", "nodata_to"), (one != 0) & (two == 0), one)
+                add(excluded, lambda v: (*v, "to", "nodata_from"), (one == 0) & (two != 0), two)
+                add(official, lambda v: ("mexico", *(code or "" for code in v)), decided, from_.classes, to.classes, one, two)
                 words = ["no", "official", "yes", "unknown"]
                 place = np.select([verdict == word for word in words], range(4))
                 found = {}
@@ -352,22 +474,85 @@ class Model:
                 for z, cells in found.items():
                     left_out, whole = cells.get("no", 0), sum(cells.values())
                     coverage[layer, names[z], *pair] = (whole, whole - left_out, left_out, self.comparable(cells))
-        return matrix, excluded, coverage
+                self.annual(annual, (layer, names, pair), counted(valid, zone, span, one, two))
+        return tables
+
+    def spans(self, pair):
+        """Of each cell the time between its maps, in thousandths of half a day; a large negative number where nobody decides."""
+        sources = range(len(self.sources))
+        table = np.array([[between(self.date(one, pair[0]), self.date(two, pair[1])) for two in sources] for one in sources])
+        from_, to = (self.years[year].winners for year in pair)
+        return table[np.maximum(from_, 0), np.maximum(to, 0)]
+
+    def date(self, number, year):
+        source = self.sources[number]
+        if source["role"] == "fringe":
+            return str(year)
+        donor, _, donor_year = source["id"].split(" ")[0].rpartition("@")
+        section, year = (donor, int(donor_year)) if donor else (source["id"], year)
+        return DATES.get(section, {}).get(year, str(year))
+
+    @staticmethod
+    def annual(table, place, counts):
+        """Gain and loss per year of every class of each zone: each interval's cells by their own."""
+        layer, names, pair = place
+        flows = {}
+        for (z, span, one, two), n in counts.items():
+            # Of each class the cells that have it before or after, those that come to it, those that leave it.
+            moved = {"total": (n, n, n), one: (n, 0, n), two: (n, n, 0)} if one != two else {"total": (n, 0, 0), one: (n, 0, 0)}
+            for code, flow in moved.items():
+                groups = flows.setdefault((layer, names[z], *pair, code), {})
+                groups[span] = tuple(a + b for a, b in zip(groups.get(span, (0, 0, 0)), flow))
+        for key, groups in flows.items():
+            dated = {span: flow for span, flow in sorted(groups.items()) if span > 0}
+            without = sum(flow[0] for span, flow in groups.items() if span <= 0)
+            rate = lambda part: sum(flow[part] * YEAR / span for span, flow in dated.items())
+            gain, loss = (rate(1), rate(2)) if dated else (None, None)
+            spans = [span / YEAR for span in dated] or [None]
+            touched = sum(flow[0] for flow in dated.values())
+            table[key] = (touched, without, spans[0], spans[-1], gain, loss)
 
     @staticmethod
     def comparable(cells):
         if cells.get("no"):
             return "partial"
-        return "yes" if cells.get("yes") and not cells.get("unknown") else "unknown"
+        if cells.get("unknown"):
+            return "unknown"
+        return "official" if cells.get("official") else "yes"
 
     def change_raster(self, pair):
-        from_, to, both, verdict = self.compared(pair)
-        codes = np.where(from_.classes == to.classes, 0, from_.classes.astype("uint16") * 100 + to.classes)
+        one, two, both, verdict, _ = self.compared(pair)
+        codes = np.where(one == two, 0, one.astype("uint16") * 100 + two)
         return np.where(both & (verdict != "no"), codes, 65535)
 
 
+# The pair that Mexico's change map is of.
+OFFICIAL_PAIR = (2010, 2015)
+
 # What stands in where a section saw nothing: by section and year (source, year).
 FILLS = {"mexico": {2015: [("mexico", 2010), ("conus", 2015)], 2020: [("mexico", 2010)]}}
+
+
+# A year of 365.2425 days in thousandths of half a day.
+YEAR = 730_485
+
+
+def between(first, second):
+    """The time between two true dates, in thousandths of half a day: of years alone by years, else from middle to middle."""
+    def middle(text):
+        parts = [int(part) for part in text.split("-")]
+        begin = date(*parts, *[1] * (3 - len(parts)))
+        if len(parts) == 1:
+            end = date(parts[0] + 1, 1, 1)
+        elif len(parts) == 2:
+            end = date(parts[0] + parts[1] // 12, parts[1] % 12 + 1, 1)
+        else:
+            end = begin + timedelta(days=1)
+        return begin.toordinal() + end.toordinal()
+
+    if len(first) == len(second) == 4:
+        return (int(second) - int(first)) * YEAR
+    return (middle(second) - middle(first)) * 1000
 
 
 def counted(mask, *planes):
@@ -400,3 +585,24 @@ def opened(cells, side):
         for col in range(side):
             out[row:row + whole.shape[0], col:col + whole.shape[1]] |= whole
     return out
+
+
+def connected(cells):
+    """Pieces of cells that share edges: cells, first of them, first and last row, first and last column. By filling."""
+    left = {(int(row), int(col)) for row, col in np.argwhere(cells)}
+    pieces = []
+    for first in sorted(left):
+        if first not in left:
+            continue
+        left.remove(first)
+        piece, front = [first], [first]
+        while front:
+            row, col = front.pop()
+            for cell in ((row - 1, col), (row + 1, col), (row, col - 1), (row, col + 1)):
+                if cell in left:
+                    left.remove(cell)
+                    piece.append(cell)
+                    front.append(cell)
+        rows, cols = zip(*piece)
+        pieces.append((len(piece), first, min(rows), max(rows), min(cols), max(cols)))
+    return pieces

@@ -6,10 +6,9 @@ a coast. Nothing here knows how the program treats any of it; continent_model.py
 """
 
 import json
-import tomllib
 from dataclasses import dataclass, field
 
-from support import REPOSITORY, np, rasterio
+from support import np, rasterio
 
 try:
     import pyproj
@@ -48,10 +47,18 @@ class Section:
     transform: object = None
     # Legend codes by year, on its own grid.
     maps: dict = field(default_factory=dict)
-    dates: dict = field(default_factory=dict)
-    editions: dict = field(default_factory=dict)
     # Values of each stratum under its cells, by number: 0 is none.
     strata: dict = field(default_factory=dict)
+
+
+DATES = {
+    "alaska": {2010: "2001", 2020: "2016-07"},
+    "canada": {2015: "2015-06"},
+    "conus": {2010: "2011", 2015: "2016", 2020: "2019-07-15"},
+    "mexico": {2015: "2014"},
+}
+EDITIONS = {"alaska": {2010: "a", 2015: "a", 2020: "b"}}
+FRINGE_CELLS, CONTROL_CELLS = 5, 8
 
 
 def sections():
@@ -327,11 +334,64 @@ class World:
                 return round(float(wanted + offset), 6)
         raise AssertionError(f"no room near {wanted}")
 
+    def brick_rings(self, rows, cols):
+        """A polygon of whole bricks, by first and last + 1."""
+        (top, bottom), (left, right) = ([BRICK * CELL * at for at in span] for span in (rows, cols))
+        corners = [(left, top), (right, top), (right, bottom), (left, bottom), (left, top)]
+        return [[(WEST + x, NORTH - y) for x, y in corners]]
+
+    def held(self, polygons):
+        """Cells of the target whose centre polygons of its CRS hold; no centre may come near an edge."""
+        cells = burned(polygons, (ROWS, COLS), self.transform)
+        for dx, dy in ((-5, -5), (-5, 5), (5, -5), (5, 5)):
+            moved = rasterio.transform.Affine.translation(dx, dy) * self.transform
+            assert (burned(polygons, (ROWS, COLS), moved) == cells).all()
+        return cells
+
     def make_edits(self):
-        pass
+        """Three layers: polygons over bricks and across them, a raster of degrees over clouds, polygons that ask for a class."""
+        self.ice = {
+            "forest": self.brick_rings((12, 15), (80, 83)),
+            "border": self.brick_rings((53, 55), (61, 64)),
+            "plain": self.brick_rings((88, 91), (38, 41)),
+            "across": [[(-500_123, -300_456), (-200_789, -350_321), (-350_777, -650_999), (-500_123, -300_456)]],
+        }
+        self.edits = [
+            {"id": "ice", "path": "ice.geojson", "from": "*", "to": 15, "epochs": [2015, 2020]},
+            {"id": "clouds", "path": "clouds.tif", "from": "nodata", "to": 16, "epochs": list(YEARS)},
+            {"id": "needles", "path": "needles.geojson", "from": 1, "to": 10, "epochs": [2010]},
+        ]
+        needles = [self.brick_rings((88, 96), (39, 44))]
+        self.write_ice()
+        write_polygons(self.folder / "needles.geojson", [({}, in_degrees(rings)) for rings in needles])
+        west, north, step = -140.03, 45.02, 0.2
+        lon, lat = np.meshgrid(west + (np.arange(220) + 0.5) * step, north - (np.arange(140) + 0.5) * step)
+        x, y = pyproj.Proj(CRS)(lon, lat)
+        clouds = np.where((x > -2_550_000) & (x < -2_390_000) & (y > -1_480_000) & (y < -1_150_000), 7, 0).astype("uint8")
+        clouds[(lon * 10).astype(int) % 17 == 0] = 255
+        self.clouds = (clouds, rasterio.transform.from_origin(west, north, step, step))
+        write(self.folder / "clouds.tif", clouds, "EPSG:4326", self.clouds[1], 255)
+        self.edited = {"ice": self.held(self.ice.values()), "needles": self.held(needles)}
+
+    def write_ice(self, but=()):
+        polygons = [({"who": name}, in_degrees(rings)) for name, rings in self.ice.items() if name not in but]
+        write_polygons(self.folder / "ice.geojson", polygons)
 
     def make_coast(self):
-        pass
+        """Land: bricks that are mostly mapped, so that it goes beyond domains here and falls short there. Lakes: bricks of water."""
+        mapped = brick_share(self.truth != 0) >= 0.6
+        lakes = brick_share(self.truth == 18) >= 0.95
+        self.land, self.lakes = cells_of(mapped), cells_of(lakes)
+        for name, mask in (("land", mapped), ("lakes", lakes)):
+            write_polygons(self.folder / f"{name}.geojson", [({}, in_degrees(rings)) for rings in outlines(mask)])
 
     def make_official(self):
-        pass
+        """What Mexico says changed from 2010 to 2015, on cells of its own."""
+        section, cell = self.section("mexico"), 7777
+        rows, cols = (int(n * section.cell / cell) for n in section.shape)
+        pick = lambda: self.rng.choice([1, 3, 4, 7, 8, 9, 10, 14, 15, 17, 18], (rows, cols))
+        one, two, kind = pick(), pick(), self.rng.random((rows, cols))
+        values = np.select([kind < 0.5, kind < 0.7, kind < 0.8, kind < 0.9], [0, one * 100 + two, one * 101, 65_535], 60_000)
+        left, top = section.origin
+        self.official = (values.astype("uint16"), rasterio.transform.from_origin(left + 1234.5, top - 2345.6, cell, cell))
+        write(self.folder / "mexico_change.tif", self.official[0], section.crs, self.official[1], 60_000)

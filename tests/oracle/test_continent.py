@@ -44,6 +44,15 @@ status = "proposed"
 """
 
 
+def integer(text):
+    """A whole number, however it is written; else the text."""
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    return int(number) if number == int(number) else number
+
+
 def quoted(values):
     return ", ".join(f'"{value}"' for value in values)
 
@@ -54,6 +63,8 @@ def job(made, output, compute=""):
         name = "continent"
         output = "{output}"
         provenance = true
+        seams = {{ control_cells = {world.CONTROL_CELLS} }}
+        gaps = true
         comparability = "./rules.toml"
         [grid]
         crs = "{world.CRS}"
@@ -74,6 +85,15 @@ def job(made, output, compute=""):
         [strata.treeline]
         path = "treeline.tif"
         values = {{ 1 = "above", 2 = "below" }}
+        [coast]
+        land = "land.geojson"
+        fringe_cells = {world.FRINGE_CELLS}
+        great_lakes = "lakes.geojson"
+        [[change.official]]
+        section = "mexico"
+        pair = [2010, 2015]
+        path = "mexico_change.tif"
+        coding = "from100to"
         [[zones]]
         id = "parks"
         path = "parks.geojson"
@@ -84,6 +104,19 @@ def job(made, output, compute=""):
         [compute]
         {compute}
     """
+    for edit in made.edits:
+        from_code = edit["from"] if isinstance(edit["from"], int) else f'"{edit["from"]}"'
+        text += f"""
+        [[edits]]
+        id = "{edit["id"]}"
+        path = "{edit["path"]}"
+        from_code = {from_code}
+        to_code = {edit["to"]}
+        epochs = {edit["epochs"]}
+        author = "J. Doe"
+        date = "2026-05-01"
+        reason = "seen on an image"
+        """
     for section in made.sections:
         text += f"""
         [[source]]
@@ -102,10 +135,9 @@ def job(made, output, compute=""):
             facts = [f'files = "{section.id}_{year}.tif"']
             if (section.id, year) == ("mexico", 2020):
                 facts = ['method = "update"', "base = 2015", 'files = "mexico_labels.tif"', 'mask = "mexico_mask.tif"']
-            if year in section.dates:
-                facts.append(f'date = "{section.dates[year]}"')
-            if year in section.editions:
-                facts.append(f'edition = "{section.editions[year]}"')
+            for key, told in (("date", world.DATES), ("edition", world.EDITIONS)):
+                if year in told.get(section.id, {}):
+                    facts.append(f'{key} = "{told[section.id][year]}"')
             donors = continent_model.FILLS.get(section.id, {}).get(year)
             if donors:
                 facts.append(f'fill_from = [{quoted(f"{donor}@{of}" for donor, of in donors)}]')
@@ -183,10 +215,10 @@ class Continent(Case):
         for row in self.table(f"out/tables/{name}.csv"):
             if area in row:
                 self.assertEqual(float(row[area]), int(row["pixels"]) * CELL**2, (name, row))
-            value = tuple(int(row[v]) if row[v].isdigit() else row[v] for v in values)
+            value = tuple(integer(row[v]) for v in values)
             if value[0] == 0:
                 continue
-            key = tuple(int(row[k]) if k in NUMBERS and row[k] else row[k] for k in keys)
+            key = tuple(int(row[k]) if k in NUMBERS and row[k].isdigit() else row[k] for k in keys)
             self.assertNotIn(key, found, name)
             found[key] = value if len(values) > 1 else value[0]
         wrong = {key: (found.get(key), expected.get(key)) for key in found.keys() | expected.keys() if found.get(key) != expected.get(key)}
@@ -196,13 +228,22 @@ class Continent(Case):
 
     def compare_tables(self, model):
         zone = ("zone_layer", "zone_id")
-        matrix, excluded, coverage = model.pair_tables()
+        matrix, excluded, coverage, official, annual = model.pair_tables()
         self.same_rows("class_area", (*zone, "year", "code"), model.class_area())
         self.same_rows("change_matrix", (*zone, "year_from", "year_to", "from_code", "to_code"), matrix)
         self.same_rows("excluded", (*zone, "year_from", "year_to", "code", "side", "reason"), excluded)
         self.same_rows("coverage", (*zone, "year_from", "year_to"), coverage,
                        ("pixels", "compared_pixels", "not_comparable_pixels", "comparable"))
         self.same_rows("nodata_account", (*zone, "year", "code"), model.nodata_account())
+        self.same_rows("official_disagreement", (*zone, "year_from", "year_to", "section", "map_from", "map_to", "official_from",
+                                                 "official_to"), official)
+        self.compare_rates(annual)
+        self.same_rows("coast", ("year", "part", "before_code", "after_code"), model.coast)
+        self.same_rows("water", (*zone, "year", "code", "part"), model.water())
+        self.same_rows("edits", ("edit", "year", "before_code", "after_code", "edited"), model.edits)
+        self.same_rows("seam", ("year", "section_a", "section_b", "line", "code_a", "code_b"), model.seam(), ("pairs",))
+        self.same_rows("gaps", ("year", "gap"), model.gaps(), ("pixels", "gaps", "first_row", "last_row", "first_col", "last_col", "xmin",
+                                                              "ymin", "xmax", "ymax"))
         self.same_rows("slivers", ("year", "domain", "source", "taken", "code"), model.slivers)
         rules = {(year, source, code, stratum, "" if to is None else to, default): n
                  for (year, source, code, stratum, to, default), n in model.rule_coverage.items()}
@@ -214,8 +255,33 @@ class Continent(Case):
         self.same_rows("overlap_disagreement", ("year", "winner", "loser", "winner_code", "loser_code"), overlaps,
                        ("pixels", "overlap_pixels"))
 
+    def compare_rates(self, expected):
+        """Every rate, to the ninth digit."""
+        seen = set()
+        for row in self.table("out/tables/annual_change.csv"):
+            code = row["code"] if row["code"] == "total" else int(row["code"])
+            key = (row["zone_layer"], row["zone_id"], int(row["year_from"]), int(row["year_to"]), code)
+            found = {k: float(v) if v else None for k, v in row.items() if k.startswith(("interval", "pixels", "gain", "loss", "net"))}
+            if key not in expected:
+                self.assertFalse(found["pixels"] or found["pixels_without_interval"], row)
+                continue
+            seen.add(key)
+            pixels, without, shortest, longest, gain, loss = expected[key]
+            self.assertEqual((found["pixels"], found["pixels_without_interval"]), (pixels, without), row)
+            wanted = {"interval_min": shortest, "interval_max": longest, "gain_px_per_year": gain, "loss_px_per_year": loss}
+            wanted["net_px_per_year"] = None if gain is None else gain - loss
+            for name, value in list(wanted.items())[2:]:
+                wanted[name.replace("px", "ha")] = None if value is None else value * CELL**2 / 10_000
+            for name, value in wanted.items():
+                if value is None:
+                    self.assertIsNone(found[name], (name, row))
+                else:
+                    self.assertAlmostEqual(found[name], value, delta=1e-9 * max(1, abs(gain or 0) * CELL**2), msg=(name, row))
+        self.assertEqual(seen, set(expected))
 
-NUMBERS = {"year", "code", "year_from", "year_to", "from_code", "to_code", "winner_code", "loser_code"}
+
+NUMBERS = {"map_from", "map_to", "official_from", "official_to", "before_code", "after_code", "code_a", "code_b", "gap",
+           "year", "code", "year_from", "year_to", "from_code", "to_code", "winner_code", "loser_code"}
 
 
 if __name__ == "__main__":
