@@ -1,10 +1,12 @@
 """A continent of four sections with everything on, against numpy: every cell and every row."""
 
 import json
-import tomllib
+import shutil
+import tempfile
 import unittest
+from pathlib import Path
 
-from support import Case, REPOSITORY, needs_rasterio, np, rasterio
+from support import Case, REPOSITORY, needs_rasterio, np
 
 try:
     import pyproj
@@ -145,52 +147,99 @@ def job(made, output, compute=""):
     return text
 
 
+def crosswalk():
+    """The shipped crosswalk of NLCD, but for rows on two layers, on a raster alone, and one that gives no class."""
+    text = 'id = "alaska-nalcms"\nfrom = "nlcd"\nto = "nalcms"\nsource = "t"\n'
+    for row in continent_model.rows_of(REPOSITORY / "configs/crosswalks/nlcd-nalcms.toml"):
+        kept = {key: row[key] for key in ("from", "to", "stratum", "default", "status", "source") if key in row}
+        if row["from"] == 42:
+            del kept["stratum"]
+            kept |= {"strata": ["climate", "treeline"], "to": {"polar+above": 13, "polar+*": 2, "*+*": 1}}
+        if row["from"] == 72:
+            kept |= {"stratum": "treeline", "to": {"above": 12, "below": 10}, "default": 11}
+        if row["from"] == 74:
+            kept["to"] = "nodata"
+        text += "[[row]]\n"
+        for key, value in kept.items():
+            if isinstance(value, dict):
+                text += f"{key} = {{ " + ", ".join(f'"{k}" = {v}' for k, v in value.items()) + " }\n"
+            else:
+                text += f"{key} = {json.dumps(value, ensure_ascii=False)}\n"
+    return text
+
+
 @needs_rasterio
 @needs_pyproj
 class Continent(Case):
+    """One run, compared by every test; those that run anew do so elsewhere."""
+
+    maxDiff = 4000
+
     @classmethod
     def setUpClass(cls):
-        super().setUpClass()
+        folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        cls.folder = Path(folder.name)
+        (cls.folder / "rules.toml").write_text(RULES)
+        (cls.folder / "alaska.toml").write_text(crosswalk())
+        cls.made = world.World(cls())
+        cls.sums = cls().run_job("out", "task_cells = 512\nthreads = 1")
+        cls.model = continent_model.Model(cls.made)
 
     def setUp(self):
-        super().setUp()
-        self.maxDiff = 4000
+        """The folder is that of all tests."""
 
-    def write_rules(self):
-        (self.folder / "rules.toml").write_text(RULES)
-        rows = continent_model.rows_of(REPOSITORY / "configs/crosswalks/nlcd-nalcms.toml")
-        text = 'id = "alaska-nalcms"\nfrom = "nlcd"\nto = "nalcms"\nsource = "t"\n'
-        for row in rows:
-            kept = {key: row[key] for key in ("from", "to", "stratum", "default", "status", "source") if key in row}
-            if row["from"] == 42:
-                del kept["stratum"]
-                kept |= {"strata": ["climate", "treeline"], "to": {"polar+above": 13, "polar+*": 2, "*+*": 1}}
-            if row["from"] == 74:
-                kept["to"] = "nodata"
-            if row["from"] == 72:
-                kept |= {"stratum": "treeline", "to": {"above": 12, "below": 10}, "default": 11}
-            text += "[[row]]\n"
-            for key, value in kept.items():
-                if isinstance(value, dict):
-                    value = "{ " + ", ".join(f'"{k}" = {v}' for k, v in value.items()) + " }"
-                else:
-                    value = json.dumps(value, ensure_ascii=False)
-                text += f"{key} = {value}\n"
-        (self.folder / "alaska.toml").write_text(text)
-
-    def run_job(self, made, output, compute=""):
-        (self.folder / f"{output}.toml").write_text(job(made, output, compute))
+    def run_job(self, output, compute):
+        (self.folder / f"{output}.toml").write_text(job(self.made, output, compute))
         self.nalcms("run", f"{output}.toml")
         return (self.folder / output / "SHA256SUMS").read_text()
 
-    def test_every_cell_and_every_row(self):
-        made = world.World(self)
-        self.write_rules()
-        self.run_job(made, "out", "task_cells = 512\nthreads = 1")
-        model = continent_model.Model(made)
-        self.compare_rasters(model)
-        self.compare_tables(model)
+    def test_the_world_has_all_that_is_compared(self):
+        for year, map in self.model.years.items():
+            filled = {2010: set(), 2015: {5, 6}, 2020: {5}}[year]
+            self.assertEqual(set(np.unique(map.origins).tolist()), {1, 2, 3, 4, 7, 252, 253, 254} | filled | self.unseen(map))
+            self.assertEqual({key[3] for key in self.model.slivers if key[0] == year}, {"mapped", "nearest"})
+            self.assertGreater(len([key for key in self.model.gaps() if key[0] == year]), 3)
+        words = {value[3] for value in self.model.pair_tables()[2].values()}
+        self.assertLessEqual({"yes", "unknown", "partial"}, words)
+        self.assertEqual({key[5] for key in self.model.rule_coverage}, {"yes", "no"})
+        self.assertLessEqual({"", "polar", "polar+above", "polar+below", "temperate+below", "tropical", "above"}, {k[3] for k in self.model.rule_coverage})
+        self.assertEqual({key[4] for key in self.model.edits}, {"yes", "no"})
+
+    def unseen(self, map):
+        return {251} if (map.origins == 251).any() else set()
+
+    def test_verify_agrees(self):
         self.nalcms("verify", "out")
+
+    def test_the_same_bytes_however_the_work_is_cut(self):
+        self.assertEqual(self.run_job("other", "task_cells = 1024\nthreads = 2"), self.sums)
+
+    def test_an_edit_of_one_polygon_redoes_the_task_that_it_touches_and_undone_gives_the_same_bytes(self):
+        shutil.copytree(self.folder / "out", self.folder / "edited")
+        self.addCleanup(self.made.write_ice)
+        text = job(self.made, "edited", "task_cells = 512")
+        (self.folder / "edited.toml").write_text(text)
+        said = lambda verb: json.loads(self.nalcms(verb, "edited.toml", "--json").stdout)
+        before = said("status")
+        self.assertEqual((before["done"], before["tasks"]), (9, 9))
+        self.made.write_ice(but=["plain"])
+        status = said("status")
+        self.assertEqual((status["done"], status["stale"]), (8, 1))
+        window = status["open"][0]["window"]
+        self.assertEqual((window["row"], window["col"]), (512, 0))
+        run = said("run")
+        self.assertEqual((run["computed"], run["kept"]), (1, 8))
+        held = world.burned([self.made.ice["plain"]], (world.ROWS, world.COLS), self.made.transform)
+        for year in YEARS:
+            name = f"landcover/continent_landcover_{year}_7000m.tif"
+            differ = self.cells(f"out/{name}") != self.cells(f"edited/{name}")
+            self.assertFalse((differ & ~held).any())
+            self.assertEqual(bool(differ.any()), year in (2015, 2020))
+        self.made.write_ice()
+        run = said("run")
+        self.assertEqual((run["computed"], run["kept"]), (1, 8))
+        self.assertEqual((self.folder / "edited" / "SHA256SUMS").read_text(), self.sums)
 
     # ----- comparisons -----
 
@@ -202,7 +251,8 @@ class Continent(Case):
             self.fail(f"{name}: {int(differ.sum())} cells differ, the first at {at}: {found[at]} instead of {expected[at]}")
         return found
 
-    def compare_rasters(self, model):
+    def test_every_cell(self):
+        model = self.model
         for year, map in model.years.items():
             self.same_cells(f"landcover/continent_landcover_{year}_7000m.tif", map.classes)
             self.same_cells(f"provenance/continent_source_{year}_7000m.tif", map.origins)
@@ -226,7 +276,8 @@ class Continent(Case):
         self.assertTrue(found, f"{name} has no rows")
         return found
 
-    def compare_tables(self, model):
+    def test_every_row(self):
+        model = self.model
         zone = ("zone_layer", "zone_id")
         matrix, excluded, coverage, official, annual = model.pair_tables()
         self.same_rows("class_area", (*zone, "year", "code"), model.class_area())
