@@ -447,8 +447,8 @@ class Model:
         return one, two, both, verdict, decided
 
     def pair_tables(self):
-        """change_matrix, excluded, coverage, official_disagreement and annual_change."""
-        tables = matrix, excluded, coverage, official, annual = {}, {}, {}, {}, {}
+        """change_matrix, excluded, coverage, official_disagreement, annual_change, and the true dates of each zone's maps."""
+        tables = matrix, excluded, coverage, official, annual, dates = {}, {}, {}, {}, {}, {}
         for pair in PAIRS:
             from_, to = (self.years[year] for year in pair)
             one, two, both, verdict, decided = self.compared(pair)
@@ -475,6 +475,15 @@ class Model:
                     left_out, whole = cells.get("no", 0), sum(cells.values())
                     coverage[layer, names[z], *pair] = (whole, whole - left_out, left_out, self.comparable(cells))
                 self.annual(annual, (layer, names, pair), counted(valid, zone, span, one, two))
+                told = {}
+                for (z, *sources), _ in counted(((one != 0) | (two != 0)) & ~forbidden, zone, from_.winners, to.winners).items():
+                    sides = told.setdefault(z, (set(), set()))
+                    for side, source, year in zip(sides, sources, pair):
+                        if source != NOBODY and self.sources[source]["role"] != "fringe":
+                            side.add(self.date(source, year))
+                for z, sides in told.items():
+                    words = [str(year) if not side else "/".join(sorted({min(side), max(side)})) for side, year in zip(sides, pair)]
+                    dates[layer, names[z], *pair] = tuple(words)
         return tables
 
     def spans(self, pair):

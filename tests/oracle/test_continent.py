@@ -279,9 +279,12 @@ class Continent(Case):
     def test_every_row(self):
         model = self.model
         zone = ("zone_layer", "zone_id")
-        matrix, excluded, coverage, official, annual = model.pair_tables()
+        matrix, excluded, coverage, official, annual, dates = model.pair_tables()
         self.same_rows("class_area", (*zone, "year", "code"), model.class_area())
         self.same_rows("change_matrix", (*zone, "year_from", "year_to", "from_code", "to_code"), matrix)
+        for row in self.table("out/tables/change_matrix.csv"):
+            key = row["zone_layer"], row["zone_id"], int(row["year_from"]), int(row["year_to"])
+            self.assertEqual((row["date_from"], row["date_to"], row["comparable"]), (*dates[key], coverage[key][3]), row)
         self.same_rows("excluded", (*zone, "year_from", "year_to", "code", "side", "reason"), excluded)
         self.same_rows("coverage", (*zone, "year_from", "year_to"), coverage,
                        ("pixels", "compared_pixels", "not_comparable_pixels", "comparable"))
