@@ -14,6 +14,7 @@ use crate::plan::comparability::refuse_nothing_left;
 use crate::plan::zones::CountedLayer;
 use crate::plan::{JobPlan, Plan, Product};
 
+use super::collisions;
 use super::folder::refuse_foreign;
 use super::refuse_beyond_memory;
 
@@ -94,6 +95,7 @@ fn obstacles(plan: &JobPlan) -> Vec<String> {
     let checks = memory.chain([
         refuse_foreign(&plan.job.output, &plan.job.name),
         refuse_nothing_left(&plan.job, &plan.comparability),
+        collisions::refuse(plan),
     ]);
     checks.filter_map(|check| check.err().as_ref().map(Error::to_string)).collect()
 }
