@@ -368,9 +368,10 @@ fn expected(r: usize, c: usize) -> (Option<(u8, u8)>, bool) {
     if (700..760).contains(&r) && (100..1000).contains(&c) {
         return (Some((10, 5)), true);
     }
+    // Mexico's maps of the two years must not be compared: where nothing is said they are left out.
     match south_says(r, c) {
-        _ if c >= 1200 => (maps, false),
-        NO => (maps, false),
+        _ if c >= 1200 => (None, false),
+        NO => (None, false),
         0 => (Some((to, to)), true),
         value => (Some(pair(value)), true),
     }
@@ -463,11 +464,11 @@ fn a_changed_change_map_redoes_the_tasks_and_a_job_without_one_keeps_its_own() {
     );
     assert_eq!(first["tables/class_area.csv"], without["tables/class_area.csv"]);
     let status = scratch.ok(&["status", "job.toml"]).stdout;
-    assert!(status.contains("in place"), "{status}");
+    assert!(status.contains("outputs are in place"), "{status}");
     let south = Drawing { origin: (0.0, -30.0), ..Drawing::default() };
     south.draw::<u16>(&scratch.path("mx_change.tif"), &SOME);
     let status = scratch.ok(&["status", "job.toml"]).stdout;
-    assert!(!status.contains("in place"), "{status}");
+    assert!(!status.contains("outputs are in place"), "{status}");
     scratch.ok(&["run", "job.toml"]);
     assert_ne!(files(&scratch.path("out")), first);
     scratch.write("job.toml", &format!("{HEAD}{SOURCES}"));

@@ -9,6 +9,7 @@ mod excluded;
 mod net_change;
 mod official_disagreement;
 mod overlap_disagreement;
+pub mod revision_matrix;
 pub mod rule_coverage;
 mod scheme;
 mod wide_matrix;
