@@ -196,6 +196,17 @@ fn what_is_wholly_told_by_the_makers_is_official_and_says_so_everywhere() {
 }
 
 #[test]
+fn what_is_allowed_all_the_same_is_stamped_where_no_change_map_tells() {
+    for (change, word) in [(&SOME, "no"), (&ALL, "official")] {
+        let scratch = two_nations(change);
+        scratch.ok(&["run", "job.toml", "--allow-incomparable"]);
+        assert_eq!(stamp(&scratch.path(CHANGE), "NALCMS_COMPARABLE").as_deref(), Some(word));
+        assert_eq!(coverage(&scratch, "mexico"), ["4", "4", "0", word]);
+        scratch.ok(&["verify", "out"]);
+    }
+}
+
+#[test]
 fn unchanged_cells_are_written_as_the_job_says_and_both_codings_are_read() {
     let scratch = two_nations(&ALL);
     let identity: [&[u16]; 2] = [&[303, 514, 105, 917], &[1417, 1714, 1515, 501]];

@@ -124,9 +124,8 @@ impl Totals {
 
     /// Whether a pair has cells with a class in both years that must not be compared, left out or not.
     pub fn hold_forbidden(&self, pair: usize, comparability: &PairComparability) -> bool {
-        let both = |joint: &&Joint| joint.from.is_some() && joint.to.is_some();
-        let joints = self.pairs[pair].keys().filter(both);
-        joints.into_iter().any(|joint| comparability.verdict(joint.from_source, joint.to_source) == Verdict::No)
+        let mut both = self.pairs[pair].keys().filter(|joint| joint.from.is_some() && joint.to.is_some());
+        both.any(|joint| comparability.verdict(joint.from_source, joint.to_source) == Verdict::No)
     }
 
     /// Cells of each class in an epoch.
