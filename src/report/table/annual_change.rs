@@ -58,7 +58,7 @@ fn rates(context: &Context, groups: &[(Span, Flow)], without: Amount) -> [String
     [gain, loss, net, gain_ha, loss_ha, net_ha]
 }
 
-/// What comes and what goes.
+/// What of a flow is told: what came, and what is taken from it.
 type Part = fn(&Flow) -> (Amount, Amount);
 
 /// What came less what went, per year: each group is divided once, and they are added in the order of their intervals.
