@@ -354,7 +354,7 @@ fn draw_large(scratch: &Scratch) {
     values("first.tif", (700, 100), (60, 900), &|_, _| 1005);
     values("second_a.tif", (600, 0), (500, 700), &sound);
     values("second_b.tif", (600, 600), (500, 600), &sound);
-    values("north.tif", (0, 200), (400, 300), &|r, c| if (r + c) % 3 == 0 { 505 } else { 501 });
+    values("north.tif", (0, 200), (400, 300), &|r, c| if (r + c).is_multiple_of(3) { 505 } else { 501 });
     at(0, 0).plot_as::<i32>(&scratch.path("bands.tif"), 1100, 1300, |r, c| (r / 200 + c / 300 * 10) as u8);
 }
 
@@ -371,7 +371,7 @@ fn expected(r: usize, c: usize) -> (Option<(u8, u8)>, bool) {
     if r < BORDER {
         let says = r < 400 && (200..500).contains(&c);
         return if says {
-            (Some(if (r + c) % 3 == 0 { (5, 5) } else { (5, 1) }), true)
+            (Some(if (r + c).is_multiple_of(3) { (5, 5) } else { (5, 1) }), true)
         } else {
             (maps, false)
         };
