@@ -454,11 +454,29 @@ fn two_edits_of_one_cell_in_one_year_are_refused_with_the_place() {
         .count();
     assert!(in_triangle > 0);
     assert!(run.stderr.contains(&format!("{in_triangle} cells in 2010, 2015")), "{}", run.stderr);
+    let plan = scratch.nalcms(&["plan", "job.toml"]);
+    assert!(
+        plan.code == 1 && plan.stdout.contains("run will refuse this: edits contradict"),
+        "{}",
+        plan.stdout
+    );
     assert!(!scratch.path("out/landcover").exists());
     // In another year they do not meet, and polygons of one layer may overlap: the ice does.
     scratch.write("more.geojson", &rectangles(&[(100, 495, 110, 515)]));
     scratch.write("job.toml", &more("\"*\"", "[2010]"));
     scratch.ok(&["run", "job.toml"]);
+}
+
+#[test]
+fn edits_that_find_nothing_to_edit_are_told() {
+    let scratch = maps();
+    scratch.write("ice.geojson", &rectangles(&[(5000, 5000, 5100, 5100)]));
+    scratch.write("job.toml", &format!("{JOB}{EDITS}").replace("from_code = 15", "from_code = 19"));
+    let said = scratch.ok(&["run", "job.toml"]).stderr;
+    assert!(said.contains("edit `ice`: holds no cell of the grid"), "{said}");
+    assert!(said.contains("edit `crops`: edited nothing"), "{said}");
+    assert!(!said.contains("edit `clouds`"), "{said}");
+    scratch.ok(&["verify", "out"]);
 }
 
 #[test]

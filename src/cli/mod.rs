@@ -16,6 +16,7 @@ mod mosaic;
 mod options;
 mod plan;
 mod reclass;
+mod revision;
 mod run;
 mod single;
 mod status;
@@ -61,6 +62,7 @@ pub static VERBS: &[&Verb] = &[
     &merge::VERB,
     &verify::VERB,
     &change::VERB,
+    &revision::VERB,
     &reclass::VERB,
     &mosaic::VERB,
     &align::VERB,

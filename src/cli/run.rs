@@ -15,7 +15,7 @@ use crate::plan::JobPlan;
 use crate::plan::comparability::refuse_nothing_left;
 use crate::plan::fingerprint::InputHashes;
 use crate::report::manifest::{self, standing};
-use crate::report::zone_layers;
+use crate::report::{overlays, zone_layers};
 use crate::run::folder::OutputFolder;
 use crate::run::ledger::Ledger;
 use crate::run::merge::{Merged, merge};
@@ -111,7 +111,9 @@ fn work_through(plan: &JobPlan, output: &Path, progress: &Progress, quiet: bool)
             path.display()
         ));
     }
-    for warning in zone_layers::warnings(plan, &merged.totals).iter().filter(|_| !quiet) {
+    let totals = &merged.totals;
+    let warnings = [zone_layers::warnings(plan, totals), overlays::warnings(plan, totals)].concat();
+    for warning in warnings.iter().filter(|_| !quiet) {
         talk(&format!("warning: {warning}"));
     }
     Ok(Finished { summary, merged })

@@ -13,6 +13,25 @@ use crate::model::seam::{Line, NO_SECTION, SeamCounts, SeamPair, SectionOf};
 use crate::model::source::SourceIndex;
 use crate::model::window::Window;
 
+/// Which neighbours of cells are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Neighbours {
+    /// Those to the right.
+    Right,
+    /// Those below.
+    Below,
+}
+
+impl Neighbours {
+    /// Rows and columns from a cell to its neighbour.
+    fn step(self) -> (usize, usize) {
+        match self {
+            Self::Right => (0, 1),
+            Self::Below => (1, 0),
+        }
+    }
+}
+
 /// A piece of a mosaic and what its sources are.
 ///
 /// # Shape
@@ -33,10 +52,10 @@ pub struct Sectioned<'a, T> {
 
 impl<T: ClassValue> Sectioned<'_, T> {
     /// The smallest window that holds the left or upper cells of all facing pairs; `None` where there are none.
-    pub fn facing(&self) -> Option<Window> {
+    pub fn facing(&self, neighbours: Neighbours) -> Option<Window> {
         let whole = Window::whole(self.classes.nrows(), self.classes.ncols());
         let mut held: Option<Window> = None;
-        self.each_facing(&whole, |row, col, _| {
+        self.each_facing(&whole, neighbours, |row, col| {
             let cell = Window { row: row as i64, col: col as i64, rows: 1, cols: 1 };
             held = Some(held.map_or(cell, |held| held.union(&cell)));
         });
@@ -47,10 +66,10 @@ impl<T: ClassValue> Sectioned<'_, T> {
     ///
     /// # Shape
     /// `part` lies in the planes, which reach `control + 2` cells further on all sides, or to where there are no cells.
-    pub fn count(&self, part: &Window, control: usize, counts: &mut SeamCounts) {
+    pub fn count(&self, part: &Window, neighbours: Neighbours, control: usize, counts: &mut SeamCounts) {
         let (rows, cols) = self.classes.dim();
-        self.each_facing(part, |row, col, across| {
-            let step: (usize, usize) = if across { (0, 1) } else { (1, 0) };
+        let step = neighbours.step();
+        self.each_facing(part, neighbours, |row, col| {
             let place = |cells: i64| {
                 let at = |from: usize, step: usize, end: usize| {
                     usize::try_from(from as i64 + cells * step as i64).ok().filter(|at| *at < end)
@@ -82,28 +101,19 @@ impl<T: ClassValue> Sectioned<'_, T> {
         });
     }
 
-    /// Hands out the facing pairs that belong to the cells of a part: row, column, and whether the other cell lies to the
-    /// right (else below).
-    fn each_facing(&self, part: &Window, mut each: impl FnMut(usize, usize, bool)) {
+    /// Hands out the facing pairs that belong to the cells of a part: row and column of the left or upper cell.
+    fn each_facing(&self, part: &Window, neighbours: Neighbours, mut each: impl FnMut(usize, usize)) {
         let (rows, cols) = self.classes.dim();
-        let (first_row, first_col) = (part.row as usize, part.col as usize);
+        let (down, right) = neighbours.step();
         let section = |row: usize, col: usize| self.sections.source(self.winners[[row, col]]);
         let has_class = |row: usize, col: usize| self.classes[[row, col]] != self.nodata;
-        for row in first_row..(first_row + part.rows).min(rows) {
-            for col in first_col..(first_col + part.cols).min(cols) {
-                let own = section(row, col);
-                if own == NO_SECTION || !has_class(row, col) {
-                    continue;
-                }
-                let faces = |row: usize, col: usize| {
-                    let other = section(row, col);
-                    other != own && other != NO_SECTION && has_class(row, col)
-                };
-                if col + 1 < cols && faces(row, col + 1) {
-                    each(row, col, true);
-                }
-                if row + 1 < rows && faces(row + 1, col) {
-                    each(row, col, false);
+        let (first_row, first_col) = (part.row as usize, part.col as usize);
+        for row in first_row..(first_row + part.rows).min(rows - down) {
+            for col in first_col..(first_col + part.cols).min(cols - right) {
+                let (own, other) = (section(row, col), section(row + down, col + right));
+                let differ = own != other && own != NO_SECTION && other != NO_SECTION;
+                if differ && has_class(row, col) && has_class(row + down, col + right) {
+                    each(row, col);
                 }
             }
         }
@@ -136,10 +146,11 @@ mod tests {
         let sections = sections();
         let map =
             Sectioned { classes: classes.view(), winners: winners.view(), sections: &sections, nodata: 0 };
-        assert_eq!(map.facing(), Some(Window { row: 0, col: 4, rows: 1, cols: 1 }));
+        assert_eq!(map.facing(Neighbours::Right), Some(Window { row: 0, col: 4, rows: 1, cols: 1 }));
+        assert_eq!(map.facing(Neighbours::Below), None);
         let counted = |control: usize| {
             let mut counts = SeamCounts::new();
-            map.count(&Window::whole(1, 9), control, &mut counts);
+            map.count(&Window::whole(1, 9), Neighbours::Right, control, &mut counts);
             counts
         };
         // Section 0 is `a`: its cell is class 4, that of section 1 is class 9. One cell behind: 4-3 to the right, 8-0 to
@@ -165,7 +176,7 @@ mod tests {
                 sections: &sections,
                 nodata: 0,
             };
-            assert_eq!(map.facing(), None);
+            assert_eq!(map.facing(Neighbours::Right), None);
         }
     }
 
@@ -240,14 +251,18 @@ mod tests {
                     nodata: 0,
                 };
                 let part = piece.shift(-looked.row, -looked.col);
-                map.count(&part, control, &mut counts);
-                // What is looked at first holds the pairs of the block that are counted then.
-                let mut of_part = SeamCounts::new();
-                map.count(&part, control, &mut of_part);
-                let facing = map.facing().map(|held| held.intersect(&part)).filter(|held| !held.is_empty());
-                let mut of_facing = SeamCounts::new();
-                facing.iter().for_each(|held| map.count(held, control, &mut of_facing));
-                prop_assert_eq!(of_facing, of_part);
+                for neighbours in [Neighbours::Right, Neighbours::Below] {
+                    map.count(&part, neighbours, control, &mut counts);
+                    // What is looked at first holds the pairs that are counted then.
+                    let mut of_part = SeamCounts::new();
+                    map.count(&part, neighbours, control, &mut of_part);
+                    let facing = map.facing(neighbours).map(|held| held.intersect(&part));
+                    let mut of_facing = SeamCounts::new();
+                    facing.filter(|held| !held.is_empty()).iter().for_each(|held| {
+                        map.count(held, neighbours, control, &mut of_facing);
+                    });
+                    prop_assert_eq!(of_facing, of_part);
+                }
             }
             prop_assert_eq!(counts, plainly(&classes, &winners, control as i64));
         }

@@ -100,18 +100,20 @@ pub fn joined(values: &[&str]) -> String {
     if let [value] = values {
         return (*value).to_string();
     }
-    let part = |value: &&str| {
-        if *value == ANY {
-            return format!("{ESCAPE}{ANY}");
-        }
-        let mut part = String::with_capacity(value.len());
-        for character in value.chars() {
-            part.extend([JOIN, ESCAPE].contains(&character).then_some(ESCAPE));
-            part.push(character);
-        }
-        part
-    };
-    values.iter().map(part).collect::<Vec<_>>().join("+")
+    values.iter().map(|value| escaped(value)).collect::<Vec<_>>().join("+")
+}
+
+/// A value as a part of a key of several.
+fn escaped(value: &str) -> String {
+    if value == ANY {
+        return format!("{ESCAPE}{ANY}");
+    }
+    let mut part = String::with_capacity(value.len());
+    for character in value.chars() {
+        part.extend([JOIN, ESCAPE].contains(&character).then_some(ESCAPE));
+        part.push(character);
+    }
+    part
 }
 
 /// The keys of a row on so many strata and the classes they lead to.
@@ -193,13 +195,8 @@ impl std::fmt::Display for StratumKey {
         if let [part] = &self.0[..] {
             return f.write_str(part.as_deref().unwrap_or(ANY));
         }
-        for (position, part) in self.0.iter().enumerate() {
-            let join = if position == 0 { "" } else { "+" };
-            // Joined with an empty second part, a value is escaped as one of several.
-            let text = part.as_deref().map(|value| joined(&[value, ""]));
-            write!(f, "{join}{}", text.as_deref().map_or(ANY, |text| &text[..text.len() - 1]))?;
-        }
-        Ok(())
+        let part = |part: &Option<String>| part.as_deref().map_or(ANY.into(), escaped);
+        f.write_str(&self.0.iter().map(part).collect::<Vec<_>>().join("+"))
     }
 }
 

@@ -108,6 +108,9 @@ fn content(plan: &JobPlan, hashes: &InputHashes, Facts { totals, files, .. }: Fa
         officials::layers(plan, Some(hashes)),
     ];
     let layers = layers.concat();
+    let warnings =
+        [plan.warnings.clone(), zone_layers::warnings(plan, totals), overlays::warnings(plan, totals)]
+            .concat();
     let mut content = json!({
         "program": { "name": "nalcms", "version": env!("CARGO_PKG_VERSION"), "gdal": crate::io::gdal::version() },
         "complete": true,
@@ -121,7 +124,7 @@ fn content(plan: &JobPlan, hashes: &InputHashes, Facts { totals, files, .. }: Fa
         "zone_overlap_pixels": totals.zone_overlaps.iter().sum::<u64>(),
         "comparability": comparability::facts(plan),
         "allowed_incomparable": comparability::allowed(plan),
-        "warnings": plan.warnings.iter().cloned().chain(zone_layers::warnings(plan, totals)).collect::<Vec<_>>(),
+        "warnings": warnings,
         "outputs": files,
     });
     if plan.job.gaps {

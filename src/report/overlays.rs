@@ -60,6 +60,23 @@ fn land(plan: &JobPlan, coast: &Coast, hashes: &InputHashes) -> Value {
     })
 }
 
+/// What the user should know of finished overlays: edits that found nothing to edit.
+pub fn warnings(plan: &JobPlan, totals: &Totals) -> Vec<String> {
+    let mut warnings = Vec::new();
+    for edit in &plan.job.edits {
+        let counts = || totals.edits.iter().flatten().filter(|(count, _)| count.edit == edit.id);
+        if counts().next().is_none() {
+            warnings.push(format!("edit `{}`: holds no cell of the grid: {}", edit.id, edit.path.display()));
+        } else if counts().all(|(count, _)| count.before == count.after) {
+            warnings.push(format!(
+                "edit `{}`: edited nothing: no cell that it holds is {}, or all are {} already",
+                edit.id, edit.from, edit.to
+            ));
+        }
+    }
+    warnings
+}
+
 /// A mapped year and the cells that an edit holds in it, edited or not.
 fn held(plan: &JobPlan, totals: &Totals, edit: &Edit, year: i32) -> (String, u64) {
     let position = plan.job.epochs.iter().position(|epoch| *epoch == year);

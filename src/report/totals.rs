@@ -9,6 +9,7 @@ use crate::kernel::mosaic::Overlap;
 use crate::kernel::official::{OfficialCounts, OfficialJoint};
 use crate::kernel::tabulate::{Joint, JointCounts, ZoneIndex};
 use crate::model::area::Amount;
+use crate::model::comparability::Verdict;
 use crate::model::gap::Gaps;
 use crate::model::seam::SeamCounts;
 use crate::plan::comparability::PairComparability;
@@ -174,11 +175,10 @@ impl Totals {
         self.between.extend(other.between);
     }
 
-    /// Whether cells of a pair with a class in both years are left out, as they must not be compared.
-    pub fn leave_out(&self, pair: usize, comparability: &PairComparability) -> bool {
-        let both = |joint: &&Joint| joint.from.is_some() && joint.to.is_some();
-        let joints = self.pairs[pair].keys().filter(both);
-        joints.into_iter().any(|joint| comparability.leaves_out(joint.from_source, joint.to_source))
+    /// Whether a pair has cells with a class in both years that must not be compared, left out or not.
+    pub fn hold_forbidden(&self, pair: usize, comparability: &PairComparability) -> bool {
+        let mut both = self.pairs[pair].keys().filter(|joint| joint.from.is_some() && joint.to.is_some());
+        both.any(|joint| comparability.verdict(joint.from_source, joint.to_source) == Verdict::No)
     }
 
     /// Cells of each class in an epoch.

@@ -16,6 +16,7 @@ use crate::plan::strata::StratumLayer;
 use crate::plan::zones::CountedLayer;
 use crate::plan::{JobPlan, Plan, Product};
 
+use super::collisions;
 use super::folder::refuse_foreign;
 use super::refuse_beyond_memory;
 
@@ -103,6 +104,7 @@ fn obstacles(plan: &JobPlan) -> Vec<String> {
     let checks = memory.chain([
         refuse_foreign(&plan.job.output, &plan.job.name),
         refuse_nothing_left(&plan.job, &plan.comparability),
+        collisions::refuse(plan),
     ]);
     checks.filter_map(|check| check.err().as_ref().map(Error::to_string)).collect()
 }

@@ -350,11 +350,14 @@ fn metadata(plan: &Plan, totals: &Totals, product: Product) -> Vec<(String, Stri
     };
     let overviews = if matches!(product, Product::Fraction(..)) { "AVERAGE" } else { "MODE" };
     let comparable = match product {
-        Product::Change(pair) if plan.comparability[pair].compares_forbidden() => Some("no"),
-        // Where a change map decides, what rules forbid may be left out nowhere.
-        Product::Change(pair) if plan.comparability[pair].is_told_officially() => {
-            Some(if totals.leave_out(pair, &plan.comparability[pair]) { "partial" } else { "official" })
+        // Where change maps decide, what rules forbid may be nowhere: the counts tell.
+        Product::Change(pair)
+            if plan.comparability[pair].is_told_officially()
+                && !totals.hold_forbidden(pair, &plan.comparability[pair]) =>
+        {
+            Some("official")
         }
+        Product::Change(pair) if plan.comparability[pair].compares_forbidden() => Some("no"),
         Product::Change(pair) if plan.comparability[pair].leaves_anything_out() => Some("partial"),
         _ => None,
     };

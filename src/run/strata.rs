@@ -57,7 +57,7 @@ impl OpenFiles {
     /// What a raster of a stratum says of the cells of a window of the scene's grid that it was placed on.
     ///
     /// # Errors
-    /// As [`OpenFiles::open`] and [`values_under`].
+    /// As [`OpenFiles::open`]. Unreadable, Input: cells of the raster that cannot be read. Bug: PROJ lost an operation.
     pub fn stratum(
         &mut self,
         stratum: &Arc<StratumRaster>,

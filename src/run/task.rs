@@ -1,11 +1,12 @@
-//! Everything that happens to one task: read → reclass → align → mosaic → tabulate → write.
+//! Everything that happens to one task: read → reclass → align → mosaic → lay over → tabulate → write.
 //!
 //! A task is worked on block by block, epoch by epoch, so that its memory grows neither with its side nor with the
 //! number of epochs. Reclass stands before align because a majority vote must count classes of the target legend; for
 //! nearest neighbour the two commute.
 //!
 //! Between `compose` and `account` the map of a block exists and nothing of it has been counted as the product's yet:
-//! this is where a filter that looks across task borders would make its second pass.
+//! overlays are laid there, and published change maps take the place of what two maps say. A filter that looks across task
+//! borders would make its second pass there; whoever looks around a block composes its surroundings (`Composer::around`).
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -77,7 +78,7 @@ pub fn process<T: ClassValue>(
             let compared = official.amend(position, &maps, &block, sized_zones, &mut tally)?;
             account(plan, position, &compared, &areas, sized_zones, &mut tally);
             rasters.add(position, &compared, &block, &mut part)?;
-            if let Some(origins) = maps[&epoch.year].origins().filter(|_| counts_all) {
+            if counts_all && let Some(origins) = maps[&epoch.year].origins() {
                 tally.add_origins(position, &maps[&epoch.year], origins.view(), &zones, sizes.as_ref());
                 rasters.add_origins(position, &origins, &block, &mut part)?;
             }

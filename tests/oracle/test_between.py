@@ -56,10 +56,11 @@ def controls(sections, classes, control, axis):
 
 def floods(undecided):
     """Pieces connected by edges that do not reach the edge: pixels, first and last rows and columns; the largest first."""
-    todo = set(zip(*map(lambda places: places.tolist(), np.nonzero(undecided))))
-    found = []
-    while todo:
-        start = min(todo)
+    places = list(map(tuple, np.argwhere(undecided).tolist()))
+    todo, found = set(places), []
+    for start in places:
+        if start not in todo:
+            continue
         todo.remove(start)
         stack, cells = [start], []
         while stack:

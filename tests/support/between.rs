@@ -26,13 +26,13 @@ fn class(id: &str, year: i32, row: usize, col: usize) -> u8 {
     let seed = year as u64;
     match id {
         // A crooked eastern edge, and holes of one cell and of many, some of them over other sources.
-        "a" if col >= 620 + row % 37 || row < 40 || (row * 13 + col * 7) % 997 == 0 => 0,
+        "a" if col >= 620 + row % 37 || row < 40 || (row * 13 + col * 7).is_multiple_of(997) => 0,
         "a" if (200..260).contains(&row) && (480..560).contains(&col) && !(210..215).contains(&row) => 0,
         "b" if (row * 7 + col * 3 + year as usize).is_multiple_of(101) => 0,
         "b" if (100..700).contains(&row) && (1020..1030).contains(&col) => 0,
         "a" | "c" => patchy(row, col, seed, &[1, 5, 8, 15]),
         "b" => patchy(row, col, seed + 1, &[5, 8, 10, 17]),
-        _ => patchy(row, col, seed + 2, &[1, 15]),
+        _ => patchy(row, col, seed + 2, &[5, 15]),
     }
 }
 

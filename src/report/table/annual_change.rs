@@ -47,7 +47,7 @@ fn rates(context: &Context, groups: &[(Span, Flow)], without: Amount) -> [String
     let cells = |amount: Amount| Some(amount.pixels as f64);
     let hectares = |amount: Amount| context.plan.area.of(amount).map(|m2| m2 / 1e4);
     let of = |size: &dyn Fn(Amount) -> Option<f64>| {
-        let parts: [fn(&Flow) -> (Amount, Amount); 3] = [
+        let parts: [Part; 3] = [
             |flow| (flow.gain, Amount::default()),
             |flow| (flow.loss, Amount::default()),
             |flow| (flow.gain, flow.loss),
@@ -58,12 +58,11 @@ fn rates(context: &Context, groups: &[(Span, Flow)], without: Amount) -> [String
     [gain, loss, net, gain_ha, loss_ha, net_ha]
 }
 
+/// What of a flow is told: what came, and what is taken from it.
+type Part = fn(&Flow) -> (Amount, Amount);
+
 /// What came less what went, per year: each group is divided once, and they are added in the order of their intervals.
-fn per_year(
-    groups: &[(Span, Flow)],
-    part: fn(&Flow) -> (Amount, Amount),
-    size: &dyn Fn(Amount) -> Option<f64>,
-) -> Option<f64> {
+fn per_year(groups: &[(Span, Flow)], part: Part, size: &dyn Fn(Amount) -> Option<f64>) -> Option<f64> {
     // Without a known area of a cell nothing has an area.
     let mut sum = size(Amount::default())?;
     for (span, flow) in groups {

@@ -13,6 +13,7 @@ mod net_change;
 mod nodata_account;
 mod official_disagreement;
 mod overlap_disagreement;
+pub mod revision_matrix;
 pub mod rule_coverage;
 mod scheme;
 mod seam;
