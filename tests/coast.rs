@@ -6,6 +6,12 @@ mod support;
 
 use std::collections::BTreeMap;
 
+use nalcms::config::job::Job;
+use nalcms::kernel::mosaic::Mosaic;
+use nalcms::model::window::Window;
+use nalcms::plan::JobPlan;
+use nalcms::run::overlay::Overlay;
+use ndarray::s;
 use support::{Drawing, Scratch, cells, patchy};
 
 const ROWS: i64 = 1100;
@@ -402,6 +408,57 @@ fn any_number_that_is_altered_in_the_tables_of_coast_and_edits_is_found() {
     assert_ne!(scratch.csv("edited/tables/class_area.csv").sum("pixels", &fringe), 0);
     for name in ["tables/edits.csv", "tables/edit_layers.csv"] {
         support::assert_altered_is_found(&scratch.path("edited"), name);
+    }
+}
+
+#[test]
+fn any_window_shows_what_the_whole_shows() {
+    let scratch = maps();
+    scratch.write("marsh.geojson", &polygons(&[(480, 850, 540, 1040), (0, 0, 70, 30)], ""));
+    let edit = "[[edits]]\nid = \"marsh\"\npath = \"marsh.geojson\"\nfrom_code = \"*\"\nto_code = 14\nepochs = \"all\"\n\
+                author = \"A\"\ndate = \"2026-05-01\"\nreason = \"r\"\n";
+    let job = JOB.replace("task_cells = 512", "task_cells = 4096");
+    for (name, coast) in
+        [("polygons", COAST.to_string()), ("raster", COAST.replace("land.geojson", "land.tif"))]
+    {
+        scratch.write("whole.toml", &format!("{job}{coast}{edit}"));
+        nalcms::io::gdal::init().unwrap();
+        let plan = JobPlan::of(Job::read(&scratch.path("whole.toml")).unwrap()).unwrap();
+        let grid = plan.first();
+        let laid = |window: &Window| {
+            let mut mosaic = Mosaic::<u8>::new(window.rows, window.cols, 0);
+            mosaic.classes.fill(5);
+            mosaic.winners.fill(0);
+            Overlay::new(&grid.tasks[0], grid).apply(0, window, &mut mosaic, None).unwrap();
+            mosaic
+        };
+        let whole = laid(&grid.grid.window());
+        for (row, col) in places() {
+            let at = (row as usize, col as usize);
+            let in_edit = lies_in((480, 850, 540, 1040), row, col) || lies_in((0, 0, 70, 30), row, col);
+            let expected = match (place(row, col, 5), in_edit) {
+                (Place::Sea, _) => 0,
+                (_, true) => 14,
+                (Place::Land, false) => 5,
+                (Place::Fringe, false) => 18,
+            };
+            assert_eq!(whole.classes[at], expected, "{name}: row {row}, column {col}");
+        }
+        for (row, col, rows, cols) in [
+            (0, 0, 512, 512),
+            (500, 880, 30, 160),
+            (505, 1020, 10, 10),
+            (0, 1090, 3, 120),
+            (3, 700, 1000, 600),
+            (1099, 0, 1, 1300),
+        ] {
+            let window = Window { row, col, rows, cols };
+            let (row, col) = (row as usize, col as usize);
+            let part = s![row..row + rows, col..col + cols];
+            let found = laid(&window);
+            assert_eq!(found.classes, whole.classes.slice(part), "{name}: {window}");
+            assert_eq!(found.winners, whole.winners.slice(part), "{name}: {window}");
+        }
     }
 }
 

@@ -53,7 +53,7 @@ fn rows(context: &Context, revision: &Revision, sink: &mut RowSink) -> Result<()
     Ok(())
 }
 
-/// The table of [`rows`].
+/// The table: a row for every pair of classes that occurs in a zone.
 pub fn table<'a>(context: &'a Context, revision: &'a Revision) -> Table<'a> {
     let mut columns = zone_columns();
     columns.extend([
