@@ -205,6 +205,8 @@ class Continent(Case):
         self.assertEqual({key[5] for key in self.model.rule_coverage}, {"yes", "no"})
         self.assertLessEqual({"", "polar", "polar+above", "polar+below", "temperate+below", "tropical", "above"}, {k[3] for k in self.model.rule_coverage})
         self.assertEqual({key[4] for key in self.model.edits}, {"yes", "no"})
+        self.assertEqual({key[5] for key in self.model.water()}, {"inland", "great_lakes", "fringe"})
+        self.assertEqual({key[3] for key in self.model.seam()}, {"seam", "control_a", "control_b"})
 
     def unseen(self, map):
         return {251} if (map.origins == 251).any() else set()
