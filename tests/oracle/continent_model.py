@@ -21,7 +21,6 @@ except ImportError:
 OUTSIDE, CLASS, NO_OBSERVATION, WITHHELD = range(4)
 NOBODY = -1
 NO_OBSERVATION_CODE, BY_CROSSWALK_CODE, GAP_CODE, MASKED_CODE = 251, 252, 253, 254
-CLASSES = range(1, 20)
 
 
 def located(crs, transform, shape, x, y):
@@ -241,7 +240,6 @@ class Model:
             for dr in range(-SLIVER_CELLS, SLIVER_CELLS + 1) for dc in range(-SLIVER_CELLS, SLIVER_CELLS + 1)
             if dr * dr + dc * dc <= SLIVER_CELLS ** 2
         )
-        taken = {}
         for row, col in np.argwhere(narrow):
             found = None
             for at in self.order:

@@ -299,7 +299,8 @@ class World:
             shapes = [({"type": "Polygon", "coordinates": rings}, value) for value, rings in own][::-1]
             burn = lambda dx, dy: rasterio.features.rasterize(
                 shapes, out_shape=section.shape, transform=rasterio.transform.Affine.translation(dx, dy) * section.transform)
-            look = lambda dlon, dlat: trees[((north - section.lat - dlat) // step).astype(int), ((section.lon + dlon - west) // step).astype(int)]
+            line_of = lambda at: (at // step).astype(int)
+            look = lambda dlon, dlat: trees[line_of(north - section.lat - dlat), line_of(section.lon + dlon - west)]
             climate, line = burn(0, 0), look(0, 0)
             unsure = np.zeros(section.shape, bool)
             for dx, dy in ((-1, -1), (-1, 1), (1, -1), (1, 1)):

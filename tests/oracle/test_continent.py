@@ -203,7 +203,8 @@ class Continent(Case):
         words = {value[3] for value in self.model.pair_tables()[2].values()}
         self.assertLessEqual({"yes", "unknown", "partial"}, words)
         self.assertEqual({key[5] for key in self.model.rule_coverage}, {"yes", "no"})
-        self.assertLessEqual({"", "polar", "polar+above", "polar+below", "temperate+below", "tropical", "above"}, {k[3] for k in self.model.rule_coverage})
+        strata = {"", "polar", "polar+above", "polar+below", "temperate+below", "tropical", "above"}
+        self.assertLessEqual(strata, {key[3] for key in self.model.rule_coverage})
         self.assertEqual({key[4] for key in self.model.edits}, {"yes", "no"})
         self.assertEqual({key[5] for key in self.model.water()}, {"inland", "great_lakes", "fringe"})
         self.assertEqual({key[3] for key in self.model.seam()}, {"seam", "control_a", "control_b"})
