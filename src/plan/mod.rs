@@ -290,7 +290,7 @@ impl Plan {
         let maps = block * (3 * cell + 1) * self.maps_at_once() as u64;
         let sizes = self.sizes.as_ref().map_or(0, |_| block * 8);
         // Layers that lie side by side where sections meet, and what lies around a block.
-        let meeting = self.domain.as_ref().map_or(0, |_| block * (4 * self.job.sources.len() as u64 + 64));
+        let meeting = self.domain.as_ref().map_or(0, |_| block * (4 * self.job.sources.len() as u64 + 80));
         let files = self.tasks.iter().map(|task| self.open_bytes(task)).max().unwrap_or(0);
         let is_warped = |alignment: &Alignment| !matches!(alignment, Alignment::Copy { .. });
         let scenes = self.epochs.iter().flat_map(|epoch| &epoch.scenes);

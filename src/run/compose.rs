@@ -150,10 +150,16 @@ pub struct Composer<'a, T> {
     by_cells: bool,
     /// Who owns its cells, where the job says so.
     pub(super) owners: Option<Owners>,
+    /// Those of the windows asked for last, the latest at the end.
+    known_owners: Vec<(Window, Owners)>,
     /// By epoch, in order of precedence.
     pub(super) near: Vec<Vec<Near<T>>>,
     pub(super) masks: Masks,
 }
+
+/// Windows whose owners are kept: a block, what slivers look at around it, and the strips that face each other across its
+/// sides, each with a margin of its own.
+const KNOWN_OWNERS: usize = 12;
 
 /// The scene that is the map of a block all by itself: one of bytes, alone.
 fn alone<'n, T>(near: &'n [Near<T>], block: &Window) -> Option<(&'n Near<T>, &'n ByteTable<T>)> {
@@ -196,6 +202,7 @@ impl<'a, T: ClassValue> Composer<'a, T> {
             block: task.window,
             by_cells: false,
             owners: None,
+            known_owners: Vec::new(),
             masks: Masks::default(),
             near: Vec::new(),
         }
@@ -222,8 +229,18 @@ impl<'a, T: ClassValue> Composer<'a, T> {
     }
 
     /// Who owns the cells of a window, where the job says so.
-    fn owners_of(&self, window: &Window) -> Result<Option<Owners>> {
-        self.plan.domain.as_ref().map(|domain| domain.owners(&self.plan.grid, window)).transpose()
+    fn owners_of(&mut self, window: &Window) -> Result<Option<Owners>> {
+        let Some(domain) = &self.plan.domain else { return Ok(None) };
+        // Domains are those of all years, and every year looks at the same windows: polygons are burned once for all.
+        if let Some((_, owners)) = self.known_owners.iter().find(|(of, _)| of == window) {
+            return Ok(Some(owners.clone()));
+        }
+        let owners = domain.owners(&self.plan.grid, window)?;
+        if self.known_owners.len() >= KNOWN_OWNERS {
+            self.known_owners.remove(0);
+        }
+        self.known_owners.push((*window, owners.clone()));
+        Ok(Some(owners))
     }
 
     /// Whether domains matter to the block's cells: others' maps come near, or cells that nobody maps are told apart.
