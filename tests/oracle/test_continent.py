@@ -206,7 +206,7 @@ class Continent(Case):
         strata = {"", "polar", "polar+above", "polar+below", "temperate+below", "tropical", "above"}
         self.assertLessEqual(strata, {key[3] for key in self.model.rule_coverage})
         self.assertEqual({key[4] for key in self.model.edits}, {"yes", "no"})
-        self.assertEqual({key[5] for key in self.model.water()}, {"inland", "great_lakes", "fringe"})
+        self.assertEqual({key[4] for key in self.model.water()}, {"inland", "great_lakes", "fringe"})
         self.assertEqual({key[3] for key in self.model.seam()}, {"seam", "control_a", "control_b"})
 
     def unseen(self, map):
