@@ -328,6 +328,24 @@ fn a_cell_that_was_not_seen_is_filled_in_the_order_of_the_job_and_keeps_its_true
 }
 
 #[test]
+fn a_change_map_has_no_part_in_the_dates_of_where_cells_come_from() {
+    // The change map stands for the map that stands in too, which has another date than the section's own.
+    let scratch = clouded();
+    let map = Drawing { srs: Some(LAEA), origin: (0.0, 80.0), nodata: Some(65_535.0), ..Drawing::default() };
+    map.draw::<u16>(&scratch.path("change.tif"), &[&[0, 618, 0, 0], &[0, 0, 0, 0]]);
+    let job = std::fs::read_to_string(scratch.path("job.toml")).unwrap();
+    let official = "[[change.official]]\nsection = \"a\"\npair = [2010, 2015]\npath = \"change.tif\"\ncoding = \"from100to\"\n";
+    scratch.write("job.toml", &(job + official));
+    scratch.ok(&["run", "job.toml"]);
+    let account = scratch.csv("out/tables/nodata_account.csv");
+    let dates = ["1", "3"].map(|code| {
+        account.value("date", &[("zone_layer", "all"), ("year", "2015"), ("code", code)]).to_string()
+    });
+    assert_eq!(dates, ["2015", "2009"]);
+    scratch.ok(&["verify", "out"]);
+}
+
+#[test]
 fn what_stands_in_must_be_a_map_of_the_job() {
     let scratch = clouded();
     let job = std::fs::read_to_string(scratch.path("job.toml")).unwrap();

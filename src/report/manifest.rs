@@ -185,8 +185,10 @@ pub fn job(plan: &JobPlan) -> Value {
         if let Some(id) = &plan.grids[source.grid].grid_id {
             facts["grid"] = json!(id);
         }
-        if source.role == Role::Fringe {
-            facts["role"] = json!("fringe");
+        match source.role {
+            Role::Fringe => facts["role"] = json!("fringe"),
+            Role::Official => facts["role"] = json!("official"),
+            Role::Maps | Role::Fill(..) => {}
         }
         facts
     };

@@ -374,7 +374,12 @@ impl Manifest {
         let Some(section) = &origin.section else { return String::new() };
         let of_code = self.job.source.iter().filter(|source| match &origin.source {
             Some(id) => source.id == *id,
-            None => source.section == *section && source.fills.is_none(),
+            // A change map has the dates of the map that it stands for, and no code.
+            None => {
+                source.section == *section
+                    && source.fills.is_none()
+                    && source.role.as_deref() != Some("official")
+            }
         });
         let maps = of_code.filter_map(|source| source.epochs.get(&year.to_string()));
         let dates: BTreeSet<String> =
