@@ -238,3 +238,38 @@ fn several_grids_have_gaps_and_seams_of_their_own() {
     );
     scratch.ok(&["verify", "out"]);
 }
+
+#[test]
+fn in_a_domain_a_bay_is_a_gap_and_what_lies_outside_is_none() {
+    let scratch = Scratch::new();
+    let drawing = Drawing { srs: Some("EPSG:5070"), origin: (0.0, 270.0), ..Drawing::default() };
+    draw(&scratch, "a.tif", &drawing, (9, 9), |row, col| match (row, col) {
+        // A bay of two cells, a hole of one, and a hole that the domain's edge at column 7 cuts: two cells are left of it.
+        (0 | 1, 3) | (4, 4) | (6, 5..=8) | (0, 8) => Some(0),
+        _ => None,
+    });
+    scratch.write(
+        "domain.geojson",
+        r#"{"type": "FeatureCollection", "crs": {"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::5070"}},
+            "features": [{"type": "Feature", "properties": {"section": "a"}, "geometry": {"type": "Polygon",
+            "coordinates": [[[0, 0], [210, 0], [210, 270], [0, 270], [0, 0]]]}}]}"#,
+    );
+    scratch.write(
+        "job.toml",
+        "name = \"j\"\noutput = \"out\"\ngaps = true\nprovenance = true\n[grid]\ncrs = \"EPSG:5070\"\norigin = [0, 270]\n\
+         cell_size_m = 30\nshape = [9, 9]\nextent = \"full\"\n[domain]\npath = \"domain.geojson\"\nkey = \"section\"\n\
+         [[source]]\nid = \"a\"\nlegend = \"nalcms\"\nepochs = { 2020 = \"a.tif\" }\n",
+    );
+    scratch.ok(&["run", "job.toml"]);
+    let rows: Vec<[String; 5]> = scratch
+        .csv("out/tables/gaps.csv")
+        .select(&[])
+        .iter()
+        .map(|row| {
+            ["pixels", "first_row", "last_row", "first_col", "last_col"].map(|column| row[column].clone())
+        })
+        .collect();
+    let expected = [["2", "0", "1", "3", "3"], ["2", "6", "6", "5", "6"], ["1", "4", "4", "4", "4"]];
+    assert_eq!(rows, expected.map(|row| row.map(String::from)));
+    assert!(scratch.ok(&["verify", "out"]).stdout.contains("3 gaps listed, 3 found anew"));
+}

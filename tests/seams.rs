@@ -176,3 +176,59 @@ fn a_distance_that_cannot_be_is_refused() {
     scratch.write("job.toml", &job.replace("KEYS", "seams = { control_cell = 8 }"));
     scratch.nalcms(&["run", "job.toml"]).refused(2, &["control_cell", "did you mean `control_cells`?"]);
 }
+
+/// Polygons of longitudes and latitudes with a section each: west, south, east, north.
+fn domain(scratch: &Scratch, sections: &[(&str, [f64; 4])]) {
+    let feature = |(key, [w, s, e, n]): &(&str, [f64; 4])| {
+        format!(
+            r#"{{"type": "Feature", "properties": {{"section": "{key}"}}, "geometry": {{"type": "Polygon",
+                "coordinates": [[[{w}, {s}], [{e}, {s}], [{e}, {n}], [{w}, {n}], [{w}, {s}]]]}}}}"#
+        )
+    };
+    let features: Vec<String> = sections.iter().map(feature).collect();
+    let text = format!(r#"{{"type": "FeatureCollection", "features": [{}]}}"#, features.join(", "));
+    scratch.write("domain.geojson", &text);
+}
+
+#[test]
+fn what_provenance_tells_is_counted_anew_and_domains_and_slivers_are_seen() {
+    let scratch = Scratch::new();
+    // Narrow strips between the domains belong to nobody.
+    domain(
+        &scratch,
+        &[
+            ("west", [-101.0, 44.5, -99.77, 44.985]),
+            ("east", [-99.7698, 44.5, -99.0, 44.985]),
+            ("north", [-99.85, 44.985, -99.7, 45.1]),
+        ],
+    );
+    let job = continent(&scratch, &[2010, 2015]);
+    let cut = format!("{job}[domain]\npath = \"domain.geojson\"\nkey = \"section\"\nsliver_cells = 2\n");
+    let keys = "seams = true\ngaps = true\nprovenance = true";
+    run(&scratch, &job, keys, "whole", "512", &[]);
+    let reference = run(&scratch, &cut, keys, "one", "512", &["--threads", "1"]);
+    assert_eq!(run(&scratch, &cut, keys, "two", "4096", &["--threads", "2"]), reference);
+    for output in ["whole", "one"] {
+        let said = scratch.ok(&["verify", output]).stdout;
+        assert!(said.contains("those of 2 maps counted anew"), "{said}");
+        let sections = scratch.csv(&format!("{output}/tables/seam_summary.csv"));
+        assert!(sections.select(&[("section_a", "west"), ("section_b", "east")]).len() == 2, "{output}");
+        assert!(scratch.csv(&format!("{output}/tables/gaps.csv")).rows.len() >= 4);
+    }
+    // A pair less of one kind and one more of another, so that the summary still fits.
+    let path = scratch.path("whole/tables/seam.csv");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let shift = |line: &str, by: i64| {
+        let (kind, pairs) = line.rsplit_once(',').unwrap();
+        format!("{kind},{}", pairs.parse::<i64>().unwrap() + by)
+    };
+    let of = |classes: &str| text.lines().find(|line| line.contains(classes)).unwrap();
+    let start = "2010,west,east,seam,";
+    let lines = [of(&format!("{start}1,")), of(&format!("{start}15,"))];
+    let altered = text.replace(lines[0], &shift(lines[0], 1)).replace(lines[1], &shift(lines[1], -1));
+    std::fs::write(&path, altered).unwrap();
+    let run = scratch.nalcms(&["verify", "whole"]);
+    assert_eq!(run.code, 1);
+    assert!(run.stdout.contains("against the map"), "{}", run.stdout);
+    assert!(!run.stdout.contains("seam_summary.csv: row"), "{}", run.stdout);
+}

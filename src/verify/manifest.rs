@@ -100,13 +100,20 @@ pub struct JobRecord {
     pub ellipsoidal: bool,
     /// How seams were looked for, where they were.
     #[serde(default)]
-    pub seams: Option<IgnoredAny>,
+    pub seams: Option<SeamsRecord>,
     /// Whether gaps are listed.
     #[serde(default)]
     pub gaps: bool,
     /// What sections are cut to, if they are.
     #[serde(default)]
     pub domain: Option<IgnoredAny>,
+}
+
+/// How seams were looked for.
+#[derive(Debug, Clone, Deserialize)]
+pub struct SeamsRecord {
+    /// How far behind a boundary control pairs lie, in cells.
+    pub control_cells: usize,
 }
 
 /// How many gaps a map has.

@@ -189,7 +189,7 @@ pub fn verify_showing(output: &Path, progress: &Progress) -> Result<Report> {
     group("statistics", compared, found);
     if manifest.job.seams.is_some() {
         let mut found = Findings::default();
-        let compared = seams::check(output, &tables, &manifest, &mut found);
+        let compared = seams::check(output, &rasters, &tables, &manifest, &mut found)?;
         group("seams", compared, found);
     }
     if manifest.job.gaps {
