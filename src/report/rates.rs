@@ -11,7 +11,7 @@ use crate::model::area::Amount;
 use crate::model::date::{MapDate, Span};
 use crate::model::epoch::{Epoch, Interval};
 use crate::model::legend::ClassCode;
-use crate::model::source::{Role, SourceIndex};
+use crate::model::source::SourceIndex;
 
 use super::zones::PairFacts;
 
@@ -22,8 +22,6 @@ pub struct Spans {
     from: Vec<MapDate>,
     /// At the second.
     to: Vec<MapDate>,
-    /// Which sources stand for the band of water along the coast, which is one for all years.
-    fringes: Vec<bool>,
 }
 
 impl Spans {
@@ -34,8 +32,7 @@ impl Spans {
             date.unwrap_or(MapDate::Year(year))
         };
         let dates = |year: Epoch| job.sources.iter().map(|source| date(source, year)).collect();
-        let fringes = job.sources.iter().map(|source| source.role == Role::Fringe).collect();
-        Self { pair, from: dates(pair.from), to: dates(pair.to), fringes }
+        Self { pair, from: dates(pair.from), to: dates(pair.to) }
     }
 
     /// The time between the maps of two sources.
@@ -44,17 +41,6 @@ impl Spans {
             dates.get(usize::from(source)).copied().unwrap_or(MapDate::Year(year))
         };
         Span::between(date(&self.from, from, self.pair.from), date(&self.to, to, self.pair.to))
-    }
-
-    /// The time between the mapped years.
-    pub fn mapped(&self) -> Span {
-        Span::between(MapDate::Year(self.pair.from), MapDate::Year(self.pair.to))
-    }
-
-    /// Whether cells of two sources have no time of their own: the fringe is water whatever the year.
-    pub fn is_timeless(&self, from: SourceIndex, to: SourceIndex) -> bool {
-        let is_fringe = |source: SourceIndex| self.fringes.get(usize::from(source)).copied().unwrap_or(false);
-        is_fringe(from) && is_fringe(to)
     }
 }
 
@@ -71,18 +57,8 @@ pub struct Flow {
 
 /// What happened to the cells of a zone that are compared, by the true time between their maps, by class; `None` is all
 /// classes together.
-///
-/// Cells without a time of their own, which did not change either, go with the shortest time of the zone; with that between the
-/// mapped years where the zone has no others.
 #[derive(Debug, Clone, Default)]
-pub struct ZoneFlows {
-    by_span: BTreeMap<Span, Flows>,
-    timeless: Flows,
-    mapped: Option<Span>,
-}
-
-/// By class; `None` is all classes together.
-type Flows = BTreeMap<Option<ClassCode>, Flow>;
+pub struct ZoneFlows(BTreeMap<Span, BTreeMap<Option<ClassCode>, Flow>>);
 
 impl ZoneFlows {
     /// Sorts a count in.
@@ -91,13 +67,7 @@ impl ZoneFlows {
         if pair.comparability.leaves_out(joint.from_source, joint.to_source) {
             return;
         }
-        let (from_source, to_source) = (joint.from_source, joint.to_source);
-        self.mapped = Some(pair.spans.mapped());
-        let flows = if pair.spans.is_timeless(from_source, to_source) {
-            &mut self.timeless
-        } else {
-            self.by_span.entry(pair.spans.between(from_source, to_source)).or_default()
-        };
+        let flows = self.0.entry(pair.spans.between(joint.from_source, joint.to_source)).or_default();
         let changed = from != to;
         let mut note = |class: Option<ClassCode>, gains: bool, loses: bool| {
             let flow = flows.entry(class).or_default();
@@ -113,28 +83,15 @@ impl ZoneFlows {
         }
     }
 
-    /// The time that cells without one of their own go with.
-    fn of_the_timeless(&self) -> Option<Span> {
-        let shortest = self.by_span.keys().find(|span| span.is_positive()).copied();
-        if self.by_span.is_empty() { self.mapped.filter(|span| span.is_positive()) } else { shortest }
-    }
-
     /// Those of a class, or of all, whose maps follow each other, by the time between them.
     pub fn with_interval(&self, class: Option<ClassCode>) -> Vec<(Span, Flow)> {
-        let flows = self.by_span.iter().filter(|(span, _)| span.is_positive());
-        let mut flows: BTreeMap<Span, Flow> =
-            flows.filter_map(|(span, flows)| Some((*span, *flows.get(&class)?))).collect();
-        if let (Some(span), Some(timeless)) = (self.of_the_timeless(), self.timeless.get(&class)) {
-            flows.entry(span).or_default().touched += timeless.touched;
-        }
-        flows.into_iter().collect()
+        let flows = self.0.iter().filter(|(span, _)| span.is_positive());
+        flows.filter_map(|(span, flows)| Some((*span, *flows.get(&class)?))).collect()
     }
 
     /// Cells of a class, or of all, whose maps do not follow each other: they have no rate.
     pub fn without_interval(&self, class: Option<ClassCode>) -> Amount {
-        let flows = self.by_span.iter().filter(|(span, _)| !span.is_positive());
-        let flows = flows.filter_map(|(_, flows)| flows.get(&class));
-        let timeless = self.timeless.get(&class).filter(|_| self.of_the_timeless().is_none());
-        flows.chain(timeless).map(|flow| flow.touched).sum()
+        let flows = self.0.iter().filter(|(span, _)| !span.is_positive());
+        flows.filter_map(|(_, flows)| Some(flows.get(&class)?.touched)).sum()
     }
 }

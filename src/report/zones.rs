@@ -76,10 +76,8 @@ pub struct ZoneTotals {
     forbidden: BTreeSet<(SourceIndex, SourceIndex)>,
     /// Why they must not.
     reasons: BTreeSet<String>,
-    /// The true times between the maps of the cells that are compared.
-    spans: BTreeSet<Span>,
-    /// The time between the mapped years, where cells have none of their own.
-    mapped: Option<Span>,
+    /// Cells that are compared by the true time between their maps.
+    spans: BTreeMap<Span, u64>,
     /// Sources that decided its cells at `from`.
     from_sources: BTreeSet<SourceIndex>,
     /// Sources that decided its cells at `to`.
@@ -94,12 +92,8 @@ impl ZoneTotals {
 
     /// The true time between the maps of all cells that are compared, where there is one and it leads forward.
     pub fn only_span(&self) -> Option<Span> {
-        let span = match self.spans.len() {
-            0 => self.mapped,
-            1 => self.spans.first().copied(),
-            _ => None,
-        };
-        span.filter(|span| span.is_positive())
+        let (span, _) = self.spans.first_key_value().filter(|_| self.spans.len() == 1)?;
+        Some(*span).filter(|span| span.is_positive())
     }
 
     /// Whether the makers of its maps let them be compared, in the word of the tables.
@@ -139,11 +133,7 @@ impl ZoneTotals {
                 return;
             }
             *self.compared.entry(verdict).or_default() += amount.pixels;
-            if spans.is_timeless(from, to) {
-                self.mapped = Some(spans.mapped());
-            } else {
-                self.spans.insert(spans.between(from, to));
-            }
+            *self.spans.entry(spans.between(from, to)).or_default() += amount.pixels;
         }
         *self.counts.entry((joint.from, joint.to)).or_default() += amount;
         self.from_sources.extend((joint.from_source != NO_SOURCE).then_some(joint.from_source));

@@ -391,6 +391,11 @@ impl Manifest {
         }
     }
 
+    /// Whether a source stands for the band of water along the coast.
+    pub fn has_fringe(&self) -> bool {
+        self.job.source.iter().any(|source| source.role.as_deref() == Some("fringe"))
+    }
+
     /// Years from any map of the first to any map of the second year of a pair, by their true dates.
     pub fn intervals(&self, pair: Interval) -> Vec<f64> {
         let dates = |year: Epoch| -> BTreeSet<String> {

@@ -171,7 +171,11 @@ impl Check<'_> {
         let dates = self.tables.figures.get(key).map(|figures| figures.dates.clone()).unwrap_or_default();
         let agrees = match interval_years(&dates[0], &dates[1]) {
             Some(years) if years > 0.0 => {
-                rate.without == 0 && [least, most].into_iter().flatten().all(|found| close(found, years))
+                // The fringe has no date, and so the mapped years.
+                let mapped = self.manifest.has_fringe().then_some(f64::from(pair.to - pair.from));
+                let known =
+                    |found: f64| close(found, years) || mapped.is_some_and(|mapped| close(found, mapped));
+                rate.without == 0 && [least, most].into_iter().flatten().all(known)
             }
             Some(_) => rate.pixels == 0,
             None => {
