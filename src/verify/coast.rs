@@ -8,8 +8,8 @@ use std::path::Path;
 
 use super::edits::Overruled;
 use super::findings::Findings;
-use super::listed::{ListedRow, rows};
 use super::manifest::{CoastRecord, Manifest};
+use super::records::{Record, rows};
 use super::tables::{CLASS_AREA, Tables, Zone};
 use crate::model::epoch::Epoch;
 use crate::model::legend::ClassCode;
@@ -50,7 +50,7 @@ struct Check<'a> {
 type Parts = BTreeMap<String, u64>;
 
 impl Check<'_> {
-    fn year(&self, row: &ListedRow, findings: &mut Findings) -> Option<Epoch> {
+    fn year(&self, row: &Record, findings: &mut Findings) -> Option<Epoch> {
         let year = row.whole("year", findings)?;
         if !self.manifest.epochs().contains(&year) {
             row.told(findings, "years", || format!("{year} is no year of the job"));

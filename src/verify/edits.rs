@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::findings::Findings;
-use super::listed::{ListedRow, rows};
 use super::manifest::{EditRecord, Manifest};
+use super::records::{Record, rows};
 use super::tables::{CLASS_AREA, Tables, Zone};
 use crate::model::epoch::Epoch;
 use crate::model::legend::ClassCode;
@@ -86,7 +86,7 @@ struct Check<'a> {
 }
 
 impl Check<'_> {
-    fn row(&mut self, row: &ListedRow, findings: &mut Findings) {
+    fn row(&mut self, row: &Record, findings: &mut Findings) {
         let edit = row.text("edit").to_string();
         let Some(year) = row.whole::<Epoch>("year", findings) else { return };
         let before = row.class(("before_code", "before_name"), self.tables, findings);
@@ -119,7 +119,7 @@ impl Check<'_> {
     /// What is edited gets the class of the edit and is meant by it; what is meant and has a class is edited.
     fn rule(
         &self,
-        row: &ListedRow,
+        row: &Record,
         record: &EditRecord,
         (before, after): (Option<ClassCode>, Option<ClassCode>),
         findings: &mut Findings,

@@ -19,7 +19,6 @@ mod findings;
 mod fractions;
 mod gaps;
 mod layout;
-mod listed;
 mod manifest;
 mod official;
 mod overviews;
@@ -168,7 +167,7 @@ pub fn verify_showing(output: &Path, progress: &Progress) -> Result<Report> {
     group("tables", tables.compared(), table_findings);
     let mut found = Findings::default();
     let mut overruled = edits::Overruled::default();
-    provenance::slivers(output, &manifest, &mut overruled, &mut found);
+    provenance::slivers(output, &tables, &manifest, &mut overruled, &mut found);
     let laid_over = coast::check(output, &tables, &manifest, &mut overruled, &mut found)
         + &edits::check(output, &tables, &manifest, &mut overruled, &mut found);
     let mut compared = sums::check(&tables, &manifest, &overruled, &mut found);
