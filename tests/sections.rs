@@ -31,7 +31,7 @@ fn polygons(layer: &[(&str, &[[f64; 2]])]) -> String {
 const NORTH: [u8; 4] = [1, 5, 14, 18];
 const SOUTH: [u8; 4] = [4, 9, 15, 17];
 
-/// A cell that nothing maps, and clouds, in the legend `nrcan`.
+/// A cell that nothing maps.
 const OUTSIDE: u8 = 0;
 
 /// The border between the two domains runs down to the right: the north owns what lies above it.
@@ -90,13 +90,12 @@ fn two_sections() -> Scratch {
         map.plot(&scratch.path(&format!("n_{year}.tif")), ROWS, COLS, |r, c| north(r, c, seed));
         map.plot(&scratch.path(&format!("s_{year}.tif")), ROWS, COLS, |r, c| south(r, c, seed + 1));
     }
-    let (east, right, bottom) = (EAST as f64 * 30.0, COLS as f64 * 30.0, ROWS as f64 * -30.0);
+    let (east, bottom) = (EAST as f64 * 30.0, ROWS as f64 * -30.0);
     let at = |col: f64| -30.0 * (200.0 + col / 2.0);
     // The line goes on beyond the edges of the grid, so that no centre lies near a corner.
     let border = [[-300.0, at(-10.0)], [east, at(EAST as f64)]];
     let north = [[-300.0, 300.0], [east, 300.0], border[1], border[0]];
     let south = [border[0], border[1], [east, bottom - 300.0], [-300.0, bottom - 300.0]];
-    assert!(right > east);
     scratch.write("domain.geojson", &polygons(&[("north", &north), ("south", &south)]));
     scratch.write("job.toml", JOB);
     scratch

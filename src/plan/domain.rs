@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use ndarray::Array2;
 
 use super::misfit::no_crs;
+use super::sections::Sections;
 use crate::config::job::{self, Job};
 use crate::error::{Error, Result};
 use crate::io::gdal::{CellKeys, FeatureLayer, open_features};
@@ -60,18 +61,14 @@ impl Domain {
         let crs = grid.crs.as_ref().ok_or_else(no_crs)?;
         let layer = domain;
         let polygons = open_features(&layer.path, &layer.key, None, crs, grid.cell_m())?;
-        let mut sections: Vec<String> = Vec::new();
-        for source in job.sources.iter().filter(|source| source.role == Role::Maps) {
-            if !sections.contains(&source.section) {
-                sections.push(source.section.clone());
-            }
-        }
-        let owner =
-            |name: &str| sections.iter().position(|known| known == name).map_or(NOBODY, |at| at as Owner + 1);
+        let sections = Sections::of(job);
+        let owner = |name: &str| {
+            sections.names().iter().position(|known| known == name).map_or(NOBODY, |at| at as Owner + 1)
+        };
         let owner_of_key: Vec<Owner> = polygons.keys.iter().map(|(key, _)| owner(key)).collect();
         let named: BTreeSet<Owner> = owner_of_key.iter().copied().collect();
         let without: Vec<&String> =
-            sections.iter().filter(|section| !named.contains(&owner(section))).collect();
+            sections.names().iter().filter(|section| !named.contains(&owner(section))).collect();
         if !without.is_empty() {
             let keys: Vec<&str> = polygons.keys.iter().map(|(key, _)| key.as_str()).collect();
             return Err(Error::input("a section has no domain: nothing of it would be in the product")
@@ -95,7 +92,8 @@ impl Domain {
             Role::Maps | Role::Fringe | Role::Official => owner(&source.section),
         });
         let owner_of_source = owner_of_source.collect();
-        Ok(Self { polygons, sliver_cells: domain.sliver_cells, owner_of_key, owner_of_source, sections })
+        let (sliver_cells, sections) = (domain.sliver_cells, sections.names().to_vec());
+        Ok(Self { polygons, sliver_cells, owner_of_key, owner_of_source, sections })
     }
 
     /// The owner whose cells a source may decide.
