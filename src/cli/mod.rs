@@ -9,6 +9,7 @@ mod columns;
 mod crosswalk;
 mod crosswalk_against;
 mod crosswalk_diff;
+mod doctor;
 mod info;
 mod job_input;
 mod legend;
@@ -72,6 +73,7 @@ pub static VERBS: &[&Verb] = &[
     &legend::VERB,
     &crosswalk::VERB,
     &synth::VERB,
+    &doctor::VERB,
 ];
 
 const EXAMPLES: &str = "\

@@ -403,7 +403,7 @@ mod tests {
         // Another task, as when an input changed, replaces the part; so does any whole part a torn one.
         written(&path, b"new", PartFooter { task_id: "other".into(), ..footer() }).unwrap();
         assert_eq!(Part::open(&path, true).unwrap().footer.task_id, "other");
-        std::fs::write(&path, &first[..20]).unwrap();
+        super::super::atomic::write_bytes(&path, &first[..20]).unwrap();
         written(&path, b"xyz", footer()).unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), first);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);

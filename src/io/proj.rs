@@ -22,7 +22,21 @@ mod ffi {
 
     pub type Pj = c_void;
 
+    /// `PJ_INFO`.
+    #[repr(C)]
+    pub struct Info {
+        pub major: c_int,
+        pub minor: c_int,
+        pub patch: c_int,
+        pub release: *const c_char,
+        pub version: *const c_char,
+        pub searchpath: *const c_char,
+        pub paths: *const *const c_char,
+        pub path_count: usize,
+    }
+
     unsafe extern "C" {
+        pub fn proj_info() -> Info;
         pub fn proj_context_create() -> *mut c_void;
         pub fn proj_context_destroy(context: *mut c_void) -> *mut c_void;
         pub fn proj_context_set_enable_network(context: *mut c_void, enable: c_int) -> c_int;
@@ -559,4 +573,15 @@ impl Drop for Transformer {
             ffi::proj_destroy(self.pj);
         }
     }
+}
+
+/// The version of PROJ that the program was compiled against.
+pub const BUILT_WITH: &str = env!("PROJ_BUILT_WITH");
+
+/// PROJ's version at run time, such as "9.1.1".
+#[expect(unsafe_code, reason = "PROJ is a C library")]
+pub fn version() -> String {
+    // SAFETY: the function takes nothing and gives a structure by value, whose numbers alone are read.
+    let info = unsafe { ffi::proj_info() };
+    format!("{}.{}.{}", info.major, info.minor, info.patch)
 }

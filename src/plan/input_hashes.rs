@@ -46,10 +46,11 @@ pub struct PlannedInput {
 /// A file as it was when its bytes were read.
 #[derive(Debug, Clone)]
 struct Input {
-    /// Path, size, times and inode.
+    /// Under which its hash is kept.
     stamp: String,
     bytes: u64,
     modified: (i64, i64),
+    inode: u64,
     sha256: String,
 }
 
@@ -95,8 +96,10 @@ impl InputHashes {
     /// Unreadable: one is gone or was written to.
     pub fn refuse_changed<'a>(&self, paths: impl Iterator<Item = &'a PathBuf>) -> Result<()> {
         let is_changed = |path: &&PathBuf| {
-            let now = std::fs::metadata(path).map(|metadata| stamp(path, &metadata)).ok();
-            self.0.get(*path).is_some_and(|input| now.as_ref() != Some(&input.stamp))
+            let now = std::fs::metadata(path).ok();
+            let now = now.map(|now| (now.len(), (now.mtime(), now.mtime_nsec()), now.ino()));
+            let known = self.0.get(*path).map(|input| (input.bytes, input.modified, input.inode));
+            known.is_some() && now != known
         };
         let changed: Vec<String> = paths.filter(is_changed).map(|path| path.display().to_string()).collect();
         if changed.is_empty() {
@@ -129,7 +132,7 @@ fn read(path: &Path, known: &BTreeMap<String, String>, request: &HashRequest) ->
         Some(hash) => hash.clone(),
         None => sha256_file(path)?,
     };
-    Ok(Input { stamp, bytes, modified, sha256 })
+    Ok(Input { stamp, bytes, modified, inode: metadata.ino(), sha256 })
 }
 
 fn refuse_unplanned(
@@ -184,7 +187,8 @@ pub fn scene_files(scene: &Scene) -> impl Iterator<Item = &PathBuf> {
     std::iter::once(&scene.header).chain(masks).chain(strata).flat_map(|header| &header.files)
 }
 
-/// A change of the file changes this: its times too, which a copy that keeps the time of modification does not keep.
+/// A change of the file changes this: the time of its last change too, which nobody can set back as they can that of its
+/// modification.
 fn stamp(path: &Path, metadata: &Metadata) -> String {
     let modified = (metadata.mtime(), metadata.mtime_nsec());
     let changed = (metadata.ctime(), metadata.ctime_nsec());

@@ -60,13 +60,19 @@ pub fn short(facts: &Value) -> String {
 /// What differs between two identities, in words.
 pub fn differences(before: &Reasons, now: &Reasons) -> Vec<String> {
     let names: BTreeSet<&String> = before.keys().chain(now.keys()).collect();
+    // What is told of a thing comes and goes with it.
+    let is_told_by = |name: &String, other: &String| {
+        let (came, went) = (!before.contains_key(other), !now.contains_key(other));
+        (came || went) && name != other && name.contains(other.as_str())
+    };
+    let names = names.iter().copied().filter(|name| !names.iter().any(|other| is_told_by(name, other)));
     let difference = |name: &String| match (before.get(name), now.get(name)) {
         (Some(before), Some(now)) if before == now => None,
         (Some(_), Some(_)) => Some(format!("{name} changed")),
         (Some(_), None) => Some(format!("{name} is no longer part of it")),
         (None, _) => Some(format!("{name} is new")),
     };
-    names.into_iter().filter_map(difference).collect()
+    names.collect::<Vec<_>>().into_iter().filter_map(difference).collect()
 }
 
 #[cfg(test)]
@@ -79,6 +85,7 @@ mod tests {
         let (mut before, mut now) = (of_common(&facts("hash")), of_common(&facts("lowest")));
         assert_eq!(differences(&before, &now), ["who wins a tie changed"]);
         before.insert("a.tif".into(), "1".into());
+        before.insert("the place of a.tif".into(), "1".into());
         now.insert("b.tif".into(), "1".into());
         assert_eq!(
             differences(&before, &now),

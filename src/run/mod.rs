@@ -120,6 +120,7 @@ pub fn run_tasks(
         if stop::requested().is_some() || gives_up.load(Ordering::Relaxed) {
             return;
         }
+        watch.begin(task);
         let (outcome, report) = attempt::attempt((grid, task), ledger, hashes, conduct.retries);
         watch.task(&report);
         gives_up.fetch_or(conduct.fail_fast && report.outcome != "done", Ordering::Relaxed);

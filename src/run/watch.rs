@@ -9,8 +9,8 @@ use super::metrics::Metrics;
 use super::work_folder;
 use crate::io::progress::Progress;
 use crate::io::talk;
-use crate::plan::JobPlan;
 use crate::plan::shard::Shard;
+use crate::plan::{JobPlan, Task};
 
 /// Who is told.
 #[derive(Debug)]
@@ -47,6 +47,11 @@ impl Watch {
         if let Some(metrics) = &self.metrics {
             metrics.start(tasks, tasks - to_do);
         }
+    }
+
+    /// Work on a task begins: should the process be killed, the journal tells at what.
+    pub fn begin(&self, task: &Task) {
+        self.journal.write(&json!({ "event": "begin", "task": task.index, "window": task.window }));
     }
 
     /// A task was worked on.

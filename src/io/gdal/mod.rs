@@ -40,6 +40,24 @@ pub fn init() -> Result<()> {
     Ok(())
 }
 
+/// The version of GDAL that the program was compiled against.
+pub const BUILT_WITH: &str = env!("GDAL_BUILT_WITH");
+
+/// The formats that the program reads and writes, as GDAL calls its drivers.
+pub const NEEDED_FORMATS: [&str; 7] =
+    ["GTiff", "HFA", "MEM", "GPKG", "GeoJSON", "ESRI Shapefile", "FlatGeobuf"];
+
+/// Those of them that this GDAL lacks.
+pub fn missing_formats() -> Vec<&'static str> {
+    let lacks = |name: &&&str| gdal::DriverManager::get_driver_by_name(name).is_err();
+    NEEDED_FORMATS.iter().filter(lacks).copied().collect()
+}
+
+/// Whether a CRS is known by its name, such as `EPSG:5070`.
+pub fn knows_crs(name: &str) -> bool {
+    gdal::spatial_ref::SpatialRef::from_definition(name).is_ok()
+}
+
 /// GDAL's version at run time, such as "3.6.2".
 pub fn version() -> String {
     gdal::version::version_info("RELEASE_NAME")
