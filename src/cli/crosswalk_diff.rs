@@ -11,7 +11,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::columns::columns;
-use super::options::{ComputeOptions, TalkOptions};
+use super::options::{ComputeOptions, FormatOptions, TalkOptions};
 use super::reclass::StratumOptions;
 use super::run::execute;
 use super::single::{RasterOptions, Stage, here, word};
@@ -64,6 +64,8 @@ pub struct DiffArgs {
     /// Band with the class codes, from 1
     #[arg(long, value_name = "N")]
     band: Option<usize>,
+    #[command(flatten)]
+    formats: FormatOptions,
     /// Nodata value, in place of the file's tag
     #[arg(long, value_name = "VALUE", allow_hyphen_values = true)]
     nodata: Option<i32>,
@@ -118,6 +120,7 @@ pub fn diff(args: &DiffArgs) -> Result<Answer> {
     let folder = tempfile::tempdir().map_err(|e| Error::io("no folder for scratch files can be made", &e))?;
     let options = RasterOptions {
         band: args.band,
+        formats: args.formats.clone(),
         nodata: args.nodata,
         task_cells: ComputeFile::default().task_cells,
         compression: Compression::default(),

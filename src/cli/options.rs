@@ -4,6 +4,7 @@ use clap::{ArgMatches, Args};
 
 use crate::config::file::ComputeFile;
 use crate::config::job::Job;
+use crate::io::gdal::RasterFormat;
 use crate::io::progress::{Progress, ProgressMode};
 
 /// Flags of every verb.
@@ -48,6 +49,21 @@ impl ComputeOptions {
     /// Progress as the flags say.
     pub fn progress(&self, talk: &TalkOptions) -> Progress {
         Progress::new(self.progress, talk.quiet)
+    }
+}
+
+/// Flags of verbs that open maps.
+#[derive(Debug, Clone, Args)]
+pub struct FormatOptions {
+    /// Format that a map may have, by GDAL's name, such as VRT (may be repeated); default: GTiff and HFA
+    #[arg(long = "format", value_name = "NAME", value_parser = RasterFormat::parse)]
+    formats: Vec<RasterFormat>,
+}
+
+impl FormatOptions {
+    /// The formats that were asked for.
+    pub fn formats(&self) -> Vec<RasterFormat> {
+        if self.formats.is_empty() { RasterFormat::DEFAULT.into() } else { self.formats.clone() }
     }
 }
 

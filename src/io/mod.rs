@@ -10,6 +10,8 @@ pub mod part;
 pub mod progress;
 pub mod proj;
 pub mod quicklook;
+pub mod sidecar;
 pub mod stop;
 pub mod table;
 pub mod tiff;
+pub mod virtual_raster;
