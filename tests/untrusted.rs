@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use nalcms::io::tiff::{HeaderFault, TiffSides, judge_bytes};
-use support::{Drawing, Run, Scratch, cells};
+use support::{Drawing, LAEA, Run, Scratch, cells};
 
 /// Generous: a refusal takes milliseconds.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -289,7 +289,8 @@ fn small_map(scratch: &Scratch, name: &str) {
 /// The text of a VRT whose one source is `name`.
 fn vrt(name: &str, relative: u8) -> String {
     format!(
-        "<VRTDataset rasterXSize=\"2\" rasterYSize=\"2\"><GeoTransform>0, 30, 0, 0, 0, -30</GeoTransform>\
+        "<VRTDataset rasterXSize=\"2\" rasterYSize=\"2\"><SRS>{LAEA}</SRS>\
+         <GeoTransform>0, 30, 0, 0, 0, -30</GeoTransform>\
          <VRTRasterBand dataType=\"Byte\" band=\"1\"><SimpleSource><SourceFilename relativeToVRT=\"{relative}\">{name}\
          </SourceFilename><SourceBand>1</SourceBand></SimpleSource></VRTRasterBand></VRTDataset>"
     )
@@ -370,6 +371,9 @@ fn no_polygon_layer_and_no_crs_calls_a_host() {
             "b.tif",
             "-o",
             &out,
+            "--years",
+            "2010",
+            "2015",
             "--legend",
             "nalcms",
             "--zones",
@@ -420,7 +424,7 @@ fn a_job_names_formats_by_source_and_by_epoch() {
         let text = format!(
             "name = \"x\"\noutput = \"out\"\n[grid]\ncrs = \"{}\"\norigin = [0, 0]\ncell_size_m = 30\nshape = [2, 2]\n\
              [[source]]\nid = \"s\"\nlegend = \"nalcms\"\n{source}\n[source.epochs]\n2010 = {{ files = \"map.vrt\" {epoch} }}\n",
-            support::LAEA
+            LAEA
         );
         scratch.write("job.toml", &text);
         scratch.nalcms(&["plan", "job.toml"])
@@ -495,7 +499,11 @@ fn a_pipe_is_no_map_and_no_layer() {
     assert_answers(&scratch, &["info", "a.tif"], "a.tif.aux.xml").refused(3, &["a pipe"]);
     std::fs::remove_file(scratch.path("a.tif.aux.xml")).unwrap();
     let zones = ["--zones", "pipe.geojson", "--zone-key", "k"];
-    let arguments = [&["change", "a.tif", "a.tif", "-o", "out", "--legend", "nalcms"][..], &zones].concat();
+    let arguments = [
+        &["change", "a.tif", "a.tif", "-o", "out", "--years", "2010", "2015", "--legend", "nalcms"][..],
+        &zones,
+    ]
+    .concat();
     assert_answers(&scratch, &arguments, "pipe.geojson").refused(3, &["a pipe"]);
 }
 
@@ -517,6 +525,9 @@ fn polygons_beyond_the_earth_are_refused_before_they_fill_the_memory() {
         "a.tif",
         "-o",
         "out",
+        "--years",
+        "2010",
+        "2015",
         "--legend",
         "nalcms",
         "--zones",

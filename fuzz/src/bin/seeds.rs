@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use nalcms::config::shipped;
 use nalcms::io::cog::{
     BlockEncoder, BlockStore, CogSpec, Compression, SampleType, TemplateTags, assemble,
 };
@@ -103,49 +102,18 @@ fn main() {
         tables: PartTables::default(),
     };
     corpus.add("part", "footer", &[&[0], &serde_json::to_vec(&footer).unwrap()]);
-    let nowhere = Path::new("/dev/null/nowhere");
-    for (id, _) in shipped::LEGENDS {
-        corpus.add("settings", &format!("legend-{id}"), &[&[1], shipped::legend_text(id, nowhere).unwrap().as_bytes()]);
+    for (choice, kind) in [(0, "legends"), (1, "crosswalks")] {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../configs").join(kind);
+        for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
+            let name = format!("{kind}-{}", entry.file_name().display());
+            corpus.add("settings", &name, &[&[choice], &std::fs::read(entry.path()).unwrap()]);
+        }
     }
-    for (id, _) in shipped::CROSSWALKS {
-        let text = shipped::crosswalk_text(id, nowhere).unwrap();
-        corpus.add("settings", &format!("crosswalk-{id}"), &[&[2], text.as_bytes()]);
-    }
-    corpus.add("settings", "job", &[&[0], JOB]);
-    corpus.add("settings", "rules", &[&[4], include_bytes!("../../../configs/comparability.toml")]);
+    corpus.add("settings", "rules", &[&[3], include_bytes!("../../../configs/comparability.toml")]);
     corpus.add("wkb", "polygon", &[POLYGON]);
     corpus.add("virtual_raster", "mosaic", &[VRT]);
     corpus.add("sidecar", "aux", &[AUX]);
 }
-
-const JOB: &[u8] = br#"name = "a"
-output = "out"
-language = ["en", "es"]
-accept_proposed = ["nlcd-nalcms"]
-[grid]
-preset = "nalcms-30m"
-extent = [0, 0, 30, 30]
-[[source]]
-id = "us"
-legend = "nlcd"
-priority = 2
-[source.epochs]
-2001 = "a*.tif"
-2006 = { files = ["b.tif", "c.tif"], date = "2005/2007", edition = 2, band = 1, fill_from = ["us@2001"] }
-[strata.alaska]
-path = "a.geojson"
-key = "K"
-[change]
-pairs = "all"
-unchanged = "identity"
-[[zones]]
-id = "z"
-path = "z.gpkg"
-key = "K"
-[compute]
-task_cells = 512
-compression = "zstd"
-"#;
 
 /// A triangle.
 const POLYGON: &[u8] = &[

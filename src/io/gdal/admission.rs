@@ -182,14 +182,18 @@ fn judge_vrt(path: &Path) -> Result<()> {
     let folder = fs::canonicalize(parent)
         .map_err(|e| Error::io("a folder cannot be read", &e).at(parent.display()))?;
     for member in &members {
-        judge_member(member, path, &folder)?;
+        judge_member(member, path, &folder).map_err(|e| {
+            Error::new(e.kind(), "a VRT names a file that cannot be read as its part")
+                .at(path.display())
+                .found(e)
+        })?;
     }
     Ok(())
 }
 
 fn judge_member(member: &Member, vrt: &Path, folder: &Path) -> Result<()> {
     let named = Path::new(&member.name);
-    plain_name(named).map_err(|e| e.at(vrt.display()))?;
+    plain_name(named)?;
     // GDAL takes a name that is not relative to the VRT from the folder where the program runs.
     let place = if member.relative { folder.join(named) } else { named.to_path_buf() };
     head_of(&place)?;
