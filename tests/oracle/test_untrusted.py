@@ -9,7 +9,6 @@ import struct
 import subprocess
 import tempfile
 import threading
-import time
 import unittest
 import zlib
 from pathlib import Path
@@ -23,16 +22,18 @@ ANSWERS = {0, 3, 4}
 
 
 def run(folder, arguments):
-    """Exit code, text of stderr, seconds and largest memory of a run, whatever it does."""
+    """Exit code, text of stderr, seconds of processor and largest memory of a run, whatever it does.
+
+    Seconds on the clock are another's affair: so many times as long ends it, and a signal is no answer.
+    """
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        start = time.monotonic()
         child = subprocess.Popen([NALCMS, *map(str, arguments)], cwd=folder, stdout=out, stderr=err)
-        timer = threading.Timer(4 * SECONDS, child.kill)
+        timer = threading.Timer(12 * SECONDS, child.kill)
         timer.start()
         _, status, usage = os.wait4(child.pid, 0)
         timer.cancel()
         child.returncode = os.waitstatus_to_exitcode(status)
-        seconds = time.monotonic() - start
+        seconds = usage.ru_utime + usage.ru_stime
         err.seek(0)
         return child.returncode, err.read().decode(errors="replace"), seconds, usage.ru_maxrss
 
@@ -95,7 +96,7 @@ def self_made():
     chain = [(8 + i * 114) for i in range(2000)]
     body = b"".join(tiff(image(4, 4), following=at + 114)[8:] for at in chain)
     yield "chain.tif", b"II*\0\x08\0\0\0" + body
-    for side in (4096, 8192, 16384, 20000):
+    for side in (4096, 11585, 16384, 20000):
         yield f"bomb{side}.tif", bomb(side)
     for name, magic in (("ii", b"II*\0"), ("mm", b"MM\0*"), ("hfa", b"EHFA_HEADER_TAG\0"), ("big", b"II+\0\x08\0\0\0"), ("none", b"")):
         for n in (0, 1, 4, 60, 5000):

@@ -22,8 +22,8 @@ const LARGEST_VALUE: u64 = 16 << 20;
 /// Most blocks of a directory: 128 MiB in a reader that holds where each stands.
 pub const MOST_BLOCKS: u64 = 1 << 23;
 
-/// Largest block, decoded, in bytes.
-pub const LARGEST_BLOCK_BYTES: u64 = 256 << 20;
+/// Largest block, decoded, in bytes: two maps whose every block is so large are compared in 320 MiB.
+pub const LARGEST_BLOCK_BYTES: u64 = 128 << 20;
 
 /// Largest side, in cells.
 pub const LARGEST_SIDE: u64 = 1 << 20;
