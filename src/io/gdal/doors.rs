@@ -6,7 +6,7 @@
 //! in PROJ does not help. Opened again is a format that a job names, and nothing else.
 
 use std::cell::RefCell;
-use std::ffi::{CStr, CString, c_char, c_void};
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::path::Path;
 use std::sync::Mutex;
 
@@ -190,6 +190,17 @@ fn shut_file_systems() -> Result<()> {
     Ok(())
 }
 
+/// The first fields of GDAL's `CPLHTTPResult`. Source: cpl_http.h of GDAL 3.6.
+#[repr(C)]
+struct Answer {
+    status: c_int,
+    content_type: *mut c_char,
+    error: *mut c_char,
+}
+
+/// Room for a whole `CPLHTTPResult`: it has 72 bytes.
+const ANSWER_BYTES: usize = 256;
+
 #[expect(unsafe_code, reason = "GDAL's HTTP client has no safe wrapper")]
 fn shut_http() {
     type Fetch = extern "C" fn(
@@ -215,7 +226,17 @@ fn shut_http() {
         _: *mut c_void,
     ) -> *mut c_void {
         note(url);
-        std::ptr::null_mut()
+        // No answer at all would have GDAL ask by itself: it takes one that says "failed", and frees it.
+        // SAFETY: the memory is GDAL's, zeroed, of more bytes than the answer has fields; an empty answer has null for every
+        // pointer, and the first field is a status of which all but 0 are failures. The text is GDAL's too.
+        unsafe {
+            let answer = gdal_sys::VSICalloc(1, ANSWER_BYTES).cast::<Answer>();
+            if !answer.is_null() {
+                (*answer).status = 1;
+                (*answer).error = gdal_sys::VSIStrdup(c"nothing that a file names is fetched".as_ptr());
+            }
+            answer.cast()
+        }
     }
     // SAFETY: the function lives as long as the program; every pointer is as wide as those of the declaration, and GDAL
     // takes a null answer as "nothing came".
