@@ -1,6 +1,6 @@
 """Damaged and hostile files as map, zones and mask of every verb: an answer in time, within memory, that names the file.
 
-The files are made here, some 400 of them; where there are real ones (malformed, tiff_zoo) they are taken as well.
+The files are made here, some 280 of them; where there are real ones (malformed, tiff_zoo) they are taken as well.
 """
 
 import os
@@ -91,8 +91,8 @@ def self_made():
             yield f"samples_{form}.tif", make(image(4, 4, t277=65535))
             yield f"palette_{form}.tif", make(image(4, 4) + [(320, 3, 0x7FFFFFFF, 8)])
             yield f"keys_{form}.tif", make(image(4, 4) + [(34735, 3, 4, 0xFFFFFF00)])
-            for codec in (5, 7, 8, 32773, 34887, 34925, 50000, 50001, 34712, 65535):
-                yield f"codec{codec}_{form}.tif", make(image(4, 4, t259=codec), tail=b"\x80\xff" * 40)
+    for codec in (5, 7, 8, 32773, 34887, 34925, 50000, 50001, 34712, 65535):
+        yield f"codec{codec}.tif", tiff(image(4, 4, t259=codec), tail=b"\x80\xff" * 40)
     chain = [(8 + i * 114) for i in range(2000)]
     body = b"".join(tiff(image(4, 4), following=at + 114)[8:] for at in chain)
     yield "chain.tif", b"II*\0\x08\0\0\0" + body
@@ -141,9 +141,9 @@ def by_rasterio(folder):
         whole = path.read_bytes()
         path.unlink()
         random_place = random.Random(name)
+        for n in range(6):
+            yield f"cut_{name}_{n}{path.suffix}", whole[: len(whole) * n // 6]
         for n in range(8):
-            yield f"cut_{name}_{n}{path.suffix}", whole[: len(whole) * n // 8]
-        for n in range(12):
             bytes_ = bytearray(whole)
             # Most of what can go wrong stands at the front; of an Imagine file anywhere.
             reach = len(whole) if n % 2 or "hfa" in name else min(len(whole), 400)
