@@ -538,3 +538,39 @@ fn polygons_beyond_the_earth_are_refused_before_they_fill_the_memory() {
     let run = assert_answers(&scratch, &arguments, "far.geojson");
     assert!([3, 4].contains(&run.code), "{}", run.stderr);
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(2000))]
+
+    /// Every reader of this file's inputs answers to any bytes: a panic, an overflow or an endless loop would end the test.
+    #[test]
+    fn altered_bytes_have_an_answer(
+        choice in 0_usize..7,
+        flips in proptest::collection::vec((proptest::prelude::any::<proptest::sample::Index>(), proptest::prelude::any::<u8>()), 0..6),
+        cut in proptest::prelude::any::<proptest::sample::Index>(),
+    ) {
+        let triangle = [&[1, 3, 0, 0, 0, 1, 0, 0, 0, 3, 0, 0, 0][..], &[0; 48]].concat();
+        let both = [&[1, 6, 0, 0, 0, 2, 0, 0, 0][..], &triangle, &triangle].concat();
+        let mut bytes = match choice {
+            0..4 => FORMS[choice].file(&image(5, 7)),
+            4 => vrt("a&amp;b.tif", 1).into_bytes(),
+            5 => b"<PAMDataset><MDI key=\"OVERVIEW_FILE\">:::BASE:::a&#46;rrd</MDI></PAMDataset>".to_vec(),
+            _ => both,
+        };
+        for (place, byte) in flips {
+            let at = place.index(bytes.len());
+            bytes[at] = byte;
+        }
+        bytes.truncate(cut.index(bytes.len() * 2) + 1);
+        if let Ok(sides) = judge_bytes(&bytes).unwrap() {
+            proptest::prop_assert!(sides.rows <= 1 << 20 && sides.cols <= 1 << 20);
+        }
+        if let Ok(members) = nalcms::io::virtual_raster::members(&bytes) {
+            proptest::prop_assert!(members.iter().all(|member| !member.name.is_empty()));
+        }
+        let foreign = nalcms::io::sidecar::foreign_overviews(&bytes).is_some();
+        proptest::prop_assert!(!foreign || nalcms::io::sidecar::names_overviews(&bytes));
+        let bounds = nalcms::io::gdal::wkb::envelope(&bytes).is_ok();
+        proptest::prop_assert_eq!(bounds, nalcms::io::gdal::wkb::edges(&bytes).is_ok());
+    }
+}

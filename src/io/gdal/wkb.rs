@@ -186,6 +186,13 @@ mod tests {
     }
 
     #[test]
+    fn parts_within_parts_are_refused_however_many() {
+        // Each would be one more call of a function within itself.
+        let nested = [LITTLE_ENDIAN, 6, 0, 0, 0, 1, 0, 0, 0].repeat(1_000_000);
+        assert!(envelope(&nested).is_err());
+    }
+
+    #[test]
     fn a_point_without_a_place_leaves_no_bounds_and_cut_bytes_are_refused() {
         let whole = polygon(&[(0.0, 0.0), (f64::INFINITY, 0.0), (0.0, 2.0)]);
         assert!(envelope(&whole).unwrap()[0].is_nan());
