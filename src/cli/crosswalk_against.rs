@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 
 use super::columns::columns;
 use super::legend::status_word;
-use super::options::{ComputeOptions, TalkOptions};
+use super::options::{ComputeOptions, FormatOptions, TalkOptions};
 use super::tally::{Tally, tally};
 use crate::config::file::ComputeFile;
 use crate::error::Result;
-use crate::io::gdal::{SampleKind, open_raster};
+use crate::io::gdal::{SampleKind, open_raster_as};
 use crate::model::crosswalk::{Crosswalk, CrosswalkRow, Target};
 use crate::model::legend::{ClassCode, Language, Legend};
 use crate::model::nodata::TagVerdict;
@@ -27,6 +27,8 @@ pub struct AgainstOptions {
     /// Band of that map, from 1
     #[arg(long, value_name = "N", requires = "against")]
     band: Option<usize>,
+    #[command(flatten)]
+    formats: FormatOptions,
     #[command(flatten)]
     compute: ComputeOptions,
 }
@@ -89,7 +91,7 @@ impl AgainstOptions {
         talk: &TalkOptions,
     ) -> Result<Option<Against>> {
         let Some(path) = &self.against else { return Ok(None) };
-        let header = open_raster(path, self.band)?.header;
+        let header = open_raster_as(path, self.band, &self.formats.formats())?.header;
         let signed_byte = header.sample == SampleKind::I8;
         let tag = TagVerdict::judge(from, header.nodata_tag, header.sample.range(), signed_byte);
         let mut compute = ComputeFile::default();

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::Answer;
 use super::columns::columns;
-use super::options::{ComputeOptions, TalkOptions};
+use super::options::{ComputeOptions, FormatOptions, TalkOptions};
 use super::reclass::StratumOptions;
 use super::run::execute;
 use super::single::{RasterOptions, Stage, here, word};
@@ -65,6 +65,8 @@ pub struct DiffArgs {
     /// Band with the class codes, from 1
     #[arg(long, value_name = "N")]
     band: Option<usize>,
+    #[command(flatten)]
+    formats: FormatOptions,
     /// Nodata value, in place of the file's tag
     #[arg(long, value_name = "VALUE", allow_hyphen_values = true)]
     nodata: Option<i32>,
@@ -119,6 +121,7 @@ pub fn diff(args: &DiffArgs) -> Result<Answer> {
     let folder = tempfile::tempdir().map_err(|e| Error::io("no folder for scratch files can be made", &e))?;
     let options = RasterOptions {
         band: args.band,
+        formats: args.formats.clone(),
         nodata: args.nodata,
         task_cells: ComputeFile::default().task_cells,
         compression: Compression::default(),

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::columns::columns;
 use super::legend::{absence_word, nodata_values};
-use super::options::{ComputeOptions, TalkOptions};
+use super::options::{ComputeOptions, FormatOptions, TalkOptions};
 use super::plan::nodata_words;
 use super::single::{here, word};
 use super::tally::{Tally, tally};
@@ -18,7 +18,7 @@ use super::{Answer, Verb};
 use crate::config::file::ComputeFile;
 use crate::config::shipped::{self, NamedGrid};
 use crate::error::{Error, Result};
-use crate::io::gdal::{RasterHeader, SampleKind, open_raster, same_crs};
+use crate::io::gdal::{RasterHeader, SampleKind, open_raster_as, same_crs};
 use crate::model::grid::{Crs, Fit, Grid};
 use crate::model::legend::{ClassCode, Language, Legend, RAW};
 use crate::model::nodata::TagVerdict;
@@ -57,6 +57,8 @@ struct InfoArgs {
     /// Band with the class codes, from 1
     #[arg(long, value_name = "N")]
     band: Option<usize>,
+    #[command(flatten)]
+    formats: FormatOptions,
     /// Read every cell and count them by value
     #[arg(long)]
     counts: bool,
@@ -117,7 +119,7 @@ struct Count {
 fn info(args: &InfoArgs) -> Result<Answer> {
     let legend = shipped::legend(&args.legend, here())?;
     let grids = Grids::load()?;
-    let opened = args.rasters.iter().map(|path| inspect(path, args.band, &legend, &grids));
+    let opened = args.rasters.iter().map(|path| inspect(path, args, &legend, &grids));
     let mut reports = all_or_every_error(opened)?;
     if args.counts {
         let progress = args.compute.progress(&args.talk);
@@ -150,8 +152,8 @@ fn all_or_every_error<T>(results: impl Iterator<Item = Result<T>>) -> Result<Vec
     }
 }
 
-fn inspect(path: &Path, band: Option<usize>, legend: &Legend, grids: &Grids) -> Result<Report> {
-    let file = open_raster(path, band)?;
+fn inspect(path: &Path, args: &InfoArgs, legend: &Legend, grids: &Grids) -> Result<Report> {
+    let file = open_raster_as(path, args.band, &args.formats.formats())?;
     let palette = file.palette().len();
     let header = file.header;
     let signed_byte = header.sample == SampleKind::I8;

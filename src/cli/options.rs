@@ -6,6 +6,7 @@ use clap::{ArgMatches, Args};
 
 use crate::config::file::ComputeFile;
 use crate::config::job::Job;
+use crate::io::gdal::RasterFormat;
 use crate::io::progress::{Progress, ProgressMode};
 use crate::io::talk::LogFormat;
 use crate::run::Conduct;
@@ -89,6 +90,21 @@ impl RunOptions {
     /// How the run deals with tasks that fail.
     pub fn conduct(&self) -> Conduct {
         Conduct { retries: self.retries, fail_fast: self.fail_fast, allow_incomplete: self.allow_incomplete }
+    }
+}
+
+/// Flags of verbs that open maps.
+#[derive(Debug, Clone, Args)]
+pub struct FormatOptions {
+    /// Format that a map may have, by GDAL's name, such as VRT (may be repeated); default: GTiff and HFA
+    #[arg(long = "format", value_name = "NAME", value_parser = RasterFormat::parse)]
+    formats: Vec<RasterFormat>,
+}
+
+impl FormatOptions {
+    /// The formats that were asked for.
+    pub fn formats(&self) -> Vec<RasterFormat> {
+        if self.formats.is_empty() { RasterFormat::DEFAULT.into() } else { self.formats.clone() }
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use super::options::{ComputeOptions, TalkOptions};
+use super::options::{ComputeOptions, FormatOptions, TalkOptions};
 use super::run::execute;
 use crate::config::comparability;
 use crate::config::file::{ComputeFile, Extent, MissingStratum, OutsideGrid, Resampling};
@@ -37,6 +37,8 @@ pub struct RasterOptions {
     /// Band with the class codes, from 1
     #[arg(long, value_name = "N")]
     pub band: Option<usize>,
+    #[command(flatten)]
+    pub formats: FormatOptions,
     /// Nodata value, in place of the file's tag
     #[arg(long, value_name = "VALUE", allow_hyphen_values = true)]
     pub nodata: Option<i32>,
@@ -153,6 +155,7 @@ impl Stage {
             resampling: self.resampling,
             datum: Datum::default(),
             band: options.band,
+            formats: options.formats.formats(),
             nodata: options.nodata,
             update: None,
             rank: 0,

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::config::file::ComputeFile;
 use crate::error::{Error, ErrorKind, Result};
-use crate::io::gdal::{Pixels, RasterHeader, open_raster};
+use crate::io::gdal::{Pixels, RasterHeader, reopen_raster};
 use crate::io::progress::Progress;
 use crate::io::stop;
 use crate::model::legend::ClassCode;
@@ -36,7 +36,7 @@ pub fn tally(header: &RasterHeader, compute: &ComputeFile, progress: &Progress) 
     let outcome: Mutex<Vec<Result<Counter>>> = Mutex::new(Vec::new());
     let work = || {
         let result = (|| {
-            let (file, mut counter) = (open_raster(&header.path, Some(header.band))?, Counter::new());
+            let (file, mut counter) = (reopen_raster(header)?, Counter::new());
             while let Some(window) = windows.get(next.fetch_add(1, Ordering::Relaxed)) {
                 if let Some(kind) = stop::requested() {
                     return Err(Error::new(kind, "stopped while cells were counted; nothing is kept"));

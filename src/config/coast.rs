@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::grids::JobGrid;
 use super::job::{Source, SourceMap};
 use super::zones::{ZoneLayer, ZoneOrigin};
+use crate::io::gdal::RasterFormat;
 use crate::io::proj::Datum;
 use crate::model::epoch::Epoch;
 use crate::model::legend::{ClassCode, Legend};
@@ -121,6 +122,7 @@ fn map(year: Epoch, target: &Arc<Legend>) -> SourceMap {
         resampling: None,
         datum: Datum::default(),
         band: None,
+        formats: RasterFormat::DEFAULT.into(),
         nodata: None,
         update: None,
         rank: 0,

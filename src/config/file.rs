@@ -14,6 +14,7 @@ use super::grids::GridsFile;
 use super::official::OfficialFile;
 use crate::error::{Error, Result, did_you_mean};
 use crate::io::cog::Compression;
+use crate::io::gdal::RasterFormat;
 use crate::io::proj::Datum;
 use crate::kernel::change::Unchanged;
 use crate::kernel::pyramid::Tie;
@@ -221,6 +222,8 @@ pub struct SourceKeys {
     pub datum: Option<Datum>,
     /// Band with the class codes, from 1.
     pub band: Option<usize>,
+    /// Formats that its files may have; default: GeoTIFF and Erdas Imagine.
+    pub formats: Option<Vec<RasterFormat>>,
 }
 
 /// `[[source]]`: one series of maps.
@@ -249,6 +252,8 @@ pub struct SourceFile {
     pub datum: Option<Datum>,
     /// Band with the class codes, from 1.
     pub band: Option<usize>,
+    /// Formats that its files may have; default: GeoTIFF and Erdas Imagine.
+    pub formats: Option<Vec<RasterFormat>>,
     /// Files by mapped year.
     pub epochs: BTreeMap<String, EpochFile>,
 }
@@ -264,6 +269,7 @@ impl SourceFile {
             resampling: self.resampling,
             datum: self.datum,
             band: self.band,
+            formats: self.formats.clone(),
         }
     }
 }
@@ -312,6 +318,7 @@ struct EpochTable {
     resampling: Option<Resampling>,
     datum: Option<Datum>,
     band: Option<usize>,
+    formats: Option<Vec<RasterFormat>>,
 }
 
 /// A date or edition, with or without quotes.
@@ -370,6 +377,7 @@ impl<'de> Deserialize<'de> for EpochFile {
                         resampling: table.resampling,
                         datum: table.datum,
                         band: table.band,
+                        formats: table.formats,
                     },
                 })
             }

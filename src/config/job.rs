@@ -19,6 +19,7 @@ use super::shipped;
 use super::strata::{self, Stratum};
 use super::zones::{self, ZoneLayer};
 use crate::error::{Error, Result};
+use crate::io::gdal::RasterFormat;
 use crate::io::proj::Datum;
 use crate::kernel::change::{LARGEST_CODE, Unchanged};
 use crate::kernel::pyramid::Tie;
@@ -161,6 +162,8 @@ pub struct SourceMap {
     pub datum: Datum,
     /// Band with the class codes.
     pub band: Option<usize>,
+    /// Formats that the files may have.
+    pub formats: Vec<RasterFormat>,
     /// Nodata value given by the user, in place of the file's tag.
     pub nodata: Option<ClassCode>,
     /// What it updates, if it does.
@@ -472,6 +475,7 @@ impl Loader<'_> {
             resampling: over.resampling.or(keys.resampling),
             datum: over.datum.or(keys.datum).unwrap_or_default(),
             band: over.band.or(keys.band),
+            formats: over.formats.clone().or(keys.formats.clone()).unwrap_or(RasterFormat::DEFAULT.into()),
             nodata: None,
             update: None,
             rank: 0,

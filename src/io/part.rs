@@ -81,8 +81,10 @@ impl PartCells {
     /// # Errors
     /// Io: the part cannot be read.
     pub fn read_row(&self, part: &PartReader, row: usize, col: usize, cols: usize) -> Result<Vec<i32>> {
-        let first = (row * self.cols + col) * self.cell_bytes;
-        let bytes = part.read(self.offset + first as u64, cols * self.cell_bytes)?;
+        // What is beyond numbers is beyond the part, which the reader notices.
+        let first = row.saturating_mul(self.cols).saturating_add(col).saturating_mul(self.cell_bytes);
+        let bytes =
+            part.read(self.offset.saturating_add(first as u64), cols.saturating_mul(self.cell_bytes))?;
         Ok(match self.cell_bytes {
             1 => bytes.iter().map(|&code| code.into()).collect(),
             2 => bytes.as_chunks().0.iter().map(|&code| u16::from_le_bytes(code).into()).collect(),
@@ -310,7 +312,8 @@ impl Part {
     /// Io: the part is gone.
     pub fn reader(&self) -> Result<PartReader> {
         let file = File::open(&self.path).map_err(|e| io_error("a part cannot be read", &self.path, &e))?;
-        Ok(PartReader { file, path: self.path.clone() })
+        let length = file.metadata().map_err(|e| io_error("a part cannot be read", &self.path, &e))?.len();
+        Ok(PartReader { file, length, path: self.path.clone() })
     }
 }
 
@@ -318,6 +321,7 @@ impl Part {
 #[derive(Debug)]
 pub struct PartReader {
     file: File,
+    length: u64,
     path: PathBuf,
 }
 
@@ -327,6 +331,12 @@ impl PartReader {
     /// # Errors
     /// Io: the part cannot be read.
     pub fn read(&self, offset: u64, length: usize) -> Result<Vec<u8>> {
+        if offset.checked_add(length as u64).is_none_or(|end| end > self.length) {
+            return Err(Error::new(ErrorKind::Io, "a part ends too early")
+                .at(self.path.display())
+                .found(format!("{length} bytes from byte {offset} on, in {}", self.length))
+                .help("remove it and run again"));
+        }
         let mut bytes = vec![0; length];
         self.file
             .read_exact_at(&mut bytes, offset)
@@ -419,6 +429,12 @@ mod tests {
         let part = Part::open(&path, true).unwrap();
         assert_eq!(part.reader().unwrap().read(0, 3).unwrap(), b"xyz");
         assert_eq!(part.footer.tables.pairs, footer().tables.pairs);
+        // A footer that asks for more than there is costs no memory and no overflow.
+        let reader = part.reader().unwrap();
+        assert!(reader.read(u64::MAX, usize::MAX).is_err() && reader.read(0, usize::MAX / 2).is_err());
+        let cells =
+            PartCells { level: 1, rows: usize::MAX, cols: usize::MAX, cell_bytes: 4, offset: u64::MAX };
+        assert!(cells.read_row(&reader, usize::MAX, 9, usize::MAX).is_err());
 
         let whole = std::fs::read(&path).unwrap();
         let damaged = folder.path().join("b.part");

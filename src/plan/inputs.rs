@@ -5,7 +5,7 @@ use super::sphere::SphereGrid;
 use crate::config::grids::GridChoice;
 use crate::config::job::{Job, SourceMap};
 use crate::error::Result;
-use crate::io::gdal::{RasterHeader, open_raster};
+use crate::io::gdal::{RasterHeader, open_raster_as};
 use crate::model::epoch::Epoch;
 
 /// A header, and whose it is.
@@ -51,7 +51,7 @@ pub fn read_headers(job: &Job, warnings: &mut Vec<String>) -> Result<Vec<InputHe
             let layers = map.layers().enumerate();
             let files = layers.flat_map(|(depth, map)| map.files.iter().map(move |path| (depth, map, path)));
             for (depth, map, path) in files {
-                let header = open_raster(path, map.band).and_then(|file| {
+                let header = open_raster_as(path, map.band, &map.formats).and_then(|file| {
                     let mut header = file.header;
                     let said = sphere_grid
                         .take(&mut header.grid, targets[series.grid].as_ref(), map.resampling.is_some())

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use crate::config::file::OutsideGrid;
 use crate::error::{Error, ErrorKind, Result};
-use crate::io::gdal::{Pixels, open_raster};
+use crate::io::gdal::{Pixels, reopen_raster};
 use crate::io::proj::Direction;
 use crate::io::stop;
 use crate::kernel::ClassValue;
@@ -97,7 +97,7 @@ fn is_outside_window(window: &Window, inside: &Window) -> Vec<bool> {
 
 /// Counts the cells of a scene that have a class and lie where `outside` says so.
 fn count_valid(scene: &Scene, outside: impl Fn(&Window) -> Result<Vec<bool>>) -> Result<u64> {
-    let file = open_raster(&scene.header.path, Some(scene.header.band))?;
+    let file = reopen_raster(&scene.header)?;
     let mut total = 0;
     for window in scene.header.grid.window().squares(2 * BLOCK) {
         stop::check()?;

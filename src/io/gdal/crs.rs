@@ -1,6 +1,7 @@
 //! What a coordinate reference system says of itself.
 
 use std::ffi::CStr;
+use std::path::Path;
 
 use gdal::spatial_ref::{AxisMappingStrategy, SpatialRef};
 
@@ -72,6 +73,13 @@ pub fn geographic_base(crs: &Crs) -> Result<Crs> {
 }
 
 pub(super) fn spatial_ref(definition: &str) -> Result<SpatialRef> {
+    // GDAL would read the file of that name, whatever it holds.
+    if !definition.contains('[') && (definition.contains("://") || Path::new(definition.trim()).exists()) {
+        return Err(Error::input("a CRS is defined by what stands elsewhere")
+            .found(shorten(definition))
+            .expected("WKT, EPSG:<code> or a PROJ string")
+            .help("write the definition itself"));
+    }
     let mut reference = SpatialRef::from_definition(definition).map_err(|e| {
         Error::input("a CRS definition is not understood")
             .found(shorten(definition))

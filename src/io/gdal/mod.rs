@@ -1,19 +1,23 @@
 //! The only user of GDAL: rasters and vectors in, tags for our own writer out.
 
+mod admission;
 mod blocks;
 mod burn;
 mod crs;
+mod doors;
 mod edges;
+mod formats;
 mod raster;
 mod template;
 mod vector;
-mod wkb;
+pub mod wkb;
 mod write;
 
 pub use blocks::open_bytes;
 pub use burn::{BurnedZones, CellKeys};
 pub use crs::{crs_from_wkt, geographic_base, same_crs};
-pub use raster::{Pixels, RasterFile, RasterHeader, SampleKind, open_raster, reopen_raster};
+pub use formats::RasterFormat;
+pub use raster::{Pixels, RasterFile, RasterHeader, SampleKind, open_raster, open_raster_as, reopen_raster};
 pub use template::{ProductTags, template_tags};
 pub use vector::{Feature, FeatureLayer, field_names, open_features, open_shapes};
 pub use write::write_tiled;
@@ -23,8 +27,8 @@ use crate::error::{Error, Result};
 /// GDAL's block cache, in MiB; strips that are cut by a window are not decoded twice.
 const CACHE_MIB: u32 = 64;
 
-/// Sets GDAL up for untrusted files and reproducible results: no network, no Python in VRTs, no messages on
-/// stderr (errors carry them).
+/// Sets GDAL up for untrusted files and reproducible results: nothing to reach but the disk, few formats, no Python in
+/// VRTs, no messages on stderr (errors carry them).
 ///
 /// # Errors
 /// Bug: GDAL refuses a configuration option.
@@ -37,7 +41,7 @@ pub fn init() -> Result<()> {
     gdal::config::set_error_handler(|_, _, _| {});
     // SAFETY: the function takes a flag by value and touches GDAL's own state only.
     unsafe { gdal_sys::OSRSetPROJEnableNetwork(0) };
-    Ok(())
+    doors::shut()
 }
 
 /// The version of GDAL that the program was compiled against.

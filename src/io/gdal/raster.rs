@@ -8,25 +8,19 @@ use gdal::{Dataset, DatasetOptions, GdalOpenFlags, Metadata};
 use ndarray::Array2;
 use serde::Serialize;
 
+use super::admission::{admit, refuse_files_elsewhere};
 use super::blocks::BlockReader;
 use super::crs::describe;
+use super::doors::{open_format, watched};
+use super::formats::RasterFormat;
 use crate::error::{Error, ErrorKind, Result};
-use crate::io::tiff::BlockCoding;
+use crate::io::tiff::{BlockCoding, LARGEST_BLOCK_BYTES, LARGEST_SIDE, MOST_BLOCKS};
 use crate::model::grid::{Affine, Grid};
 use crate::model::rule::NAN_VALUE;
 use crate::model::window::Window;
 
-/// Formats that are opened unasked. A file of another format, a VRT with a .tif name say, is refused.
-const RASTER_DRIVERS: [&str; 2] = ["GTiff", "HFA"];
-
-/// Largest side of a raster, in cells: 4 times the 30 m grid of the continent.
-const LARGEST_SIDE: usize = 1 << 20;
-
 /// Coordinates beyond this, in any unit, are no place on Earth.
 const LARGEST_COORDINATE: f64 = 1e12;
-
-/// Largest block a file may make us decode at once, in bytes.
-const LARGEST_BLOCK_BYTES: u64 = 256 << 20;
 
 /// Data type of a band.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -158,14 +152,26 @@ pub struct RasterFile {
     pub header: RasterHeader,
 }
 
-/// Opens a raster and checks its header before anything is decoded.
+/// Opens a GeoTIFF or an Erdas Imagine file and checks its header before anything is decoded.
 ///
 /// # Errors
-/// Input: no such file, no raster of an allowed format, several bands and none chosen, sizes out of bounds.
+/// Input: no such file, no raster of these formats, several bands and none chosen, a header that contradicts itself.
+/// Limit: sizes out of bounds.
 pub fn open_raster(path: &Path, band: Option<usize>) -> Result<RasterFile> {
-    let dataset = open_dataset(path)?;
-    let header = read_header(path, &dataset, band).map_err(|e| e.at(path.display()))?;
-    Ok(RasterFile { dataset, blocks: OnceCell::new(), header })
+    open_raster_as(path, band, &RasterFormat::DEFAULT)
+}
+
+/// Does what [`open_raster`] does with the formats that a job names. A file of another format, a VRT with a .tif name say,
+/// is refused.
+///
+/// # Errors
+/// Those of [`open_raster`]. Unsupported: the installed GDAL lacks a format.
+pub fn open_raster_as(path: &Path, band: Option<usize>, formats: &[RasterFormat]) -> Result<RasterFile> {
+    watched(path, || {
+        let dataset = open_dataset(path, formats)?;
+        let header = read_header(path, &dataset, band).map_err(|e| e.at(path.display()))?;
+        Ok(RasterFile { dataset, blocks: OnceCell::new(), header })
+    })
 }
 
 /// Opens a raster whose header is known, as [`open_raster`] does, but for its CRS, which takes most of the time: how a
@@ -174,7 +180,9 @@ pub fn open_raster(path: &Path, band: Option<usize>) -> Result<RasterFile> {
 /// # Errors
 /// Those of [`open_raster`]. Unreadable: its cells are others than the header says.
 pub fn reopen_raster(header: &RasterHeader) -> Result<RasterFile> {
-    let dataset = open_dataset(&header.path)?;
+    let format = RasterFormat::of_driver(&header.format)
+        .ok_or_else(|| Error::bug(format!("a raster of the format {}", header.format)))?;
+    let dataset = open_dataset(&header.path, &[format])?;
     let known = (header.grid.cols, header.grid.rows) == dataset.raster_size()
         && header.grid.affine == affine_of(&dataset)
         && dataset.rasterband(header.band).is_ok_and(|band| {
@@ -189,25 +197,19 @@ pub fn reopen_raster(header: &RasterHeader) -> Result<RasterFile> {
     Ok(RasterFile { dataset, blocks: OnceCell::new(), header: header.clone() })
 }
 
-fn open_dataset(path: &Path) -> Result<Dataset> {
+fn open_dataset(path: &Path, formats: &[RasterFormat]) -> Result<Dataset> {
     let place = path.display();
-    let metadata = std::fs::metadata(path).map_err(|e| match e.kind() {
-        std::io::ErrorKind::NotFound => {
-            Error::input("no such file").at(&place).help("check the path or the pattern")
-        }
-        _ => Error::io("a file cannot be read", &e).at(&place),
-    })?;
-    if metadata.is_dir() {
-        return Err(Error::input("a folder stands where a raster is expected").at(&place));
-    }
+    let admitted = admit(path, formats)?;
+    admitted.iter().try_for_each(|format| open_format(*format)).map_err(|e| e.at(&place))?;
+    let drivers: Vec<&str> = admitted.iter().map(|format| format.driver()).collect();
     let options = DatasetOptions {
         open_flags: GdalOpenFlags::GDAL_OF_RASTER
             | GdalOpenFlags::GDAL_OF_READONLY
             | GdalOpenFlags::GDAL_OF_VERBOSE_ERROR,
-        allowed_drivers: Some(&RASTER_DRIVERS),
+        allowed_drivers: Some(&drivers),
         ..DatasetOptions::default()
     };
-    Dataset::open_ex(path, options).map_err(|e| {
+    let dataset = Dataset::open_ex(path, options).map_err(|e| {
         if gdal_text(&e).contains("Too many open files") {
             return Error::new(ErrorKind::Io, "too many files are open")
                 .at(&place)
@@ -216,8 +218,12 @@ fn open_dataset(path: &Path) -> Result<Dataset> {
         Error::input("a file is no raster that can be read")
             .at(&place)
             .found(gdal_text(&e))
-            .expected("GeoTIFF or Erdas Imagine (.img)")
-    })
+            .expected(format!("a sound file in the format {}", drivers.join(" or ")))
+    })?;
+    if dataset.driver().short_name() == "HFA" {
+        refuse_files_elsewhere(path, &file_list(&dataset))?;
+    }
+    Ok(dataset)
 }
 
 fn read_header(path: &Path, dataset: &Dataset, wanted: Option<usize>) -> Result<RasterHeader> {
@@ -234,7 +240,7 @@ fn read_header(path: &Path, dataset: &Dataset, wanted: Option<usize>) -> Result<
         }
     };
     let (cols, rows) = dataset.raster_size();
-    if rows > LARGEST_SIDE || cols > LARGEST_SIDE {
+    if rows as u64 > LARGEST_SIDE || cols as u64 > LARGEST_SIDE {
         return Err(Error::new(ErrorKind::Limit, "a raster is larger than any this program accepts")
             .found(format!("{rows} rows x {cols} columns"))
             .expected(format!("at most {LARGEST_SIDE} a side")));
@@ -242,6 +248,13 @@ fn read_header(path: &Path, dataset: &Dataset, wanted: Option<usize>) -> Result<
     let band = dataset.rasterband(band_number).map_err(|e| Error::input(gdal_text(&e)))?;
     let sample = sample_of(&band)?;
     let (block_cols, block_rows) = band.block_size();
+    let blocks =
+        (rows.div_ceil(block_rows.max(1)) as u64).saturating_mul(cols.div_ceil(block_cols.max(1)) as u64);
+    if blocks > MOST_BLOCKS {
+        return Err(Error::new(ErrorKind::Limit, "a raster has more blocks than any this program accepts")
+            .found(format!("{blocks} blocks of {block_rows} x {block_cols} cells"))
+            .expected(format!("at most {MOST_BLOCKS}")));
+    }
     let interleaved = dataset.metadata_item("INTERLEAVE", "IMAGE_STRUCTURE").is_some_and(|i| i == "PIXEL");
     let block_bytes = (block_rows as u64)
         .saturating_mul(block_cols as u64)
@@ -575,29 +588,35 @@ fn whole_numbers(values: &[f64], window: &Window, tag: Option<f64>) -> Result<Ve
 
 /// The files of a dataset whose bytes are data. Statistics and overviews that programs leave beside a file when they
 /// look at it are not; what of them is understood (CRS, nodata) stands in the header.
-#[expect(unsafe_code, reason = "the list of files has no safe wrapper")]
 pub(super) fn files_of(dataset: &Dataset, path: &Path) -> Vec<PathBuf> {
-    // SAFETY: the dataset lives through the call; GDAL hands over a null-terminated list that we free.
-    let names = unsafe {
-        let list = gdal_sys::GDALGetFileList(dataset.c_dataset());
-        let mut names = Vec::new();
-        let mut entry = list;
-        while !entry.is_null() && !(*entry).is_null() {
-            names.push(std::ffi::CStr::from_ptr(*entry).to_string_lossy().into_owned());
-            entry = entry.add(1);
-        }
-        gdal_sys::CSLDestroy(list);
-        names
+    let left_behind = |name: &Path| {
+        let name = name.to_string_lossy();
+        [".aux.xml", ".ovr", ".msk", ".rrd", ".aux"].iter().any(|end| name.ends_with(end))
     };
-    let left_behind =
-        |name: &str| [".aux.xml", ".ovr", ".msk", ".rrd", ".aux"].iter().any(|end| name.ends_with(end));
-    let mut files: Vec<PathBuf> = names.into_iter().filter(|n| !left_behind(n)).map(PathBuf::from).collect();
+    let mut files: Vec<PathBuf> = file_list(dataset).into_iter().filter(|name| !left_behind(name)).collect();
     files.retain(|file| file.is_file());
     if !files.iter().any(|file| file == path) {
         files.push(path.to_path_buf());
     }
     files.sort();
     files
+}
+
+/// All files that GDAL knows of.
+#[expect(unsafe_code, reason = "the list of files has no safe wrapper")]
+fn file_list(dataset: &Dataset) -> Vec<PathBuf> {
+    // SAFETY: the dataset lives through the call; GDAL hands over a null-terminated list that we free.
+    unsafe {
+        let list = gdal_sys::GDALGetFileList(dataset.c_dataset());
+        let mut names = Vec::new();
+        let mut entry = list;
+        while !entry.is_null() && !(*entry).is_null() {
+            names.push(PathBuf::from(std::ffi::CStr::from_ptr(*entry).to_string_lossy().into_owned()));
+            entry = entry.add(1);
+        }
+        gdal_sys::CSLDestroy(list);
+        names
+    }
 }
 
 /// GDAL's own words, without the crate's wrapping.

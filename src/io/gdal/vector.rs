@@ -6,11 +6,13 @@ use std::path::{Path, PathBuf};
 use gdal::vector::{Feature as OgrFeature, Geometry, LayerAccess, OGRFieldType};
 use gdal::{Dataset, DatasetOptions, GdalOpenFlags};
 
+use super::admission::plain_name;
 use super::crs::{describe, same_crs};
+use super::doors::watched;
 use super::edges::Edges;
 use super::raster::{files_of, gdal_text};
 use super::wkb;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::io::proj::{Direction, Operation};
 use crate::model::grid::Crs;
 
@@ -86,8 +88,15 @@ pub fn field_names(path: &Path) -> Result<Vec<String>> {
 }
 
 fn open_dataset(path: &Path) -> Result<Dataset> {
+    plain_name(path)?;
     if !path.exists() {
         return Err(Error::input("no such file").help("check the path"));
+    }
+    // A pipe or a device has no end, or waits for one who writes. A folder may hold a Shapefile.
+    if !path.is_file() && !path.is_dir() {
+        return Err(
+            Error::input("no file stands where polygons are expected").found("a pipe, a socket or a device")
+        );
     }
     let options = DatasetOptions {
         open_flags: GdalOpenFlags::GDAL_OF_VECTOR
@@ -96,7 +105,7 @@ fn open_dataset(path: &Path) -> Result<Dataset> {
         allowed_drivers: Some(&VECTOR_DRIVERS),
         ..DatasetOptions::default()
     };
-    Dataset::open_ex(path, options).map_err(|e| unreadable(&e))
+    watched(path, || Dataset::open_ex(path, options).map_err(|e| unreadable(&e)))
 }
 
 fn unreadable(error: &gdal::errors::GdalError) -> Error {
@@ -161,7 +170,7 @@ fn read_features(
     };
     let (key_column, name_column) = (key.map(column).transpose()?, name.map(column).transpose()?);
     let mut known: BTreeMap<String, u32> = BTreeMap::new();
-    let (mut keys, mut features) = (Vec::new(), Vec::new());
+    let (mut keys, mut features, mut pieces_left) = (Vec::new(), Vec::new(), MOST_CUTS);
     for (position, feature) in layer.features().enumerate() {
         let text = |column: usize| text_of(&feature, column, fields[column].1);
         let key = match key_column.zip(key) {
@@ -180,9 +189,21 @@ fn read_features(
                 .found(geometry.geometry_name()));
         }
         let longest = operation.as_ref().map(|_| longest_edge(&crs, cell_m));
-        let mut polygon = straight_edges(geometry, longest).ok_or_else(|| {
-            Error::input(format!("feature {position}{} cannot be made of straight edges", called(&key)))
-        })?;
+        let uncut =
+            |_| Error::input(format!("feature {position}{} cannot be made of straight edges", called(&key)));
+        let mut polygon = straight_edges(geometry, None).ok_or(()).map_err(uncut)?;
+        if let Some(longest) = longest {
+            pieces_left = pieces_left.saturating_sub(cuts(&polygon, longest)?);
+            if pieces_left == 0 {
+                return Err(Error::new(ErrorKind::Limit, "polygons reach further than any place on Earth")
+                    .found(format!(
+                        "feature {position}{}: edges to be cut into millions of pieces",
+                        called(&key)
+                    ))
+                    .help("check the layer's CRS and its coordinates; clip it to the region of the map"));
+            }
+            polygon = straight_edges(geometry, Some(longest)).ok_or(()).map_err(uncut)?;
+        }
         if let Some(operation) = &operation {
             wkb::map_points(&mut polygon, |xs, ys| operation.transform(Direction::Forward, xs, ys))?;
         }
@@ -249,6 +270,17 @@ const LARGEST_STRAY_CELLS: f64 = 1e-4;
 fn longest_edge(crs: &Crs, cell_m: f64) -> f64 {
     let length_m = (8.0 * EARTH_RADIUS_M * cell_m * LARGEST_STRAY_CELLS).sqrt();
     cell_in(crs, length_m)
+}
+
+/// Most pieces that the edges of a layer are cut into beyond those that they are, so that memory is bounded by the file: 400
+/// edges around the Earth.
+const MOST_CUTS: u64 = 1 << 22;
+
+/// Pieces that the edges of a polygon are cut into, beyond those that they are.
+fn cuts(polygon: &[u8], longest: f64) -> Result<u64> {
+    // What has no length, or one beyond numbers, saturates.
+    let pieces = |[x0, y0, x1, y1]: [f64; 4]| ((x1 - x0).hypot(y1 - y0) / longest) as u64;
+    Ok(wkb::edges(polygon)?.map(pieces).fold(0, u64::saturating_add))
 }
 
 /// A polygon as little-endian well-known binary of plain x and y: arcs made of straight edges, none longer than

@@ -93,14 +93,14 @@ fn rings(polygon: &[u8]) -> Result<Vec<Range<usize>>> {
 /// The same, part by part.
 fn parts(polygon: &[u8]) -> Result<Vec<Vec<Range<usize>>>> {
     let mut found = Vec::new();
-    let end = walk(polygon, 0, &mut found);
+    let end = walk(polygon, 0, true, &mut found);
     match end {
         Some(end) if end == polygon.len() => Ok(found),
         _ => Err(Error::bug("OGR wrote a polygon in a form that was not asked for")),
     }
 }
 
-fn walk(bytes: &[u8], at: usize, parts: &mut Vec<Vec<Range<usize>>>) -> Option<usize> {
+fn walk(bytes: &[u8], at: usize, outermost: bool, parts: &mut Vec<Vec<Range<usize>>>) -> Option<usize> {
     let number = |at: usize| Some(u32::from_le_bytes(*bytes.get(at..)?.first_chunk()?));
     if *bytes.get(at)? != LITTLE_ENDIAN {
         return None;
@@ -116,7 +116,8 @@ fn walk(bytes: &[u8], at: usize, parts: &mut Vec<Vec<Range<usize>>>) -> Option<u
                 bytes.get(start..at)?;
                 rings.push(start..at);
             }
-            MULTI_POLYGON => at = walk(bytes, at, parts)?,
+            // A part of several has no parts of its own.
+            MULTI_POLYGON if outermost => at = walk(bytes, at, false, parts)?,
             _ => return None,
         }
     }
@@ -182,6 +183,13 @@ mod tests {
         both.extend([square(9.0), square(3.0)].concat());
         let held = [(1.0, 1.0), (4.0, 1.0), (9.1, 1.0)].map(|(x, y)| holds(&both, x, y).unwrap());
         assert_eq!(held, [true, true, false]);
+    }
+
+    #[test]
+    fn parts_within_parts_are_refused_however_many() {
+        // Each would be one more call of a function within itself.
+        let nested = [LITTLE_ENDIAN, 6, 0, 0, 0, 1, 0, 0, 0].repeat(1_000_000);
+        assert!(envelope(&nested).is_err());
     }
 
     #[test]

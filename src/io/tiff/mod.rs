@@ -6,7 +6,11 @@
 mod blocks;
 pub(in crate::io) mod decode;
 pub(in crate::io) mod directory;
+mod header;
 mod lzw;
 
 pub use blocks::{BlockCoding, BlockPlace, ExpectedShape, PlainBlocks, index_bytes};
 pub use decode::BlockDecoder;
+pub use header::{
+    HeaderFault, LARGEST_BLOCK_BYTES, LARGEST_SIDE, MOST_BLOCKS, TiffSides, judge_bytes, judge_file,
+};

@@ -1,0 +1,22 @@
+//! Any cells through our own DEFLATE: another reader gets them back.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use nalcms::io::cog::{BlockEncoder, Compression, SampleType};
+
+/// Cells as maps have them: each byte pair is a class and how often it comes, so that few bytes make a long block.
+fn runs(pairs: &[u8]) -> Vec<u8> {
+    pairs.chunks_exact(2).flat_map(|pair| vec![pair[0]; usize::from(pair[1]) * 4 + 1]).take(1 << 18).collect()
+}
+
+fuzz_target!(|data: &[u8]| {
+    let Some((&choice, rest)) = data.split_first() else { return };
+    let raw = if choice & 1 == 0 { runs(rest) } else { rest.to_vec() };
+    let sample = SampleType::ALL[usize::from(choice >> 2) % 6];
+    let compression = if choice & 2 == 0 { Compression::Fast } else { Compression::Balanced };
+    let unit = usize::from(sample.bits() / 8);
+    let raw = &raw[..raw.len() / unit * unit];
+    let mut out = Vec::new();
+    BlockEncoder::new(compression).unwrap().encode(sample, raw, &mut out).unwrap();
+    assert!(miniz_oxide::inflate::decompress_to_vec_zlib(&out).unwrap() == raw);
+});

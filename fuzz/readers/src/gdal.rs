@@ -1,0 +1,4 @@
+//! As `io::gdal`, without GDAL.
+
+#[path = "../../../src/io/gdal/wkb.rs"]
+pub mod wkb;

@@ -1,0 +1,255 @@
+//! Judges a raster before GDAL opens it: what it is, whether its header asks for the possible, and what other files GDAL
+//! would follow from it.
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use super::formats::RasterFormat;
+use crate::error::{Error, ErrorKind, Result};
+use crate::io::sidecar::{LARGEST_SIDECAR, foreign_overviews};
+use crate::io::tiff::{HeaderFault, TiffSides, judge_file};
+use crate::io::virtual_raster::{LARGEST_VRT, Member, members};
+
+/// Bytes in which a format shows itself: GDAL looks for `<VRTDataset` in its first kilobyte.
+const HEAD: u64 = 1024;
+
+/// How Erdas Imagine files begin.
+const IMAGINE: &[u8] = b"EHFA_HEADER_TAG";
+
+/// How GDAL knows a VRT, wherever in the head it stands.
+const VIRTUAL: &[u8] = b"<VRTDataset";
+
+/// Judges a file and gives the formats as which it may be opened, of those asked for.
+///
+/// # Errors
+/// Input: no such file, none of these formats, damaged, or naming files that lie elsewhere. Limit: its header asks for too
+/// much. Io: it cannot be read.
+pub(super) fn admit(path: &Path, formats: &[RasterFormat]) -> Result<Vec<RasterFormat>> {
+    plain_name(path)?;
+    let head = head_of(path)?;
+    let known = kind_of(&head);
+    let possible: Vec<RasterFormat> = match known {
+        Some(format) => formats.iter().copied().filter(|asked| *asked == format).collect(),
+        None => formats
+            .iter()
+            .copied()
+            .filter(|f| !matches!(f, RasterFormat::GTiff | RasterFormat::Hfa | RasterFormat::Vrt))
+            .collect(),
+    };
+    if possible.is_empty() {
+        return Err(not_asked_for(path, known, formats));
+    }
+    match known {
+        Some(RasterFormat::GTiff) => drop(judge_tiff(path)?),
+        Some(RasterFormat::Vrt) => judge_vrt(path)?,
+        _ => {}
+    }
+    judge_companions(path, 2)?;
+    Ok(possible)
+}
+
+/// Refuses names that GDAL takes for something else than a file: `/vsi…/`, `GTIFF_RAW:…`, text of a dataset.
+pub(super) fn plain_name(path: &Path) -> Result<()> {
+    let text = path.to_string_lossy();
+    let first = text.split('/').next().unwrap_or_default();
+    if text.starts_with("/vsi") || first.contains(':') || text.trim_start().starts_with(['<', '{']) {
+        return Err(Error::input("a name is none of a file")
+            .at(path.display())
+            .expected("a plain path; GDAL's names for other things (/vsi…, FORMAT:…) are not followed")
+            .help("give the path of a file; for one with a colon in its name, begin with ./"));
+    }
+    Ok(())
+}
+
+fn head_of(path: &Path) -> Result<Vec<u8>> {
+    let place = path.display();
+    let unreadable = |e: std::io::Error| Error::io("a file cannot be read", &e).at(&place);
+    let metadata = fs::metadata(path).map_err(|e| match e.kind() {
+        std::io::ErrorKind::NotFound => {
+            Error::input("no such file").at(&place).help("check the path or the pattern")
+        }
+        _ => unreadable(e),
+    })?;
+    if metadata.is_dir() {
+        return Err(Error::input("a folder stands where a raster is expected").at(&place));
+    }
+    // A pipe or a device has no end, or waits for one who writes.
+    if !metadata.is_file() {
+        return Err(Error::input("no file stands where a raster is expected")
+            .at(&place)
+            .found("a pipe, a socket or a device"));
+    }
+    let mut head = Vec::new();
+    File::open(path).map_err(unreadable)?.take(HEAD).read_to_end(&mut head).map_err(unreadable)?;
+    Ok(head)
+}
+
+/// What a file is, as far as its first bytes say.
+fn kind_of(head: &[u8]) -> Option<RasterFormat> {
+    if head.starts_with(IMAGINE) {
+        return Some(RasterFormat::Hfa);
+    }
+    if matches!(head, [b'I', b'I', 42 | 43, 0, ..] | [b'M', b'M', 0, 42 | 43, ..]) {
+        return Some(RasterFormat::GTiff);
+    }
+    head.windows(VIRTUAL.len()).any(|piece| piece == VIRTUAL).then_some(RasterFormat::Vrt)
+}
+
+fn not_asked_for(path: &Path, known: Option<RasterFormat>, asked: &[RasterFormat]) -> Error {
+    let names: Vec<&str> = asked.iter().map(|format| format.driver()).collect();
+    let error = Error::input("a file is no raster that can be read").at(path.display());
+    let error = match known {
+        Some(format) => error.found(format!("a file in the format {}", format.driver())),
+        None => error.found("a file in another format, or cut short"),
+    };
+    let error = match asked == RasterFormat::DEFAULT {
+        true => error.expected("GeoTIFF or Erdas Imagine (.img)"),
+        false => error.expected(names.join(" or ")),
+    };
+    match known {
+        Some(RasterFormat::Vrt) => error.help(
+            "a VRT names other files, so it is read only where a source asks for it: formats = [\"GTiff\", \"VRT\"], or \
+             --format VRT",
+        ),
+        Some(format) => error.help(format!("name it: formats = [\"{}\"]", format.driver())),
+        None => error,
+    }
+}
+
+fn judge_tiff(path: &Path) -> Result<TiffSides> {
+    let place = path.display();
+    let judged = judge_file(path).map_err(|e| Error::io("a file cannot be read", &e).at(&place))?;
+    judged.map_err(|fault| match fault {
+        HeaderFault::NoTiff => {
+            Error::input("a file is no raster that can be read").at(&place).expected("GeoTIFF")
+        }
+        HeaderFault::Damaged(words) => Error::input("a GeoTIFF is damaged")
+            .at(&place)
+            .found(words)
+            .help("the file may be cut short or altered; compare its size and checksum with the publisher's"),
+        HeaderFault::TooLarge(words) => Error::new(
+            ErrorKind::Limit,
+            "the header of a GeoTIFF asks for more than any map needs",
+        )
+        .at(&place)
+        .found(words)
+        .help("if the file is sound, re-tile it: gdal_translate -co TILED=YES -co COMPRESS=DEFLATE IN OUT"),
+    })
+}
+
+/// Judges what GDAL opens beside a file without being asked: metadata, overviews and masks, and theirs.
+fn judge_companions(path: &Path, depth: usize) -> Result<()> {
+    let beside = |end: &str| {
+        let mut name = path.as_os_str().to_os_string();
+        name.push(end);
+        PathBuf::from(name)
+    };
+    let sidecar = beside(".aux.xml");
+    if sidecar.exists() {
+        let text = read_small(&sidecar, LARGEST_SIDECAR)?;
+        if let Some(name) = foreign_overviews(&text) {
+            return Err(Error::input("metadata beside a raster name a file that does not lie there")
+                .at(sidecar.display())
+                .found(format!("overviews in {name:?}"))
+                .help("remove the item OVERVIEW_FILE from it, or the file"));
+        }
+    }
+    for end in [".ovr", ".OVR", ".msk", ".MSK"] {
+        let companion = beside(end);
+        if companion.exists() {
+            head_of(&companion)?;
+            judge_tiff(&companion)?;
+            if depth > 1 {
+                judge_companions(&companion, depth - 1)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Lets pass a mosaic of plain GeoTIFFs that lie in its folder or below.
+fn judge_vrt(path: &Path) -> Result<()> {
+    let refused = |found: String| {
+        Error::input("a VRT is more than a mosaic of GeoTIFFs")
+            .at(path.display())
+            .found(found)
+            .expected("what gdalbuildvrt writes: windows of files, as they are")
+            .help("have GDAL make a GeoTIFF of it: gdal_translate IN.vrt OUT.tif")
+    };
+    let members = members(&read_small(path, LARGEST_VRT)?).map_err(refused)?;
+    let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = fs::canonicalize(parent)
+        .map_err(|e| Error::io("a folder cannot be read", &e).at(parent.display()))?;
+    for member in &members {
+        judge_member(member, path, &folder).map_err(|e| {
+            Error::new(e.kind(), "a VRT names a file that cannot be read as its part")
+                .at(path.display())
+                .found(e)
+        })?;
+    }
+    Ok(())
+}
+
+fn judge_member(member: &Member, vrt: &Path, folder: &Path) -> Result<()> {
+    let named = Path::new(&member.name);
+    plain_name(named)?;
+    // GDAL takes a name that is not relative to the VRT from the folder where the program runs.
+    let place = if member.relative { folder.join(named) } else { named.to_path_buf() };
+    head_of(&place)?;
+    let real =
+        fs::canonicalize(&place).map_err(|e| Error::io("a file cannot be read", &e).at(place.display()))?;
+    if !real.starts_with(folder) {
+        return Err(Error::input("a VRT names a file that does not lie with it")
+            .at(vrt.display())
+            .found(&member.name)
+            .expected("files in its own folder or below, links followed")
+            .help(
+                "put the VRT at the top of the folder of its files, or list the files themselves in the job",
+            ));
+    }
+    let sides = judge_tiff(&place)?;
+    if member.sides.is_some_and(|said| said != (sides.rows, sides.cols)) {
+        return Err(Error::input("a VRT is older than one of its files")
+            .at(vrt.display())
+            .found(format!("{}: {} rows x {} columns", member.name, sides.rows, sides.cols))
+            .help("make it anew: gdalbuildvrt"));
+    }
+    judge_companions(&place, 2)
+}
+
+/// Reads a file that must be small.
+fn read_small(path: &Path, limit: u64) -> Result<Vec<u8>> {
+    head_of(path)?;
+    let unreadable = |e: std::io::Error| Error::io("a file cannot be read", &e).at(path.display());
+    let mut text = Vec::new();
+    File::open(path).map_err(unreadable)?.take(limit + 1).read_to_end(&mut text).map_err(unreadable)?;
+    if text.len() as u64 > limit {
+        return Err(Error::new(
+            ErrorKind::Limit,
+            "a text beside a raster is larger than any that programs write",
+        )
+        .at(path.display())
+        .expected(format!("at most {limit} bytes")));
+    }
+    Ok(text)
+}
+
+/// Refuses a raster of which GDAL says that some of its files lie elsewhere, as an Imagine file can have it.
+///
+/// # Errors
+/// Input: so it is.
+pub(super) fn refuse_files_elsewhere(path: &Path, files: &[PathBuf]) -> Result<()> {
+    let folder = |file: &Path| {
+        let parent = file.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        fs::canonicalize(parent).ok()
+    };
+    let home = folder(path);
+    match files.iter().find(|file| folder(file) != home || home.is_none()) {
+        None => Ok(()),
+        Some(file) => Err(Error::input("a raster names a file that does not lie beside it")
+            .at(path.display())
+            .found(file.display())
+            .help("put the two into one folder")),
+    }
+}
