@@ -13,6 +13,7 @@ Ends with the exit code of the merge; with 1 if a shard failed for good (the oth
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 
@@ -84,6 +85,10 @@ def main():
     parser.add_argument("--sbatch-arg", action="append", default=[], help="with --slurm: one more line of sbatch")
     args = parser.parse_args()
 
+    # Workers start in folders of their own.
+    args.plan = os.path.abspath(args.plan)
+    if os.sep in args.program:
+        args.program = os.path.abspath(args.program)
     shards = shards_of(args.program, args.plan)
     failed = []
     with cluster_of(args) as client:

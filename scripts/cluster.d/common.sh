@@ -79,3 +79,5 @@ kill_tree() {
     for child in $(pgrep -P "$1"); do kill_tree "$child"; done
     kill -KILL "$1"
 }
+
+gone() { ! kill -0 "$1" 2>/dev/null; }

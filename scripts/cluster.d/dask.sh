@@ -29,11 +29,8 @@ dask_start() {
 dask_worker() {
     (cd "$scratch" && exec "$dask_home/bin/dask" worker "tcp://127.0.0.1:$dask_port" --nthreads 1 --no-nanny \
         --no-dashboard --name "w$1" --local-directory "$scratch/dask-$1") >"$scratch/dask-worker-$1.log" 2>&1 &
-    dask_workers[$1]=$!
     at_exit "kill_tree $!"
 }
-dask_workers=()
-
 dask_ready() {
     "$dask_python" - "$dask_port" <<'PY'
 import sys
@@ -66,7 +63,7 @@ dask_worker_killed() {
     kill -KILL "$worker"
     # The program must not outlive its worker: SIGTERM comes with the worker's death, and ends what is stopped as soon as it goes on.
     kill -CONT "$caught"
-    within 20 eval '! kill -0 "$caught" 2>/dev/null'
+    within 20 gone "$caught"
     wait "$driver"
     same dask-killed
 }
@@ -74,8 +71,7 @@ dask_worker_killed() {
 dask_poisoned() {
     local shard
     plan dask-poisoned
-    # A file that takes part in few tasks goes bad after the plan was made.
-    on_dask dask-poisoned --program "$scratch/poisoned" && return 1
+    expect 1 on_dask dask-poisoned --program "$scratch/poisoned"
     # Only the shard that fails is left.
     shard=$("$nalcms" status "$scratch/dask-poisoned.json" --array)
     [ "$shard" = 5 ]

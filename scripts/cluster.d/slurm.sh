@@ -3,6 +3,9 @@
 
 scratch=${scratch:?}
 nalcms=${nalcms:?}
+slurm_runs=no
+array_id=
+merge_id=
 
 slurm_failed() {
     squeue --noheader --states=all --format='    %i %j %T %R' | tail -n 15
@@ -158,7 +161,7 @@ slurm_node_cut() {
     same cut
     kill -0 "$caught"
     kill -CONT "$caught"
-    within 60 eval '! kill -0 "$caught" 2>/dev/null'
+    within 60 gone "$caught"
     # The straggler ended after the merge and harmed nothing.
     same cut
     "$nalcms" verify "$scratch/out/cut"

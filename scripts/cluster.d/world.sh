@@ -6,6 +6,7 @@ scratch=${scratch:?}
 root=${root:?}
 nalcms=${nalcms:?}
 shards=8
+caught=
 
 make_world() {
     local box='--cell-size 1500 --detail 1500 --margin 27000 --within -2700000,-3150000,2700000,2700000'
