@@ -93,13 +93,13 @@ impl Submission {
 set -u
 program={program}
 plan={plan}
+{RESOURCES}
 queue_again=no
 worker=
 # Slurm says USR1 before the time limit, TERM when somebody cancels or preempts.
 trap 'queue_again=yes; [ -z \"$worker\" ] || kill -USR1 \"$worker\"' USR1
 trap '[ -z \"$worker\" ] || kill -TERM \"$worker\"' TERM
-\"$program\" run \"$plan\" --shard auto --die-with-parent --threads \"${{SLURM_CPUS_PER_TASK:-1}}\" \\
-{MEMORY} &
+\"$program\" run \"$plan\" --shard auto --die-with-parent \"$@\" &
 worker=$!
 # A signal ends `wait` early; afterwards it tells how the worker ended.
 while kill -0 \"$worker\" 2>/dev/null; do wait \"$worker\"; done
@@ -124,8 +124,8 @@ exit \"$code\"
             "{head}\
 # Written by `nalcms submit slurm`: assembles the parts, or ends with 3 and a list of what is missing.
 set -u
-exec {program} merge {plan} --threads \"${{SLURM_CPUS_PER_TASK:-1}}\" \\
-{MEMORY}
+{RESOURCES}
+exec {program} merge {plan} \"$@\"
 "
         ))
     }
@@ -172,8 +172,13 @@ exec {program} merge {plan} --threads \"${{SLURM_CPUS_PER_TASK:-1}}\" \\
     }
 }
 
-/// The last arguments of a call: three quarters of the memory that the job got, if it asked for some.
-const MEMORY: &str = "    ${SLURM_MEM_PER_NODE:+--memory-mib \"$((SLURM_MEM_PER_NODE * 3 / 4))\"}";
+/// The last arguments of a call: as many threads as there are cores, and three quarters of the memory where Slurm says how
+/// much there is.
+const RESOURCES: &str = "\
+cores=${SLURM_CPUS_PER_TASK:-1}
+memory=${SLURM_MEM_PER_NODE:-$((${SLURM_MEM_PER_CPU:-0} * cores))}
+set -- --threads \"$cores\"
+[ \"$memory\" = 0 ] || set -- \"$@\" --memory-mib \"$((memory * 3 / 4))\"";
 
 /// A value on the command line that may stand in a line of sbatch.
 fn plain(value: &str) -> std::result::Result<String, String> {
