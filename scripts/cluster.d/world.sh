@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# The job that every engine works on: configs/jobs/demo.toml on cells of 1500 m, so that it has 64 tasks, and the result
+# The job that every engine works on: configs/jobs/demo.toml on finer cells, so that it has 64 tasks, and the result
 # of a single process that all others must equal to the byte.
 
 scratch=${scratch:?}
@@ -8,11 +8,15 @@ nalcms=${nalcms:?}
 shards=8
 caught=
 
+# Side of a cell, in metres: a part of 9000. Larger cells make the steps faster, and shards too short to be caught at work.
+cell_m=${CLUSTER_CELL_M:-1500}
+finer=$((9000 / cell_m))
+
 make_world() {
-    local box='--cell-size 1500 --detail 1500 --margin 27000 --within -2700000,-3150000,2700000,2700000'
-    local us='--region middle --crs EPSG:5070 --origin -3069000,3267000 --size 2100x3672 --tile 1836 --overlap 8'
-    local ca='--region north --crs EPSG:3978 --origin -3087000,2583000 --size 2184x3660 --tile 2400'
-    local mx='--region south --crs EPSG:6372 --origin -27000,2304000 --size 1344x3600 --no-observation 0.05'
+    local box="--cell-size $cell_m --detail $cell_m --margin 27000 --within -2700000,-3150000,2700000,2700000"
+    local us="--region middle --crs EPSG:5070 --origin -3069000,3267000 --size $((350 * finer))x$((612 * finer)) --tile $((306 * finer)) --overlap 8"
+    local ca="--region north --crs EPSG:3978 --origin -3087000,2583000 --size $((364 * finer))x$((610 * finer)) --tile $((400 * finer))"
+    local mx="--region south --crs EPSG:6372 --origin -27000,2304000 --size $((224 * finer))x$((600 * finer)) --no-observation 0.05"
     # shellcheck disable=SC2086  # lists of words
     {
         "$nalcms" synth -q -o "$scratch/world/us" --prefix us --legend nlcd $us $box
@@ -25,7 +29,7 @@ make_world() {
 # job NAME: a job file of that name with an output of its own.
 job() {
     sed -e "s#\"../../fixtures/\(.*\)\"#\"$scratch/world/\1\"#" -e "s#^output .*#output = \"$scratch/out/$1\"#" \
-        -e 's#^cell_size_m.*#cell_size_m = 1500#' -e 's#^shape .*#shape = [3900, 3600]#' \
+        -e "s#^cell_size_m.*#cell_size_m = $cell_m#" -e "s#^shape .*#shape = [$((650 * finer)), $((600 * finer))]#" \
         "$root/configs/jobs/demo.toml" >"$scratch/$1.toml"
 }
 

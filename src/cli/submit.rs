@@ -9,15 +9,16 @@ use serde_json::json;
 use super::job_input::{JobInput, LaidOut};
 use super::options::{GuardOptions, TalkOptions};
 use super::slurm_scripts::{SlurmOptions, Submission};
+use super::status::{open_shards, ranges};
 use super::{Answer, Verb};
 use crate::error::{Error, ErrorKind, Result};
 use crate::io::atomic::{make_folder, write_bytes};
 use crate::plan::comparability::refuse_nothing_left;
 use crate::plan::file::PlanFile;
 use crate::plan::fingerprint::Identified;
-use crate::plan::shard::{Share, open_shards, ranges, worthwhile_shards};
+use crate::plan::shard::{Share, worthwhile_shards};
 use crate::run::folder::{Access, OutputFolder};
-use crate::run::ledger::{Ledger, TaskState};
+use crate::run::ledger::Ledger;
 use crate::run::merge::is_in_place;
 use crate::run::work_folder;
 
@@ -85,7 +86,7 @@ fn slurm(args: &SlurmArgs) -> Result<Answer> {
         let json = json!({ "shards": shards, "todo_shards": [], "array_job": null, "merge_job": null });
         return Ok(Answer { text, json, finding: false });
     }
-    let todo = open_shards(plan, shards, |task| ledger.state(task) != TaskState::Done);
+    let todo = open_shards(plan, &ledger, shards);
 
     let submission = submission(args, &laid)?;
     let scripts = [
