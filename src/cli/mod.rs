@@ -10,6 +10,7 @@ mod crosswalk;
 mod crosswalk_against;
 mod crosswalk_diff;
 mod info;
+mod job_input;
 mod legend;
 mod merge;
 mod mosaic;
@@ -34,6 +35,7 @@ use clap::{ArgMatches, Command};
 use serde_json::Value;
 
 use crate::error::{Error, Result};
+use crate::io::talk;
 
 /// One verb: what the command line parser needs, and what it does.
 pub struct Verb {
@@ -114,6 +116,7 @@ pub fn dispatch(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let Some((name, matches)) = matches.subcommand() else { return ExitCode::from(2) };
     let Some(verb) = VERBS.iter().find(|verb| verb.name == name) else { return ExitCode::from(70) };
     let as_json = options::wants_json(matches);
+    talk::choose(options::log_format(matches));
     let answer =
         crate::io::gdal::init().and_then(|()| crate::io::stop::listen()).and_then(|()| caught(verb, matches));
     match answer {
@@ -130,7 +133,7 @@ pub fn dispatch(arguments: impl Iterator<Item = OsString>) -> ExitCode {
             if as_json {
                 let _ = print(&pretty(&error.to_json()));
             }
-            let _ = writeln!(std::io::stderr(), "error: {error}");
+            talk::fail(&error);
             ExitCode::from(error.kind().exit_code())
         }
     }
@@ -163,14 +166,9 @@ fn print(text: &str) -> std::result::Result<(), u8> {
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(e) if e.kind() != IoErrorKind::BrokenPipe => {
             let error = Error::io("the answer cannot be printed", &e);
-            let _ = writeln!(std::io::stderr(), "error: {error}");
+            talk::fail(&error);
             Err(error.kind().exit_code())
         }
         _ => Ok(()),
     }
-}
-
-/// Talk on stderr: warnings and what is going on.
-fn talk(text: &str) {
-    let _ = writeln!(std::io::stderr(), "{text}");
 }

@@ -12,4 +12,5 @@ pub mod proj;
 pub mod quicklook;
 pub mod stop;
 pub mod table;
+pub mod talk;
 pub mod tiff;
