@@ -13,7 +13,18 @@ use support::{Run, Scratch};
 
 /// A job of four tasks with a name of one's own.
 fn job(scratch: &Scratch, name: &str) {
-    scratch.ok(&["synth", "-o", "maps", "--years", "2010", "2015", "--size", "700x700", "--profile", "interior"]);
+    scratch.ok(&[
+        "synth",
+        "-o",
+        "maps",
+        "--years",
+        "2010",
+        "2015",
+        "--size",
+        "700x700",
+        "--profile",
+        "interior",
+    ]);
     let text = format!(
         "name = {name:?}\noutput = \"out\"\n[grid]\npreset = \"nalcms-30m\"\n[[source]]\nid = \"a\"\nlegend = \"nalcms\"\n\
          [source.epochs]\n2010 = \"maps/nalcms_2010.tif\"\n2015 = \"maps/nalcms_2015.tif\"\n[compute]\ntask_cells = 512\n"
@@ -102,14 +113,37 @@ fn scripts_are_sound_and_a_dry_run_leaves_nothing() {
     let scratch = Scratch::new();
     job(&scratch, "it's 100 % \"odd\" $(touch pwned) `touch pwned` ; touch pwned #");
     let options = [
-        "job.toml", "--partition", "a b", "--time", "00:10:00", "--mem", "2G", "--account", "$(touch pwned)", "--qos",
-        "it's", "--throttle", "5", "--cpus-per-task", "3", "--sbatch-arg=--comment=x # y", "--program", "/opt/no where/nalcms",
+        "job.toml",
+        "--partition",
+        "a b",
+        "--time",
+        "00:10:00",
+        "--mem",
+        "2G",
+        "--account",
+        "$(touch pwned)",
+        "--qos",
+        "it's",
+        "--throttle",
+        "5",
+        "--cpus-per-task",
+        "3",
+        "--sbatch-arg=--comment=x # y",
+        "--program",
+        "/opt/no where/nalcms",
     ];
     let [array, merge] = rehearsed(&scratch, &options);
     for script in [&array, &merge] {
         for line in [
-            "#!/bin/bash", "#SBATCH --requeue", "#SBATCH --open-mode=append", "#SBATCH --cpus-per-task=3", "#SBATCH --mem=2G",
-            "#SBATCH --time=00:10:00", "#SBATCH '--partition=a b'", "#SBATCH '--account=$(touch pwned)'", "#SBATCH \"--qos=it's\"",
+            "#!/bin/bash",
+            "#SBATCH --requeue",
+            "#SBATCH --open-mode=append",
+            "#SBATCH --cpus-per-task=3",
+            "#SBATCH --mem=2G",
+            "#SBATCH --time=00:10:00",
+            "#SBATCH '--partition=a b'",
+            "#SBATCH '--account=$(touch pwned)'",
+            "#SBATCH \"--qos=it's\"",
             "#SBATCH '--comment=x # y'",
         ] {
             assert!(script.lines().any(|l| l == line), "`{line}` is missing in:\n{script}");
@@ -122,7 +156,10 @@ fn scripts_are_sound_and_a_dry_run_leaves_nothing() {
             eprintln!("SKIPPED: shellcheck is not installed");
         }
     }
-    assert!(array.contains("#SBATCH --signal=B:USR1@60") && array.contains("program='/opt/no where/nalcms'"), "{array}");
+    assert!(
+        array.contains("#SBATCH --signal=B:USR1@60") && array.contains("program='/opt/no where/nalcms'"),
+        "{array}"
+    );
     assert!(!scratch.path("out").exists());
 }
 
@@ -191,7 +228,9 @@ fn what_cannot_stand_in_a_script_is_refused() {
     let scratch = Scratch::new();
     job(&scratch, "refused");
     let refused = |arguments: &[&str], word: &str| {
-        scratch.nalcms(&[&["submit", "slurm", "job.toml", "--dry-run"], arguments].concat()).refused(2, &[word]);
+        scratch
+            .nalcms(&[&["submit", "slurm", "job.toml", "--dry-run"], arguments].concat())
+            .refused(2, &[word]);
     };
     refused(&["--partition", "a\n#SBATCH --uid=0"], "control characters");
     refused(&["--job-name", "a\u{1b}[2J"], "control characters");
@@ -202,7 +241,9 @@ fn what_cannot_stand_in_a_script_is_refused() {
     refused(&["--program", "/opt/a\nb"], "control characters");
     refused(&["--max-array", "0"], "whole number");
     scratch.ok(&["plan", "job.toml", "-o", "plan.json", "--shards", "4"]);
-    scratch.nalcms(&["submit", "slurm", "plan.json", "--max-array", "3"]).refused(2, &["4 shards", "--max-array 3"]);
+    scratch
+        .nalcms(&["submit", "slurm", "plan.json", "--max-array", "3"])
+        .refused(2, &["4 shards", "--max-array 3"]);
 }
 
 #[test]
@@ -211,9 +252,13 @@ fn a_scheduler_that_refuses_or_is_not_there_is_told_of() {
     job(&scratch, "refusing");
     let cluster = Cluster::new(&scratch);
     scratch.write("bin/sbatch", "#!/bin/sh\necho 'invalid partition specified' >&2\nexit 1\n");
-    cluster.nalcms(&["submit", "slurm", "job.toml"]).refused(2, &["invalid partition specified", "sbatch --parsable --array=0 "]);
+    cluster
+        .nalcms(&["submit", "slurm", "job.toml"])
+        .refused(2, &["invalid partition specified", "sbatch --parsable --array=0 "]);
     std::fs::remove_file(scratch.path("bin/sbatch")).unwrap();
     if !has("sbatch") {
-        cluster.nalcms(&["submit", "slurm", "job.toml"]).refused(4, &["sbatch cannot be started", "--dry-run"]);
+        cluster
+            .nalcms(&["submit", "slurm", "job.toml"])
+            .refused(4, &["sbatch cannot be started", "--dry-run"]);
     }
 }

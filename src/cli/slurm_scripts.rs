@@ -215,7 +215,9 @@ fn in_shell(path: &Path) -> Result<String> {
 
 fn quoted(word: &str) -> Result<String> {
     if word.chars().any(char::is_control) {
-        return Err(unfit(word).help("rename it: line breaks and control characters cannot stand in a script"));
+        return Err(
+            unfit(word).help("rename it: line breaks and control characters cannot stand in a script")
+        );
     }
     shlex::try_quote(word).map(Into::into).map_err(|e| unfit(word).found(e))
 }

@@ -110,10 +110,14 @@ fn slurm(args: &SlurmArgs) -> Result<Answer> {
     }
     drop(folder);
     let array_job = array.map(|arguments| sbatch(&arguments)).transpose()?;
-    let merge_job = sbatch(&submission.merge_arguments(array_job.as_deref())).map_err(|error| match &array_job {
-        Some(id) => error.help(format!("the array runs as job {id}; when it has ended: sbatch {}", submission.merge_path().display())),
-        None => error,
-    })?;
+    let merge_job =
+        sbatch(&submission.merge_arguments(array_job.as_deref())).map_err(|error| match &array_job {
+            Some(id) => error.help(format!(
+                "the array runs as job {id}; when it has ended: sbatch {}",
+                submission.merge_path().display()
+            )),
+            None => error,
+        })?;
     let sent = match &array_job {
         Some(id) => format!("job {id}: {} of {shards} shards ({}); after it ", todo.len(), ranges(&todo)),
         None => "all parts are there; ".into(),
@@ -134,13 +138,15 @@ fn slurm(args: &SlurmArgs) -> Result<Answer> {
 /// not be on the nodes.
 fn submission(args: &SlurmArgs, laid: &LaidOut) -> Result<Submission> {
     let absolute = |path: &Path| {
-        std::path::absolute(path).map_err(|e| Error::io("a path cannot be made absolute", &e).at(path.display()))
+        std::path::absolute(path)
+            .map_err(|e| Error::io("a path cannot be made absolute", &e).at(path.display()))
     };
     let folder = absolute(&work_folder(&laid.plan.job.output).join("slurm"))?;
     let program = match &args.program {
         Some(path) => absolute(path)?,
-        None => std::env::current_exe()
-            .map_err(|e| Error::io("where this program lies cannot be found out", &e).help("say --program FILE"))?,
+        None => std::env::current_exe().map_err(|e| {
+            Error::io("where this program lies cannot be found out", &e).help("say --program FILE")
+        })?,
     };
     let plan = match laid.shards(None) {
         Some(_) => absolute(&args.job.job)?,
@@ -173,7 +179,8 @@ fn rehearsal(submission: &Submission, scripts: &[(PathBuf, String)], array: Opti
         text += &format!("# {}\n{script}\n", path.display());
     }
     text += &format!("# what would be called\n{}\n", calls.join("\n"));
-    let scripts: Vec<_> = scripts.iter().map(|(path, script)| json!({ "path": path, "text": script })).collect();
+    let scripts: Vec<_> =
+        scripts.iter().map(|(path, script)| json!({ "path": path, "text": script })).collect();
     let json = json!({ "plan": submission.plan, "scripts": scripts, "calls": calls });
     Answer { text, json, finding: false }
 }
