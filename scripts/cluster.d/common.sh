@@ -49,10 +49,12 @@ step() {
 # Engines replace this with what they know about a failure.
 step_failed() { :; }
 
-# within SECONDS command…: waits until the command succeeds.
+# Seconds after which what was waited for is taken not to come: many, as the machine may be busy.
+patience=180
+
+# within command…: waits until the command succeeds.
 within() {
-    local end=$((SECONDS + $1))
-    shift
+    local end=$((SECONDS + patience))
     until "$@"; do
         if [ "$SECONDS" -ge "$end" ]; then
             echo "not so in time: $*" >&2

@@ -23,7 +23,7 @@ dask_start() {
         >"$scratch/dask-scheduler.log" 2>&1 &
     at_exit "kill -KILL $!"
     for i in 1 2; do dask_worker "$i"; done
-    within 60 dask_ready
+    within dask_ready
 }
 
 dask_worker() {
@@ -63,7 +63,7 @@ dask_worker_killed() {
     kill -KILL "$worker"
     # The program must not outlive its worker: SIGTERM comes with the worker's death, and ends what is stopped as soon as it goes on.
     kill -CONT "$caught"
-    within 20 gone "$caught"
+    within gone "$caught"
     wait "$driver"
     same dask-killed
 }
@@ -97,7 +97,7 @@ dask_and_slurm() {
     driver=$!
     submit both
     wait "$driver"
-    within 90 completed "$merge_id"
+    within completed "$merge_id"
     completed "$array_id"
     same both
 }

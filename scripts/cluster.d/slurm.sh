@@ -53,7 +53,7 @@ log_of() { cat "$scratch/out/$1/.nalcms/slurm/${array_id}_$2.log"; }
 slurm_clean() {
     plan clean
     submit clean
-    within 90 completed "$merge_id"
+    within completed "$merge_id"
     completed "$array_id"
     same clean
 }
@@ -65,17 +65,17 @@ slurm_kill() {
     catch killed
     element=$(element_of "$caught")
     kill -KILL "$caught"
-    within 60 ended "$array_id"
-    within 60 ended "$merge_id"
+    within ended "$array_id"
+    within ended "$merge_id"
     [ "$(exit_code "${array_id}_$element")" = 137:0 ]
     # The merge came after any end of the array, saw the gap and refused it.
     [ "$(exit_code "$merge_id")" = 3:0 ]
     test ! -e "$scratch/out/killed/SHA256SUMS"
     [ "$("$nalcms" status "$scratch/killed.json" --array)" = "$element" ]
     scontrol requeue "${array_id}_$element"
-    within 60 completed_with_haste "$array_id"
+    within completed_with_haste "$array_id"
     submit killed
-    within 60 completed "$merge_id"
+    within completed "$merge_id"
     same killed
 }
 
@@ -88,13 +88,13 @@ slurm_term() {
     scancel --signal=TERM --batch "${array_id}_$element"
     sleep 0.5
     kill -CONT "$caught"
-    within 60 ended "${array_id}_$element"
+    within ended "${array_id}_$element"
     [ "$(exit_code "${array_id}_$element")" = 75:0 ]
     scontrol requeue "${array_id}_$element"
-    within 60 completed_with_haste "$array_id"
-    within 60 ended "$merge_id"
+    within completed_with_haste "$array_id"
+    within ended "$merge_id"
     # The merge may have come before the second try.
-    completed "$merge_id" || { submit stopped && within 60 completed "$merge_id"; }
+    completed "$merge_id" || { submit stopped && within completed "$merge_id"; }
     same stopped
     echo "say: $(log_of stopped "$element" | grep -o '[0-9]* kept' | tail -n 1)"
 }
@@ -110,7 +110,7 @@ slurm_time_limit() {
     sleep 0.5
     kill -CONT "$caught"
     # Nobody queues it again but the script; the merge waits for it.
-    within 90 completed_with_haste "$merge_id"
+    within completed_with_haste "$merge_id"
     completed "$array_id"
     scontrol show job "${array_id}_$element" | grep -q 'Restarts=1'
     same limited
@@ -122,7 +122,7 @@ slurm_cancel() {
     catch cancelled
     kill -CONT "$caught"
     scancel "$array_id"
-    within 60 ended "$array_id"
+    within ended "$array_id"
     sleep 1
     # What somebody cancels must not come back by itself.
     [ -z "$(squeue --noheader --states=PENDING,RUNNING --jobs="$array_id" --format=%i)" ]
@@ -139,8 +139,8 @@ slurm_preempt() {
     urgent=$(sbatch --parsable --partition=urgent --nodes=4 --output=/dev/null --wrap=true)
     sleep 1
     kill -CONT "$caught"
-    within 60 completed "$urgent"
-    within 90 completed_with_haste "$merge_id"
+    within completed "$urgent"
+    within completed_with_haste "$merge_id"
     scontrol show job "$array_id" | grep -q 'Restarts=[1-9]'
     same preempted
     echo "say: $(scontrol show job "$array_id" | grep -c 'Restarts=[1-9]') shards gave way"
@@ -157,16 +157,16 @@ slurm_node_cut() {
     trap 'ip link set "${slurm_tag}v$node" up; kill -CONT "$caught" || true' EXIT
     echo "node h$node is cut off with shard $element"
     # The cluster gives it up and has the shard done elsewhere, while the first copy, which nobody can reach, lives on.
-    within 90 completed_with_haste "$merge_id"
+    within completed_with_haste "$merge_id"
     same cut
     kill -0 "$caught"
     kill -CONT "$caught"
-    within 60 gone "$caught"
+    within gone "$caught"
     # The straggler ended after the merge and harmed nothing.
     same cut
     "$nalcms" verify "$scratch/out/cut"
     ip link set "${slurm_tag}v$node" up
-    within 60 slurm_idle
+    within slurm_idle
 }
 
 slurm_partial() {
@@ -177,12 +177,12 @@ slurm_partial() {
     scancel "$(json_value merge_job <"$scratch/told")" "$(json_value array_job <"$scratch/told")"
     sed -i '/^#SBATCH --hold/d' "$script"
     array_id=$(sbatch --parsable --array=0-2,4-6 "$script")
-    within 60 completed "$array_id"
+    within completed "$array_id"
     expect 3 "$nalcms" merge "$scratch/partial.json"
     [ "$("$nalcms" status "$scratch/partial.json" --array)" = 3,7 ]
     before=$(find "$scratch/out/partial/.nalcms/parts" -name '*.part' -newer "$scratch/told" | wc -l)
     array_id=$(sbatch --parsable --array="$("$nalcms" status "$scratch/partial.json" --array)" "$script")
-    within 60 completed "$array_id"
+    within completed "$array_id"
     # Nothing is left, and neither shard did another's tasks.
     [ -z "$("$nalcms" status "$scratch/partial.json" --array)" ]
     "$nalcms" merge "$scratch/partial.json"

@@ -99,7 +99,7 @@ slurm_munge() {
     munged --force --foreground --socket="$home/socket" --key-file="$home/key" --pid-file="$home/pid" \
         --log-file="$home/log" --seed-file="$home/seed" >/dev/null 2>&1 &
     at_exit "kill $!"
-    within 10 test -S "$home/socket"
+    within test -S "$home/socket"
 }
 
 # Starts the slurmd of a node.
@@ -119,5 +119,5 @@ slurm_start() {
     setsid slurmctld -D >/dev/null 2>&1 &
     at_exit "kill -KILL $!"
     for ((i = 1; i <= slurm_nodes; i++)); do slurm_node "$i"; done
-    within 30 slurm_idle
+    within slurm_idle
 }

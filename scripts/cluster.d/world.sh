@@ -63,7 +63,7 @@ workers_of() { pgrep -f "^$nalcms run $scratch/$1.json --shard" || true; }
 # catch NAME [PARTS]: stops a process that works on the plan, after so many parts were left, and sets `caught` to its
 # number: what is done to it then does not depend on how fast this machine is.
 catch() {
-    local deadline=$((SECONDS + 60)) candidate
+    local deadline=$((SECONDS + patience)) candidate
     caught=
     until [ -n "$caught" ]; do
         [ "$SECONDS" -lt "$deadline" ] || {
