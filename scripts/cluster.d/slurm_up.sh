@@ -113,11 +113,22 @@ slurm_node() {
 
 slurm_idle() { [ "$(sinfo --noheader --partition=work --format='%D %T')" = "$slurm_nodes idle" ]; }
 
+# The keepers of running jobs are no children of a slurmd: they and what they keep must be ended by themselves.
+slurm_end_jobs() {
+    local keeper
+    timeout 5 scancel --user="$(id -un)"
+    sleep 1
+    for keeper in $(pgrep -x slurmstepd); do
+        grep -qzxF "SLURM_CONF=$SLURM_CONF" "/proc/$keeper/environ" && kill_tree "$keeper"
+    done
+}
+
 slurm_start() {
     local i
     slurm_munge || return 1
     setsid slurmctld -D >/dev/null 2>&1 &
     at_exit "kill -KILL $!"
     for ((i = 1; i <= slurm_nodes; i++)); do slurm_node "$i"; done
+    at_exit slurm_end_jobs
     within slurm_idle
 }
