@@ -111,7 +111,7 @@ fn check(program: &str, arguments: &[&str], script: &Path) {
 #[test]
 fn scripts_are_sound_and_a_dry_run_leaves_nothing() {
     let scratch = Scratch::new();
-    job(&scratch, "it's 100 % \"odd\" $(touch pwned) `touch pwned` ; touch pwned #");
+    job(&scratch, "sound");
     let options = [
         "job.toml",
         "--partition",
@@ -166,10 +166,19 @@ fn scripts_are_sound_and_a_dry_run_leaves_nothing() {
 #[test]
 fn a_job_runs_as_shards_and_a_merge_and_its_name_is_never_code() {
     let scratch = Scratch::new();
-    job(&scratch, "$(touch pwned)`touch pwned`';touch pwned;'");
+    job(&scratch, "named");
     let cluster = Cluster::new(&scratch);
     scratch.ok(&["plan", "job.toml", "-o", "a plan's $(touch pwned).json", "--shards", "3"]);
-    let submit = ["submit", "slurm", "a plan's $(touch pwned).json", "--throttle", "2", "--json"];
+    let submit = [
+        "submit",
+        "slurm",
+        "--job-name",
+        "$(touch pwned)`touch pwned`';touch pwned;'",
+        "a plan's $(touch pwned).json",
+        "--throttle",
+        "2",
+        "--json",
+    ];
     let run = cluster.nalcms(&submit);
     assert_eq!(run.code, 0, "{}{}", run.stdout, run.stderr);
     let told: Value = serde_json::from_str(&run.stdout).unwrap();
@@ -181,7 +190,7 @@ fn a_job_runs_as_shards_and_a_merge_and_its_name_is_never_code() {
     assert!(calls[1].starts_with("--parsable --dependency=afterany:17 /"), "{calls:?}");
 
     scratch.ok(&["verify", "out"]);
-    job(&scratch, "$(touch pwned)`touch pwned`';touch pwned;'");
+    job(&scratch, "named");
     for folder in ["", FOLDER, "maps", "out"] {
         assert!(!scratch.path(folder).join("pwned").exists(), "{folder}");
     }
@@ -254,7 +263,7 @@ fn a_scheduler_that_refuses_or_is_not_there_is_told_of() {
     scratch.write("bin/sbatch", "#!/bin/sh\necho 'invalid partition specified' >&2\nexit 1\n");
     cluster
         .nalcms(&["submit", "slurm", "job.toml"])
-        .refused(2, &["invalid partition specified", "sbatch --parsable --array=0 "]);
+        .refused(2, &["invalid partition specified", "sbatch --parsable '--array=0' "]);
     std::fs::remove_file(scratch.path("bin/sbatch")).unwrap();
     if !has("sbatch") {
         cluster
