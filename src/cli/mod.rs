@@ -21,7 +21,9 @@ mod reclass;
 mod revision;
 mod run;
 mod single;
+mod slurm_scripts;
 mod status;
+mod submit;
 mod synth;
 mod tally;
 mod verify;
@@ -63,6 +65,7 @@ pub static VERBS: &[&Verb] = &[
     &plan::VERB,
     &status::VERB,
     &merge::VERB,
+    &submit::VERB,
     &verify::VERB,
     &change::VERB,
     &revision::VERB,

@@ -135,13 +135,13 @@ fn causes_text(plan: &JobPlan, ledger: &Ledger, state: TaskState) -> String {
 }
 
 /// The shares of so many that have a task which is not done.
-fn open_shards(plan: &JobPlan, ledger: &Ledger, count: usize) -> BTreeSet<usize> {
+pub fn open_shards(plan: &JobPlan, ledger: &Ledger, count: usize) -> BTreeSet<usize> {
     let of_task = shard_of_tasks(plan, count);
     to_do(plan, ledger).into_iter().map(|(_, task)| of_task[task.index]).collect()
 }
 
 /// Numbers as schedulers write them: `0,3-7`.
-fn ranges(numbers: &BTreeSet<usize>) -> String {
+pub fn ranges(numbers: &BTreeSet<usize>) -> String {
     let mut ranges: Vec<(usize, usize)> = Vec::new();
     for &number in numbers {
         match ranges.last_mut() {
