@@ -11,7 +11,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::columns::columns;
-use super::options::{ComputeOptions, TalkOptions};
+use super::options::{ComputeOptions, TalkOptions, input};
 use super::reclass::StratumOptions;
 use super::run::execute;
 use super::single::{RasterOptions, Stage, here, word};
@@ -45,7 +45,7 @@ pub struct DiffArgs {
     #[arg(value_name = "B")]
     to: String,
     /// The map
-    #[arg(long, value_name = "RASTER")]
+    #[arg(long, value_name = "RASTER", value_parser = input())]
     against: PathBuf,
     /// Legend of the map, where the one that the crosswalks name does not ship
     #[arg(long, value_name = "FILE")]
@@ -54,7 +54,7 @@ pub struct DiffArgs {
     #[arg(long, value_name = "FILE")]
     target_legend: Option<String>,
     /// Polygons to tabulate by, or a raster whose values are the zones
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = input())]
     zones: Option<PathBuf>,
     /// Field of the polygons that identifies a zone
     #[arg(long, value_name = "FIELD", requires = "zones")]

@@ -24,6 +24,7 @@ mod synth;
 mod tally;
 mod verify;
 
+use std::borrow::Cow;
 use std::ffi::OsString;
 use std::io::{ErrorKind as IoErrorKind, Write};
 use std::process::ExitCode;
@@ -31,7 +32,7 @@ use std::process::ExitCode;
 use clap::{ArgMatches, Command};
 use serde_json::Value;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, redacted};
 
 /// One verb: what the command line parser needs, and what it does.
 pub struct Verb {
@@ -104,7 +105,7 @@ pub fn dispatch(arguments: impl Iterator<Item = OsString>) -> ExitCode {
             if error.use_stderr() && arguments.iter().any(|argument| argument == "--json") {
                 let _ = print(&pretty(&usage(&error).to_json()));
             }
-            let _ = error.print();
+            say(&error);
             return ExitCode::from(error.exit_code() as u8);
         }
     };
@@ -129,6 +130,17 @@ pub fn dispatch(arguments: impl Iterator<Item = OsString>) -> ExitCode {
             }
             let _ = writeln!(std::io::stderr(), "error: {error}");
             ExitCode::from(error.kind().exit_code())
+        }
+    }
+}
+
+/// Prints what the parser of the command line has to say; an argument that it repeats may hold a secret.
+fn say(error: &clap::Error) {
+    let text = error.render().to_string();
+    match redacted(&text) {
+        Cow::Owned(shown) if shown != text => talk(&shown),
+        _ => {
+            let _ = error.print();
         }
     }
 }
@@ -169,5 +181,5 @@ fn print(text: &str) -> std::result::Result<(), u8> {
 
 /// Talk on stderr: warnings and what is going on.
 fn talk(text: &str) {
-    let _ = writeln!(std::io::stderr(), "{text}");
+    let _ = writeln!(std::io::stderr(), "{}", redacted(text));
 }

@@ -7,6 +7,7 @@ pub mod disk;
 pub mod gdal;
 pub mod pam;
 pub mod part;
+pub mod place;
 pub mod progress;
 pub mod proj;
 pub mod quicklook;

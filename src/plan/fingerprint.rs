@@ -17,6 +17,9 @@
 //! | seams, gaps | where asked for: how far control lines lie behind a boundary, and which sources share a section |
 //! | settings | pairs, unchanged, tie, compression, products |
 //!
+//! A remote file stands in place of its SHA-256 with its entity tag, or when it was changed last, and its size, where its
+//! server tells them.
+//!
 //! Threads, memory, paths, names, colours, crossed layers and who edited why are not in it; names, colours, crossed layers and
 //! authors are in the identity of the merge.
 
@@ -39,11 +42,13 @@ use super::{EpochPlan, JobPlan, Plan, Scene, Task};
 use crate::error::Result;
 use crate::io::atomic::{io_error, write_bytes};
 use crate::io::digest::{sha256, sha256_file};
+use crate::io::gdal::remote::identity_of;
 use crate::io::gdal::{FeatureLayer, RasterHeader};
+use crate::io::place::is_remote;
 use crate::io::stop;
 use crate::model::source::Role;
 
-/// SHA-256 of every input file of a plan.
+/// What identifies every input file of a plan: its SHA-256, of remote files what their servers say.
 #[derive(Debug, Clone, Default)]
 pub struct InputHashes(BTreeMap<PathBuf, String>);
 
@@ -75,10 +80,14 @@ impl InputHashes {
         let mut paths: Vec<PathBuf> = rasters.chain(layers).chain(masks).collect();
         paths.sort();
         paths.dedup();
-        let hashed: Vec<(PathBuf, String, String)> = paths
+        let hashed: Vec<(PathBuf, Option<String>, String)> = paths
             .into_par_iter()
             .map(|path| {
                 stop::check()?;
+                if is_remote(&path) {
+                    let identity = identity_of(&path)?;
+                    return Ok((path, None, identity));
+                }
                 let metadata =
                     std::fs::metadata(&path).map_err(|e| io_error("an input cannot be read", &path, &e))?;
                 let stamp = stamp(&path, &metadata);
@@ -86,10 +95,11 @@ impl InputHashes {
                     Some(hash) => hash.clone(),
                     None => sha256_file(&path)?,
                 };
-                Ok((path, stamp, hash))
+                Ok((path, Some(stamp), hash))
             })
             .collect::<Result<_>>()?;
-        let fresh: BTreeMap<&String, &String> = hashed.iter().map(|(_, stamp, hash)| (stamp, hash)).collect();
+        let fresh = hashed.iter().filter_map(|(_, stamp, hash)| Some((stamp.as_ref()?, hash)));
+        let fresh: BTreeMap<&String, &String> = fresh.collect();
         if let Ok(bytes) = serde_json::to_vec_pretty(&fresh)
             && cache.parent().is_some_and(Path::is_dir)
         {

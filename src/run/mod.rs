@@ -22,6 +22,7 @@ mod seams;
 mod strata;
 pub mod tally;
 pub mod task;
+mod unchanged;
 mod unlisted;
 mod update;
 mod values;

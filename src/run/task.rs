@@ -18,6 +18,7 @@ use super::official::{Compared, OfficialLayer};
 use super::overlay::Overlay;
 use super::seams::Seams;
 use super::tally::{ReadOff, Tally, Unexplained};
+use super::unchanged::refuse_changed;
 use super::zones::ZoneReader;
 use crate::error::{Error, Result};
 use crate::io::part::{PartFooter, PartTables, PartWriter};
@@ -98,6 +99,7 @@ pub fn process<T: ClassValue>(
             let (seams, gaps) = (seams.finish(), gaps.finish());
             let tables = PartTables { zones, zone_overlaps, seams, gaps, ..tables };
             let tables = overlay.finish().into_tables(plan, tables);
+            refuse_changed(plan, task)?;
             part.commit(&PartFooter { task_id, window: task.window, products, tables })?;
             Ok(Vec::new())
         }

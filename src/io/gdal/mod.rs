@@ -5,8 +5,11 @@ mod burn;
 mod crs;
 mod edges;
 mod raster;
+pub mod remote;
+pub mod store;
 mod template;
 mod vector;
+mod vsi;
 mod wkb;
 mod write;
 
@@ -23,8 +26,8 @@ use crate::error::{Error, Result};
 /// GDAL's block cache, in MiB; strips that are cut by a window are not decoded twice.
 const CACHE_MIB: u32 = 64;
 
-/// Sets GDAL up for untrusted files and reproducible results: no network, no Python in VRTs, no messages on
-/// stderr (errors carry them).
+/// Sets GDAL up for untrusted files and reproducible results: no network but for what a job names ([`remote`]), no Python
+/// in VRTs, no messages on stderr (errors carry them).
 ///
 /// # Errors
 /// Bug: GDAL refuses a configuration option.
@@ -35,6 +38,7 @@ pub fn init() -> Result<()> {
         gdal::config::set_config_option(key, &value).map_err(|e| Error::bug(e.to_string()))?;
     }
     gdal::config::set_error_handler(|_, _, _| {});
+    remote::init()?;
     // SAFETY: the function takes a flag by value and touches GDAL's own state only.
     unsafe { gdal_sys::OSRSetPROJEnableNetwork(0) };
     Ok(())

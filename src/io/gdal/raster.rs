@@ -10,7 +10,9 @@ use serde::Serialize;
 
 use super::blocks::BlockReader;
 use super::crs::describe;
+use super::remote;
 use crate::error::{Error, ErrorKind, Result};
+use crate::io::place;
 use crate::io::tiff::BlockCoding;
 use crate::model::grid::{Affine, Grid};
 use crate::model::rule::NAN_VALUE;
@@ -163,8 +165,11 @@ pub struct RasterFile {
 /// # Errors
 /// Input: no such file, no raster of an allowed format, several bands and none chosen, sizes out of bounds.
 pub fn open_raster(path: &Path, band: Option<usize>) -> Result<RasterFile> {
-    let dataset = open_dataset(path)?;
-    let header = read_header(path, &dataset, band).map_err(|e| e.at(path.display()))?;
+    let (dataset, header) = remote::patiently(path, || {
+        let dataset = open_dataset(path)?;
+        let header = read_header(path, &dataset, band).map_err(|e| e.at(path.display()))?;
+        Ok((dataset, header))
+    })?;
     Ok(RasterFile { dataset, blocks: OnceCell::new(), header })
 }
 
@@ -174,7 +179,7 @@ pub fn open_raster(path: &Path, band: Option<usize>) -> Result<RasterFile> {
 /// # Errors
 /// Those of [`open_raster`]. Unreadable: its cells are others than the header says.
 pub fn reopen_raster(header: &RasterHeader) -> Result<RasterFile> {
-    let dataset = open_dataset(&header.path)?;
+    let dataset = remote::patiently(&header.path, || open_dataset(&header.path))?;
     let known = (header.grid.cols, header.grid.rows) == dataset.raster_size()
         && header.grid.affine == affine_of(&dataset)
         && dataset.rasterband(header.band).is_ok_and(|band| {
@@ -191,14 +196,20 @@ pub fn reopen_raster(header: &RasterHeader) -> Result<RasterFile> {
 
 fn open_dataset(path: &Path) -> Result<Dataset> {
     let place = path.display();
-    let metadata = std::fs::metadata(path).map_err(|e| match e.kind() {
-        std::io::ErrorKind::NotFound => {
-            Error::input("no such file").at(&place).help("check the path or the pattern")
+    let name = place::gdal_name(path)?;
+    if place::is_remote(path) {
+        // What the server says now is what all that is read later must be of.
+        remote::first_stamp(path)?;
+    } else {
+        let metadata = std::fs::metadata(path).map_err(|e| match e.kind() {
+            std::io::ErrorKind::NotFound => {
+                Error::input("no such file").at(&place).help("check the path or the pattern")
+            }
+            _ => Error::io("a file cannot be read", &e).at(&place),
+        })?;
+        if metadata.is_dir() {
+            return Err(Error::input("a folder stands where a raster is expected").at(&place));
         }
-        _ => Error::io("a file cannot be read", &e).at(&place),
-    })?;
-    if metadata.is_dir() {
-        return Err(Error::input("a folder stands where a raster is expected").at(&place));
     }
     let options = DatasetOptions {
         open_flags: GdalOpenFlags::GDAL_OF_RASTER
@@ -207,17 +218,22 @@ fn open_dataset(path: &Path) -> Result<Dataset> {
         allowed_drivers: Some(&RASTER_DRIVERS),
         ..DatasetOptions::default()
     };
-    Dataset::open_ex(path, options).map_err(|e| {
+    Dataset::open_ex(name, options).map_err(|e| {
         if gdal_text(&e).contains("Too many open files") {
             return Error::new(ErrorKind::Io, "too many files are open")
                 .at(&place)
                 .help("raise the limit: ulimit -n");
         }
-        Error::input("a file is no raster that can be read")
+        Error::new(kind_of_failure(path), "a file is no raster that can be read")
             .at(&place)
             .found(gdal_text(&e))
             .expected("GeoTIFF or Erdas Imagine (.img)")
     })
+}
+
+/// What a file that cannot be opened is: a wrong input; of one whose server gave it before, perhaps only out of reach.
+pub(super) fn kind_of_failure(path: &Path) -> ErrorKind {
+    if place::is_remote(path) { ErrorKind::Unreadable } else { ErrorKind::Input }
 }
 
 fn read_header(path: &Path, dataset: &Dataset, wanted: Option<usize>) -> Result<RasterHeader> {
@@ -423,6 +439,10 @@ impl RasterFile {
 
     /// Has GDAL read a window, through its own cache of blocks.
     pub(super) fn read_by_window(&self, window: &Window) -> Result<Pixels> {
+        remote::patiently(&self.header.path, || self.window_by_gdal(window))
+    }
+
+    fn window_by_gdal(&self, window: &Window) -> Result<Pixels> {
         let header = &self.header;
         let place = || self.place_of(window);
         let failed = |e: &gdal::errors::GdalError| cells_unreadable(place(), gdal_text(e));
@@ -465,6 +485,10 @@ impl RasterFile {
     /// Input: there is no such level, or the window leaves it. Limit: one of its blocks would fill the memory. Io: the
     /// cells cannot be read or decoded.
     pub fn read_overview(&self, level: u32, window: &Window) -> Result<Array2<i32>> {
+        remote::patiently(&self.header.path, || self.overview_by_gdal(level, window))
+    }
+
+    fn overview_by_gdal(&self, level: u32, window: &Window) -> Result<Array2<i32>> {
         let header = &self.header;
         let place = || format!("{}, overview level {level}, {window}", header.path.display());
         let failed = |e: gdal::errors::GdalError| {
@@ -591,8 +615,9 @@ pub(super) fn files_of(dataset: &Dataset, path: &Path) -> Vec<PathBuf> {
     };
     let left_behind =
         |name: &str| [".aux.xml", ".ovr", ".msk", ".rrd", ".aux"].iter().any(|end| name.ends_with(end));
-    let mut files: Vec<PathBuf> = names.into_iter().filter(|n| !left_behind(n)).map(PathBuf::from).collect();
-    files.retain(|file| file.is_file());
+    let names = names.into_iter().filter(|name| !left_behind(name));
+    let mut files: Vec<PathBuf> = names.map(|name| place::of_gdal_name(&name)).collect();
+    files.retain(|file| place::is_remote(file) || file.is_file());
     if !files.iter().any(|file| file == path) {
         files.push(path.to_path_buf());
     }

@@ -8,9 +8,10 @@ use gdal::{Dataset, DatasetOptions, GdalOpenFlags};
 
 use super::crs::{describe, same_crs};
 use super::edges::Edges;
-use super::raster::{files_of, gdal_text};
-use super::wkb;
-use crate::error::{Error, Result};
+use super::raster::{files_of, gdal_text, kind_of_failure};
+use super::{remote, wkb};
+use crate::error::{Error, ErrorKind, Result};
+use crate::io::place;
 use crate::io::proj::{Direction, Operation};
 use crate::model::grid::Crs;
 
@@ -62,7 +63,8 @@ pub fn open_features(
     target: &Crs,
     cell_m: f64,
 ) -> Result<FeatureLayer> {
-    read_features(path, Some(key), name, target, cell_m).map_err(|e| e.at(path.display()))
+    let read = || read_features(path, Some(key), name, target, cell_m);
+    remote::patiently(path, read).map_err(|e| e.at(path.display()))
 }
 
 /// The same without a key: all polygons are one zone.
@@ -70,7 +72,8 @@ pub fn open_features(
 /// # Errors
 /// As [`open_features`], but for the field.
 pub fn open_shapes(path: &Path, target: &Crs, cell_m: f64) -> Result<FeatureLayer> {
-    read_features(path, None, None, target, cell_m).map_err(|e| e.at(path.display()))
+    let read = || read_features(path, None, None, target, cell_m);
+    remote::patiently(path, read).map_err(|e| e.at(path.display()))
 }
 
 /// The names of the fields of a polygon layer.
@@ -78,15 +81,19 @@ pub fn open_shapes(path: &Path, target: &Crs, cell_m: f64) -> Result<FeatureLaye
 /// # Errors
 /// Input: no such file, no layer of an allowed format.
 pub fn field_names(path: &Path) -> Result<Vec<String>> {
-    let dataset = open_dataset(path).map_err(|e| e.at(path.display()))?;
-    Ok(dataset
-        .layers()
-        .flat_map(|layer| layer.defn().fields().map(|f| f.name()).collect::<Vec<_>>())
-        .collect())
+    let read = || -> Result<Vec<String>> {
+        let dataset = open_dataset(path)?;
+        let fields = dataset.layers().flat_map(|l| l.defn().fields().map(|f| f.name()).collect::<Vec<_>>());
+        Ok(fields.collect())
+    };
+    remote::patiently(path, read).map_err(|e| e.at(path.display()))
 }
 
 fn open_dataset(path: &Path) -> Result<Dataset> {
-    if !path.exists() {
+    let name = place::gdal_name(path)?;
+    if place::is_remote(path) {
+        remote::first_stamp(path)?;
+    } else if !path.exists() {
         return Err(Error::input("no such file").help("check the path"));
     }
     let options = DatasetOptions {
@@ -96,7 +103,11 @@ fn open_dataset(path: &Path) -> Result<Dataset> {
         allowed_drivers: Some(&VECTOR_DRIVERS),
         ..DatasetOptions::default()
     };
-    Dataset::open_ex(path, options).map_err(|e| unreadable(&e))
+    Dataset::open_ex(name, options).map_err(|e| {
+        Error::new(kind_of_failure(path), "a polygon layer cannot be read")
+            .found(gdal_text(&e))
+            .expected("GeoPackage, GeoJSON, Shapefile or FlatGeobuf")
+    })
 }
 
 fn unreadable(error: &gdal::errors::GdalError) -> Error {
@@ -162,7 +173,9 @@ fn read_features(
     let (key_column, name_column) = (key.map(column).transpose()?, name.map(column).transpose()?);
     let mut known: BTreeMap<String, u32> = BTreeMap::new();
     let (mut keys, mut features) = (Vec::new(), Vec::new());
+    let mut read = 0;
     for (position, feature) in layer.features().enumerate() {
+        read += 1;
         let text = |column: usize| text_of(&feature, column, fields[column].1);
         let key = match key_column.zip(key) {
             Some((column, field)) => match text(column)?.filter(|key| !key.is_empty()) {
@@ -204,6 +217,12 @@ fn read_features(
             (keys.len() - 1) as u32
         });
         features.push(Feature { key: number, wkb: polygon, envelope });
+    }
+    // A server that breaks off looks to GDAL like the end of the layer.
+    if place::is_remote(path) && layer.feature_count() != read {
+        return Err(Error::new(ErrorKind::Unreadable, "a polygon layer broke off")
+            .found(format!("{read} features"))
+            .expected(format!("{} features", layer.feature_count())));
     }
     if features.is_empty() {
         return Err(no_polygon());
