@@ -7,6 +7,7 @@ Signatures are not checked.
 import hashlib
 import re
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
@@ -16,6 +17,9 @@ class ObjectServer:
     def __init__(self, *, tags=True):
         self.objects = {}
         self.requests = []
+        self.queries = []
+        self.failed = []  # method and failure of the requests that failed
+        self.watch = None  # called with method and path before each answer
         self.tags = tags  # whether answers say which version they are of
         self._failures = []
         self._lock = threading.Lock()
@@ -51,7 +55,7 @@ class ObjectServer:
 
     def fail(self, method, pattern, how, times=10**9):
         """Requests of a method whose path matches fail so many times: a status, "drop" (no answer), "cut" (half of one),
-        "lose" (done, but no answer)."""
+        "lose" (done, but no answer), "stall" (no answer for a minute), "pass" (no failure)."""
         with self._lock:
             self._failures.append([method, re.compile(pattern), how, times])
 
@@ -69,15 +73,24 @@ class ObjectServer:
         }
 
     def _next_failure(self, handler):
-        path = handler.path.split("?")[0]
+        path, _, query = handler.path.partition("?")
+        if self.watch:
+            self.watch(handler.command, path)
         with self._lock:
             self.requests.append((handler.command, path, handler.headers.get("Range")))
+            self.queries.append(query)
             for failure in self._failures:
                 method, pattern, how, times = failure
                 if times and method == handler.command and pattern.search(path):
                     failure[3] -= 1
-                    return how
-        return None
+                    self.failed.append((handler.command, how))
+                    break
+            else:
+                how = None
+        if how == "stall":
+            time.sleep(60)
+            how = "drop"
+        return how
 
     @staticmethod
     def _plain(handler, status, headers=(), body=b""):
