@@ -41,6 +41,8 @@ pub enum ErrorKind {
     Terminated,
     /// Stopped by Ctrl-C; run again to resume.
     Interrupted,
+    /// Two runs of one task came to different results.
+    Conflict,
     /// A bug in this program.
     Bug,
 }
@@ -53,7 +55,7 @@ impl ErrorKind {
             Self::Usage => 2,
             Self::Input | Self::Unreadable | Self::Unmapped | Self::Misaligned | Self::Unsupported => 3,
             Self::Limit | Self::Io => 4,
-            Self::Bug => 70,
+            Self::Conflict | Self::Bug => 70,
             Self::Terminated => 75,
             Self::Interrupted => 130,
         }
@@ -74,6 +76,7 @@ impl ErrorKind {
             Self::Difference => "difference",
             Self::Terminated => "terminated",
             Self::Interrupted => "interrupted",
+            Self::Conflict => "conflict",
             Self::Bug => "bug",
         }
     }

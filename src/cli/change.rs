@@ -134,7 +134,7 @@ fn change(args: &ChangeArgs) -> Result<Answer> {
     }
     let plan = JobPlan::of(stage.job(args.output.clone(), &args.options)?)?;
     let progress = args.options.compute.progress(&args.options.talk);
-    let finished = execute(&plan, &progress, args.options.overwrite, &args.options.talk)?;
+    let finished = execute(&plan, progress, args.options.overwrite, &args.options.talk)?;
     let joints = finished.merged.totals.pairs.iter().flatten();
     let (mut valid, mut changed) = (0u64, 0u64);
     for (joint, amount) in joints.filter(|(joint, _)| joint.from.is_some() && joint.to.is_some()) {

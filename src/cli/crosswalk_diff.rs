@@ -10,18 +10,19 @@ use std::sync::Arc;
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::Answer;
 use super::columns::columns;
 use super::options::{ComputeOptions, TalkOptions, input};
 use super::reclass::StratumOptions;
 use super::run::execute;
 use super::single::{RasterOptions, Stage, here, word};
-use super::{Answer, talk};
 use crate::config::file::{ComputeFile, OutsideGrid};
 use crate::config::job::Products;
 use crate::config::shipped;
 use crate::config::zones::{ZoneLayer, ZoneOrigin};
 use crate::error::{Error, Result};
 use crate::io::cog::Compression;
+use crate::io::talk;
 use crate::model::area::Amount;
 use crate::model::crosswalk::Crosswalk;
 use crate::model::epoch::{Epoch, Interval};
@@ -133,9 +134,9 @@ pub fn diff(args: &DiffArgs) -> Result<Answer> {
     }
     let plan = JobPlan::of(job)?;
     let progress = args.compute.progress(&args.talk);
-    let finished = execute(&plan, &progress, false, &args.talk)?;
+    let finished = execute(&plan, progress, false, &args.talk)?;
     if !args.talk.quiet && plan.area.of(Amount::default()).is_none() {
-        talk("areas stay empty: they are unknown on this grid");
+        talk::note("areas stay empty: they are unknown on this grid");
     }
     let Some(joints) = finished.merged.totals.pairs.first() else { return Ok(Answer::default()) };
     let report = Report { plan: &plan, target: &target, language: args.language };

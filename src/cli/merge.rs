@@ -1,29 +1,27 @@
 //! `nalcms merge JOB.toml`: assembles finished tasks into mosaics and tables.
 
-use std::path::PathBuf;
-
 use clap::{Args, FromArgMatches};
 use serde_json::json;
 
+use super::job_input::JobInput;
 use super::options::{ComputeOptions, GuardOptions, TalkOptions};
 use super::run::write_provenance;
 use super::{Answer, Verb};
-use crate::config::job::Job;
 use crate::error::{Error, Result};
-use crate::plan::JobPlan;
 use crate::plan::comparability::refuse_nothing_left;
-use crate::plan::fingerprint::InputHashes;
-use crate::run::folder::OutputFolder;
+use crate::plan::shard::Share;
+use crate::run::folder::{Access, OutputFolder};
 use crate::run::ledger::Ledger;
 use crate::run::merge::merge;
-use crate::run::{thread_pool, work_folder};
+use crate::run::stand_in::stand_in_for_open_tasks;
+use crate::run::thread_pool;
 
 pub static VERB: Verb = Verb {
     name: "merge",
     arguments: |command| {
         MergeArgs::augment_args(command)
             .about("Assemble finished tasks into mosaics and tables; refuses gaps (exit 3)")
-            .after_help("Example:\n  nalcms merge job.toml")
+            .after_help("Examples:\n  nalcms merge job.toml\n  nalcms merge plan.json")
     },
     run: |matches| {
         let args = MergeArgs::from_arg_matches(matches).map_err(|e| Error::usage(e.to_string()))?;
@@ -33,8 +31,11 @@ pub static VERB: Verb = Verb {
 
 #[derive(Debug, Args)]
 struct MergeArgs {
-    /// The job file
-    job: PathBuf,
+    #[command(flatten)]
+    input: JobInput,
+    /// Publish without the tasks that are not done: nodata in their place, stamped as incomplete; exit 1
+    #[arg(long)]
+    allow_incomplete: bool,
     /// Refuse to publish what rests on proposed crosswalk rows, but for those in `accept_proposed`
     #[arg(long)]
     release: bool,
@@ -50,22 +51,29 @@ struct MergeArgs {
 }
 
 fn assemble(args: &MergeArgs) -> Result<Answer> {
-    let mut job = Job::read(&args.job)?;
-    args.compute.overlay(&mut job.compute);
-    args.guard.overlay(&mut job);
-    job.release.demanded = args.release;
-    let plan = JobPlan::of(job)?;
+    let job = args.input.lay_out(|compute| args.compute.overlay(compute), &args.guard, args.release)?;
+    let plan = &job.plan;
     refuse_nothing_left(&plan.job, &plan.comparability)?;
-    let folder = OutputFolder::take(&plan.job.output, &plan.job.name, args.overwrite)?;
-    let merged = thread_pool(&plan)?.install(|| {
-        let hashes = InputHashes::of(&plan, &work_folder(&folder.path).join("inputs.json"))?;
-        let ledger = Ledger::read(&plan, &hashes, &folder.path);
-        let run = json!({ "tasks": plan.task_count(), "computed": 0, "kept": plan.task_count() });
-        merge(&plan, &ledger, &folder.path, None, |merged| {
-            write_provenance(&folder.path, &plan, &hashes, merged, run)
+    let folder = OutputFolder::take(&plan.job.output, &plan.job.name, args.overwrite, Access::Whole)?;
+    let merged = thread_pool(plan)?.install(|| {
+        let hashes = job.hashes(&Share::All)?;
+        let mut ledger = Ledger::read(plan, &hashes, &folder.path, &Share::All);
+        if args.allow_incomplete {
+            stand_in_for_open_tasks(plan, &mut ledger, &folder.path)?;
+        }
+        let kept = plan.task_count() - ledger.missing().len();
+        let run = json!({ "tasks": plan.task_count(), "computed": 0, "kept": kept });
+        merge(plan, &ledger, &folder.path, None, |merged| {
+            write_provenance(&folder.path, plan, &hashes, merged, run)
         })
     })?;
-    let text = format!("{}: {} files in place\n", folder.path.display(), merged.files.len() + 2);
-    let json = json!({ "output": folder.path, "complete": true, "files": merged.files });
-    Ok(Answer { text, json, finding: false })
+    let missing = &merged.totals.missing;
+    let mut text = format!("{}: {} files in place\n", folder.path.display(), merged.files.len() + 2);
+    if !missing.is_empty() {
+        text += &format!("  INCOMPLETE: {} tasks are missing\n", missing.len());
+    }
+    let json = json!({
+        "output": folder.path, "complete": missing.is_empty(), "missing": missing, "files": merged.files,
+    });
+    Ok(Answer { text, json, finding: !missing.is_empty() })
 }

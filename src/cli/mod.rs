@@ -10,6 +10,7 @@ mod crosswalk;
 mod crosswalk_against;
 mod crosswalk_diff;
 mod info;
+mod job_input;
 mod legend;
 mod merge;
 mod mosaic;
@@ -33,6 +34,7 @@ use clap::{ArgMatches, Command};
 use serde_json::Value;
 
 use crate::error::{Error, Result, redacted};
+use crate::io::talk;
 
 /// One verb: what the command line parser needs, and what it does.
 pub struct Verb {
@@ -112,6 +114,7 @@ pub fn dispatch(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let Some((name, matches)) = matches.subcommand() else { return ExitCode::from(2) };
     let Some(verb) = VERBS.iter().find(|verb| verb.name == name) else { return ExitCode::from(70) };
     let as_json = options::wants_json(matches);
+    talk::choose(options::log_format(matches));
     let answer =
         crate::io::gdal::init().and_then(|()| crate::io::stop::listen()).and_then(|()| caught(verb, matches));
     match answer {
@@ -128,7 +131,7 @@ pub fn dispatch(arguments: impl Iterator<Item = OsString>) -> ExitCode {
             if as_json {
                 let _ = print(&pretty(&error.to_json()));
             }
-            let _ = writeln!(std::io::stderr(), "error: {error}");
+            talk::fail(&error);
             ExitCode::from(error.kind().exit_code())
         }
     }
@@ -138,7 +141,7 @@ pub fn dispatch(arguments: impl Iterator<Item = OsString>) -> ExitCode {
 fn say(error: &clap::Error) {
     let text = error.render().to_string();
     match redacted(&text) {
-        Cow::Owned(shown) if shown != text => talk(&shown),
+        Cow::Owned(shown) if shown != text => talk::note(&shown),
         _ => {
             let _ = error.print();
         }
@@ -172,14 +175,9 @@ fn print(text: &str) -> std::result::Result<(), u8> {
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(e) if e.kind() != IoErrorKind::BrokenPipe => {
             let error = Error::io("the answer cannot be printed", &e);
-            let _ = writeln!(std::io::stderr(), "error: {error}");
+            talk::fail(&error);
             Err(error.kind().exit_code())
         }
         _ => Ok(()),
     }
-}
-
-/// Talk on stderr: warnings and what is going on.
-fn talk(text: &str) {
-    let _ = writeln!(std::io::stderr(), "{}", redacted(text));
 }

@@ -9,6 +9,8 @@ use crate::config::file::ComputeFile;
 use crate::config::job::Job;
 use crate::io::place;
 use crate::io::progress::{Progress, ProgressMode};
+use crate::io::talk::LogFormat;
+use crate::run::Conduct;
 
 /// Flags of every verb.
 #[derive(Debug, Clone, Args)]
@@ -22,6 +24,9 @@ pub struct TalkOptions {
     /// Say more: every input as understood, in full
     #[arg(long, short, action = clap::ArgAction::Count)]
     pub verbose: u8,
+    /// How warnings, errors and events are written to stderr: for people, or a JSON object a line
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub log_format: LogFormat,
 }
 
 /// Flags of verbs that compute.
@@ -49,9 +54,43 @@ impl ComputeOptions {
         }
     }
 
-    /// Progress as the flags say.
+    /// Progress as the flags say; a log of JSON objects has an event for each task instead of a bar.
     pub fn progress(&self, talk: &TalkOptions) -> Progress {
-        Progress::new(self.progress, talk.quiet)
+        let mode = match (self.progress, talk.log_format) {
+            (ProgressMode::Auto, LogFormat::Json) => ProgressMode::None,
+            (mode, _) => mode,
+        };
+        Progress::new(mode, talk.quiet)
+    }
+}
+
+/// Flags of the verbs that work on tasks.
+#[derive(Debug, Clone, Default, Args)]
+pub struct RunOptions {
+    /// Do all other tasks where one fails (default)
+    #[arg(long, conflicts_with = "fail_fast")]
+    pub keep_going: bool,
+    /// Stop at the first task that fails
+    #[arg(long)]
+    pub fail_fast: bool,
+    /// Times a task is tried again whose inputs cannot be read; waits grow from half a second
+    #[arg(long, value_name = "N", default_value_t = Conduct::default().retries)]
+    pub retries: u32,
+    /// Publish what there is where tasks failed: nodata in their place, stamped as incomplete; exit 1
+    #[arg(long)]
+    pub allow_incomplete: bool,
+    /// Keep figures of the run in a text file for Prometheus
+    #[arg(long, value_name = "FILE")]
+    pub metrics: Option<PathBuf>,
+    /// End when the process that started this one ends, as by SIGTERM (Linux)
+    #[arg(long)]
+    pub die_with_parent: bool,
+}
+
+impl RunOptions {
+    /// How the run deals with tasks that fail.
+    pub fn conduct(&self) -> Conduct {
+        Conduct { retries: self.retries, fail_fast: self.fail_fast, allow_incomplete: self.allow_incomplete }
     }
 }
 
@@ -79,6 +118,14 @@ pub fn input() -> impl TypedValueParser<Value = PathBuf> {
 pub fn wants_json(matches: &ArgMatches) -> bool {
     let here = matches.try_get_one::<bool>("json").ok().flatten().copied().unwrap_or(false);
     here || matches.subcommand().is_some_and(|(_, matches)| wants_json(matches))
+}
+
+/// The log format asked for, where a verb has the flag.
+pub fn log_format(matches: &ArgMatches) -> LogFormat {
+    match matches.subcommand() {
+        Some((_, below)) => log_format(below),
+        None => matches.try_get_one::<LogFormat>("log_format").ok().flatten().copied().unwrap_or_default(),
+    }
 }
 
 /// Two years, written `2001 2011`.

@@ -11,18 +11,22 @@ use crate::config::job::Job;
 use crate::error::{Error, Result};
 use crate::io::atomic::write_bytes;
 use crate::model::source::Role;
+use crate::plan::file::PlanFile;
+use crate::plan::fingerprint::Identified;
+use crate::plan::input_hashes::{HashRequest, InputHashes};
 use crate::plan::sections::Sections;
+use crate::plan::shard::{Share, worthwhile_shards};
 use crate::plan::{EpochPlan, JobPlan, Plan, Scene};
 use crate::report::{comparability, officials, overlays, stratum_layers, zone_layers};
 use crate::run::forecast::Forecast;
-use crate::run::workers;
+use crate::run::{thread_pool, work_folder, workers};
 
 pub static VERB: Verb = Verb {
     name: "plan",
     arguments: |command| {
         PlanArgs::augment_args(command)
             .about("Show what a job would do: inputs as understood, tasks, memory, warnings; writes nothing")
-            .after_help("Examples:\n  nalcms plan job.toml\n  nalcms plan job.toml --json\n  nalcms plan job.toml -o plan.json")
+            .after_help("Examples:\n  nalcms plan job.toml\n  nalcms plan job.toml --json\n  nalcms plan job.toml -o plan.json --shards 64")
     },
     run: |matches| {
         let args = PlanArgs::from_arg_matches(matches).map_err(|e| Error::usage(e.to_string()))?;
@@ -34,9 +38,12 @@ pub static VERB: Verb = Verb {
 struct PlanArgs {
     /// The job file
     job: PathBuf,
-    /// Write the plan to a file as JSON
+    /// Write a plan file, which run, status and merge take: it hashes all inputs and pins everything that can change a byte
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// Number of shards of the plan file; without it as many as are worth their start-up
+    #[arg(long, value_name = "N", requires = "output")]
+    shards: Option<usize>,
     #[command(flatten)]
     compute: ComputeOptions,
     #[command(flatten)]
@@ -53,10 +60,25 @@ fn plan(args: &PlanArgs) -> Result<Answer> {
     let forecast = Forecast::of(&plan);
     let json = as_json(&plan, &forecast);
     if let Some(path) = &args.output {
-        refuse_other_file(path)?;
-        write_bytes(path, format!("{json:#}\n").as_bytes())?;
+        write_plan_file(&plan, args, path)?;
     }
     Ok(Answer { text: as_text(&plan, &forecast), json, finding: !forecast.obstacles.is_empty() })
+}
+
+/// Pins the plan in a file of its own.
+fn write_plan_file(plan: &JobPlan, args: &PlanArgs, path: &Path) -> Result<()> {
+    refuse_other_file(path)?;
+    let shards = match args.shards {
+        Some(0) => return Err(Error::usage("a job has at least one shard").found("--shards 0")),
+        Some(shards) => shards,
+        None => worthwhile_shards(plan, None),
+    };
+    let cache = &work_folder(&plan.job.output).join("inputs.json");
+    let request = HashRequest { cache, rehash: false, share: &Share::All, planned: None };
+    let hashes = thread_pool(plan)?.install(|| InputHashes::of(plan, &request))?;
+    let identified = Identified::of(plan, &hashes, &Share::All);
+    let file = PlanFile::of(plan, &args.job, path, &hashes, identified, shards)?;
+    write_bytes(path, file.text()?.as_bytes())
 }
 
 /// A plan replaces a plan, and no other file: not the job file, not an input.

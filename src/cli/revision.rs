@@ -122,7 +122,7 @@ fn revision(args: &RevisionArgs) -> Result<Answer> {
     let folder = tempfile::tempdir().map_err(|e| Error::io("no folder for scratch files can be made", &e))?;
     let plan = JobPlan::of(stage.job(folder.path().join("work"), &args.options)?)?;
     let progress = args.options.compute.progress(&args.options.talk);
-    let finished = execute(&plan, &progress, false, &args.options.talk)?;
+    let finished = execute(&plan, progress, false, &args.options.talk)?;
     let totals = &finished.merged.totals;
     let [old, new] = match args.editions.as_deref() {
         Some([old, new]) => [old.clone(), new.clone()],

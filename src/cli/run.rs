@@ -1,25 +1,29 @@
-//! `nalcms run JOB.toml`: the main job, end to end.
+//! `nalcms run JOB.toml`: the main job, end to end; or one share of it, which merges nothing.
 
 use std::path::{Path, PathBuf};
 
 use clap::{Args, FromArgMatches};
 use serde_json::json;
 
-use super::options::{ComputeOptions, GuardOptions, TalkOptions};
-use super::{Answer, Verb, talk};
-use crate::config::job::Job;
+use super::job_input::{JobInput, ShardOptions};
+use super::options::{ComputeOptions, GuardOptions, RunOptions, TalkOptions};
+use super::{Answer, Verb};
 use crate::error::Result;
 use crate::io::progress::Progress;
+use crate::io::talk;
 use crate::model::area::Amount;
 use crate::plan::JobPlan;
 use crate::plan::comparability::refuse_nothing_left;
-use crate::plan::fingerprint::InputHashes;
+use crate::plan::input_hashes::{HashRequest, InputHashes};
+use crate::plan::shard::{Shard, Share};
 use crate::report::manifest::{self, standing};
 use crate::report::{overlays, zone_layers};
-use crate::run::folder::OutputFolder;
+use crate::run::folder::{Access, OutputFolder};
 use crate::run::ledger::Ledger;
 use crate::run::merge::{Merged, merge};
-use crate::run::{RunSummary, run_tasks, thread_pool, work_folder};
+use crate::run::stand_in::stand_in_for_open_tasks;
+use crate::run::watch::Watch;
+use crate::run::{Conduct, RunSummary, die_with_parent, run_tasks, thread_pool, work_folder};
 
 pub static VERB: Verb = Verb {
     name: "run",
@@ -27,7 +31,8 @@ pub static VERB: Verb = Verb {
         RunArgs::augment_args(command)
             .about("Run a job end to end; what is already done is skipped")
             .after_help(
-                "Examples:\n  nalcms run job.toml\n  nalcms run job.toml --threads 2 --progress plain",
+                "Examples:\n  nalcms run job.toml\n  nalcms run job.toml --threads 2 --progress plain\n  \
+                 nalcms run plan.json --shard auto       one share, as an element of a scheduler's array",
             )
     },
     run: |matches| {
@@ -39,14 +44,18 @@ pub static VERB: Verb = Verb {
 
 #[derive(Debug, Args)]
 struct RunArgs {
-    /// The job file
-    job: PathBuf,
+    #[command(flatten)]
+    input: JobInput,
+    #[command(flatten)]
+    shard: ShardOptions,
     /// Refuse to publish what rests on proposed crosswalk rows, but for those in `accept_proposed`
     #[arg(long)]
     release: bool,
     /// Write into a folder that holds other files or belongs to another job
     #[arg(long)]
     overwrite: bool,
+    #[command(flatten)]
+    run: RunOptions,
     #[command(flatten)]
     compute: ComputeOptions,
     #[command(flatten)]
@@ -56,13 +65,23 @@ struct RunArgs {
 }
 
 fn run(args: &RunArgs) -> Result<Answer> {
-    let mut job = Job::read(&args.job)?;
-    args.compute.overlay(&mut job.compute);
-    args.guard.overlay(&mut job);
-    job.release.demanded = args.release;
-    let plan = JobPlan::of(job)?;
-    let finished = execute(&plan, &args.compute.progress(&args.talk), args.overwrite, &args.talk)?;
-    Ok(finished.answer(&plan))
+    if args.run.die_with_parent {
+        die_with_parent()?;
+    }
+    let job = args.input.lay_out(|compute| args.compute.overlay(compute), &args.guard, args.release)?;
+    let run = Run {
+        plan: &job.plan,
+        hashes: &|share| job.hashes(share),
+        conduct: args.run.conduct(),
+        metrics: args.run.metrics.as_deref(),
+        progress: args.compute.progress(&args.talk),
+        overwrite: args.overwrite,
+        talk: &args.talk,
+    };
+    match args.shard.of(&job)? {
+        Some(shard) => run.shard(shard),
+        None => Ok(run.whole()?.answer(&job.plan)),
+    }
 }
 
 /// What a run leaves.
@@ -77,45 +96,108 @@ pub struct Finished {
 ///
 /// # Errors
 /// As [`run_tasks`] and [`merge`].
-pub fn execute(
-    plan: &JobPlan,
-    progress: &Progress,
-    overwrite: bool,
-    talking: &TalkOptions,
-) -> Result<Finished> {
-    // Before the folder is taken: what is refused leaves nothing behind.
-    refuse_nothing_left(&plan.job, &plan.comparability)?;
-    let folder = OutputFolder::take(&plan.job.output, &plan.job.name, overwrite)?;
-    if talking.verbose > 0 {
-        talk(&super::plan::inputs_text(plan));
-    }
-    if !talking.quiet {
-        plan.warnings.iter().for_each(|warning| talk(&format!("warning: {warning}")));
-    }
-    thread_pool(plan)?.install(|| work_through(plan, &folder.path, progress, talking.quiet))
+pub fn execute(plan: &JobPlan, progress: Progress, overwrite: bool, talk: &TalkOptions) -> Result<Finished> {
+    let hashes = |share: &Share| {
+        let cache = &work_folder(&plan.job.output).join("inputs.json");
+        InputHashes::of(plan, &HashRequest { cache, rehash: false, share, planned: None })
+    };
+    let conduct = Conduct::default();
+    Run { plan, hashes: &hashes, conduct, metrics: None, progress, overwrite, talk }.whole()
 }
 
-/// Tasks, merge and provenance, on the pool it is called in.
-fn work_through(plan: &JobPlan, output: &Path, progress: &Progress, quiet: bool) -> Result<Finished> {
-    let hashes = InputHashes::of(plan, &work_folder(output).join("inputs.json"))?;
-    let mut ledger = Ledger::read(plan, &hashes, output);
-    let summary = run_tasks(plan, &mut ledger, progress)?;
+/// A run that is about to begin.
+struct Run<'a> {
+    plan: &'a JobPlan,
+    /// What the inputs of a share are.
+    hashes: &'a (dyn Fn(&Share) -> Result<InputHashes> + Sync),
+    conduct: Conduct,
+    metrics: Option<&'a Path>,
+    progress: Progress,
+    overwrite: bool,
+    talk: &'a TalkOptions,
+}
+
+impl Run<'_> {
+    /// All tasks, then merge and provenance.
+    fn whole(self) -> Result<Finished> {
+        let folder = self.begin(Access::Whole)?;
+        let Self { plan, hashes, conduct, metrics, progress, talk: talking, .. } = self;
+        let mut watch = Watch::new(progress, plan, None, metrics);
+        let finished = thread_pool(plan)?.install(|| {
+            let hashes = hashes(&Share::All)?;
+            let mut ledger = Ledger::read(plan, &hashes, &folder.path, &Share::All);
+            let summary = run_tasks(plan, &mut ledger, &hashes, conduct, &mut watch)?;
+            assemble(plan, &hashes, (summary, ledger), &folder.path, talking.quiet)
+        });
+        watch.end(finished.as_ref().is_ok_and(|finished| finished.summary.failure.is_none()));
+        finished
+    }
+
+    /// The tasks of one shard.
+    fn shard(self, shard: Shard) -> Result<Answer> {
+        let folder = self.begin(Access::Parts)?;
+        let Self { plan, hashes, conduct, metrics, progress, .. } = self;
+        let mut watch = Watch::new(progress, plan, Some(shard), metrics);
+        let summary = thread_pool(plan)?.install(|| {
+            let share = shard.share(plan);
+            let hashes = hashes(&share)?;
+            let mut ledger = Ledger::read(plan, &hashes, &folder.path, &share);
+            run_tasks(plan, &mut ledger, &hashes, Conduct { allow_incomplete: false, ..conduct }, &mut watch)
+        });
+        watch.end(summary.is_ok());
+        let RunSummary { computed, kept, seconds, .. } = summary?;
+        let text = format!(
+            "shard {} of {}: {computed} tasks computed, {kept} kept; nalcms merge assembles them when all shards are done\n",
+            shard.index, shard.count
+        );
+        let json = json!({
+            "output": plan.job.output, "shard": shard.index, "shards": shard.count, "computed": computed, "kept": kept,
+            "seconds": seconds,
+        });
+        Ok(Answer { text, json, finding: false })
+    }
+
+    /// Takes the folder; before that, what is refused leaves nothing behind.
+    fn begin(&self, access: Access) -> Result<OutputFolder> {
+        let plan = self.plan;
+        refuse_nothing_left(&plan.job, &plan.comparability)?;
+        let folder = OutputFolder::take(&plan.job.output, &plan.job.name, self.overwrite, access)?;
+        if self.talk.verbose > 0 {
+            talk::note(&super::plan::inputs_text(plan));
+        }
+        if !self.talk.quiet {
+            plan.warnings.iter().for_each(|warning| talk::warn(warning));
+        }
+        Ok(folder)
+    }
+}
+
+/// Merge and provenance, on the pool it is called in; where tasks failed and that is allowed, without them.
+fn assemble(
+    plan: &JobPlan,
+    hashes: &InputHashes,
+    (summary, mut ledger): (RunSummary, Ledger),
+    output: &Path,
+    quiet: bool,
+) -> Result<Finished> {
+    if let Some(failure) = &summary.failure {
+        talk::fail(failure);
+        stand_in_for_open_tasks(plan, &mut ledger, output)?;
+    }
     let run = json!({
         "tasks": plan.task_count(), "computed": summary.computed, "kept": summary.kept, "seconds": summary.seconds,
     });
-    let provenance = |merged: &Merged| write_provenance(output, plan, &hashes, merged, run);
+    let provenance = |merged: &Merged| write_provenance(output, plan, hashes, merged, run);
     let merged = merge(plan, &ledger, output, summary.outside.clone(), provenance)?;
     for (path, cells) in merged.outside.iter().filter(|_| !quiet) {
-        talk(&format!(
-            "warning: {}: {cells} valid cells lie outside the grid and were left out",
+        talk::warn(&format!(
+            "{}: {cells} valid cells lie outside the grid and were left out",
             path.display()
         ));
     }
     let totals = &merged.totals;
     let warnings = [zone_layers::warnings(plan, totals), overlays::warnings(plan, totals)].concat();
-    for warning in warnings.iter().filter(|_| !quiet) {
-        talk(&format!("warning: {warning}"));
-    }
+    warnings.iter().filter(|_| !quiet).for_each(|warning| talk::warn(warning));
     Ok(Finished { summary, merged })
 }
 
@@ -148,6 +230,9 @@ impl Finished {
             summary.kept,
             self.merged.files.len() + 2
         );
+        if !self.merged.totals.missing.is_empty() {
+            text += &format!("  INCOMPLETE: {} tasks are missing\n", self.merged.totals.missing.len());
+        }
         for (position, year) in plan.job.epochs.iter().enumerate() {
             let standing = standing(&self.merged.totals, position);
             let pixels = |amount: Amount| amount.pixels as f64;
@@ -168,10 +253,11 @@ impl Finished {
             }
         }
         let json = json!({
-            "output": plan.job.output, "complete": true, "tasks": plan.task_count(), "computed": summary.computed,
-            "kept": summary.kept, "seconds": summary.seconds, "files": self.merged.files,
+            "output": plan.job.output, "complete": summary.failure.is_none(), "tasks": plan.task_count(),
+            "computed": summary.computed, "kept": summary.kept, "missing": self.merged.totals.missing,
+            "seconds": summary.seconds, "files": self.merged.files,
         });
-        Answer { text, json, finding: false }
+        Answer { text, json, finding: summary.failure.is_some() }
     }
 }
 

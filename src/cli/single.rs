@@ -221,7 +221,7 @@ pub fn write_raster(stage: Stage, output: &Path, options: &RasterOptions) -> Res
     let folder = PathBuf::from(folder);
     let plan = JobPlan::of(stage.job(folder.clone(), options)?)?;
     let progress = options.compute.progress(&options.talk);
-    let finished = execute(&plan, &progress, options.overwrite, &options.talk).inspect_err(|error| {
+    let finished = execute(&plan, progress, options.overwrite, &options.talk).inspect_err(|error| {
         // What was refused leaves nothing; what was stopped or found no room goes on from its parts.
         if !matches!(error.kind(), ErrorKind::Terminated | ErrorKind::Interrupted | ErrorKind::Io) {
             let _ = std::fs::remove_dir_all(&folder);

@@ -1,27 +1,30 @@
 //! `nalcms status JOB.toml`: which tasks are done, stale or still to do.
 
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet};
 
 use clap::{Args, FromArgMatches};
-use serde_json::json;
+use serde_json::{Value, json};
 
+use super::job_input::JobInput;
 use super::options::{GuardOptions, TalkOptions};
 use super::{Answer, Verb};
-use crate::config::job::Job;
 use crate::error::{Error, Result};
 use crate::io::digest::CHECKSUMS;
-use crate::plan::fingerprint::InputHashes;
+use crate::plan::shard::{Share, shard_of_tasks};
 use crate::plan::{JobPlan, Plan, Task};
-use crate::run::ledger::{Ledger, TaskState};
+use crate::run::ledger::{Ledger, OpenTask, TaskState};
 use crate::run::merge::is_in_place;
-use crate::run::work_folder;
+use crate::run::to_do;
 
 pub static VERB: Verb = Verb {
     name: "status",
     arguments: |command| {
         StatusArgs::augment_args(command)
-            .about("Show which tasks of a job are done, stale (with the reason) or still to do")
-            .after_help("Examples:\n  nalcms status job.toml\n  nalcms status job.toml --json")
+            .about("Show which tasks of a job are done, stale or failed (with the reason) or still to do")
+            .after_help(
+                "Examples:\n  nalcms status job.toml\n  nalcms status job.toml --json\n  \
+                 sbatch --array=$(nalcms status plan.json --array) array.sh",
+            )
     },
     run: |matches| {
         let args = StatusArgs::from_arg_matches(matches).map_err(|e| Error::usage(e.to_string()))?;
@@ -31,8 +34,14 @@ pub static VERB: Verb = Verb {
 
 #[derive(Debug, Args)]
 struct StatusArgs {
-    /// The job file
-    job: PathBuf,
+    #[command(flatten)]
+    input: JobInput,
+    /// Number of shares, to tell which of them have work left; without it the plan file's
+    #[arg(long, value_name = "N")]
+    shards: Option<usize>,
+    /// Print only the shares that have work left, as a scheduler's array takes them: `0,3-7`
+    #[arg(long)]
+    array: bool,
     #[command(flatten)]
     guard: GuardOptions,
     #[command(flatten)]
@@ -40,50 +49,111 @@ struct StatusArgs {
 }
 
 fn status(args: &StatusArgs) -> Result<Answer> {
-    let mut job = Job::read(&args.job)?;
-    args.guard.overlay(&mut job);
-    let plan = JobPlan::of(job)?;
+    let job = args.input.lay_out(|_| {}, &args.guard, false)?;
+    let plan = &job.plan;
     let output = &plan.job.output;
-    let hashes = InputHashes::of(&plan, &work_folder(output).join("inputs.json"))?;
-    let ledger = Ledger::read(&plan, &hashes, output);
-    let states = [TaskState::Done, TaskState::ToDo, TaskState::Stale, TaskState::Torn];
-    let mut text = format!("{}: {} tasks\n", output.display(), plan.task_count());
-    for grid in plan.grids.iter().filter(|_| plan.has_several_grids()) {
-        let done = grid.tasks.iter().filter(|task| ledger.states[task.index] == TaskState::Done).count();
-        text += &format!("  {}: {done} of {} done\n", grid.words(), grid.tasks.len());
+    let hashes = job.hashes(&Share::All)?;
+    let ledger = Ledger::read(plan, &hashes, output, &Share::All);
+    let shards = job.shards(args.shards).map(|count| open_shards(plan, &ledger, count));
+    if args.array {
+        let shards = shards.ok_or_else(|| {
+            Error::usage("how many shares there are is not known")
+                .expected("--shards N, or a plan file, which says how many")
+        })?;
+        let text = if shards.is_empty() { String::new() } else { format!("{}\n", ranges(&shards)) };
+        return Ok(Answer { text, json: json!({ "todo_shards": shards }), finding: false });
     }
-    for state in states.into_iter().filter(|state| ledger.count(*state) > 0) {
-        text += &format!("  {:>6} {}\n", ledger.count(state), state.reason());
-    }
-    text += &edited(&plan, &ledger);
     let published = output.join(CHECKSUMS).exists();
-    text += match (published, is_in_place(&plan, &ledger, output)) {
+    let mut text = states_text(plan, &ledger);
+    if let Some(shards) = shards.as_ref().filter(|shards| !shards.is_empty()) {
+        text += &format!("todo shards: {}\n", ranges(shards));
+    }
+    text += match (published, is_in_place(plan, &ledger, output)) {
         (true, true) => "outputs are in place\n",
         (true, false) => "outputs of an earlier state are in place\n",
         (false, _) => "outputs are not in place yet\n",
     };
-    let open: Vec<_> = plan
-        .tasks()
-        .filter(|(_, task)| ledger.states[task.index] != TaskState::Done)
-        .map(|(grid, task)| {
-            let mut facts =
-                json!({ "index": task.index, "window": task.window, "state": ledger.states[task.index] });
-            if let Some(id) = &grid.grid_id {
-                facts["grid"] = json!(id);
-            }
-            let edits = edits_near(grid, task);
-            if !edits.is_empty() {
-                facts["edits"] = json!(edits);
-            }
-            facts
-        })
-        .collect();
+    let open: Vec<Value> =
+        plan.tasks().filter_map(|(grid, task)| Some(facts(grid, task, ledger.open(task)?))).collect();
+    let count = |state| ledger.count(state);
     let json = json!({
-        "output": output, "tasks": plan.task_count(), "done": ledger.count(TaskState::Done),
-        "stale": ledger.count(TaskState::Stale), "torn": ledger.count(TaskState::Torn),
-        "to_do": ledger.count(TaskState::ToDo), "published": published, "open": open,
+        "output": output, "tasks": plan.task_count(), "done": count(TaskState::Done),
+        "stale": count(TaskState::Stale), "torn": count(TaskState::Torn), "failed": count(TaskState::Failed),
+        "to_do": count(TaskState::ToDo), "published": published, "todo_shards": shards, "open": open,
     });
     Ok(Answer { text, json, finding: false })
+}
+
+/// A task that is not done, for programs.
+fn facts(grid: &Plan, task: &Task, open: &OpenTask) -> Value {
+    let mut facts =
+        json!({ "index": task.index, "window": task.window, "state": open.state, "because": open.because });
+    if let Some(id) = &grid.grid_id {
+        facts["grid"] = json!(id);
+    }
+    let edits = edits_near(grid, task);
+    if !edits.is_empty() {
+        facts["edits"] = json!(edits);
+    }
+    facts
+}
+
+/// How many tasks are in which state, and why.
+fn states_text(plan: &JobPlan, ledger: &Ledger) -> String {
+    let mut text = format!("{}: {} tasks\n", plan.job.output.display(), plan.task_count());
+    for grid in plan.grids.iter().filter(|_| plan.has_several_grids()) {
+        let done = grid.tasks.iter().filter(|task| ledger.state(task) == TaskState::Done).count();
+        text += &format!("  {}: {done} of {} done\n", grid.words(), grid.tasks.len());
+    }
+    let states = [TaskState::Done, TaskState::ToDo, TaskState::Stale, TaskState::Torn, TaskState::Failed];
+    for state in states.into_iter().filter(|state| ledger.count(*state) > 0) {
+        text += &format!("  {:>6} {}\n", ledger.count(state), state.reason());
+        text += &causes_text(plan, ledger, state);
+    }
+    text
+}
+
+/// Causes and tasks that are named.
+const NAMED: usize = 10;
+
+/// What made tasks stale or failed, the most frequent cause first.
+fn causes_text(plan: &JobPlan, ledger: &Ledger, state: TaskState) -> String {
+    let mut causes: BTreeMap<&str, usize> = BTreeMap::new();
+    for (_, task) in plan.tasks() {
+        let open = ledger.open(task).filter(|open| open.state == state);
+        open.iter().flat_map(|open| &open.because).for_each(|cause| *causes.entry(cause).or_default() += 1);
+    }
+    let mut causes: Vec<(&str, usize)> = causes.into_iter().collect();
+    causes.sort_by_key(|(cause, tasks)| (std::cmp::Reverse(*tasks), *cause));
+    let more = causes.len().saturating_sub(NAMED);
+    let tasks = |n: usize| if n == 1 { "1 task".to_string() } else { format!("{n} tasks") };
+    let line = |(cause, n): &(&str, usize)| {
+        format!("         {} ({})\n", cause.replace('\n', "\n         "), tasks(*n))
+    };
+    let lines: String = causes.iter().take(NAMED).map(line).collect();
+    if more == 0 { lines } else { lines + &format!("         and {more} more causes\n") }
+}
+
+/// The shares of so many that have a task which is not done.
+fn open_shards(plan: &JobPlan, ledger: &Ledger, count: usize) -> BTreeSet<usize> {
+    let of_task = shard_of_tasks(plan, count);
+    to_do(plan, ledger).into_iter().map(|(_, task)| of_task[task.index]).collect()
+}
+
+/// Numbers as schedulers write them: `0,3-7`.
+fn ranges(numbers: &BTreeSet<usize>) -> String {
+    let mut ranges: Vec<(usize, usize)> = Vec::new();
+    for &number in numbers {
+        match ranges.last_mut() {
+            Some((_, last)) if *last + 1 == number => *last = number,
+            _ => ranges.push((number, number)),
+        }
+    }
+    let words = ranges.iter().map(|(first, last)| match first == last {
+        true => first.to_string(),
+        false => format!("{first}-{last}"),
+    });
+    words.collect::<Vec<_>>().join(",")
 }
 
 /// The edits that come near a task.
@@ -92,20 +162,14 @@ fn edits_near<'a>(grid: &'a Plan, task: &Task) -> Vec<&'a str> {
     near.map(|layer| layer.of(&grid.job).id.as_str()).collect()
 }
 
-/// Tasks that are named.
-const NAMED_TASKS: usize = 10;
+#[cfg(test)]
+mod tests {
+    use super::ranges;
 
-/// Where tasks are stale that edits come near: an edit redoes no others.
-fn edited(plan: &JobPlan, ledger: &Ledger) -> String {
-    let stale = plan.tasks().filter(|(_, task)| ledger.states[task.index] == TaskState::Stale);
-    let near = stale.map(|(grid, task)| (task, edits_near(grid, task)));
-    let lines: Vec<String> = near
-        .filter(|(_, edits)| !edits.is_empty())
-        .map(|(task, edits)| format!("         {}: near edits {}\n", task.window, edits.join(", ")))
-        .collect();
-    let more = match lines.len().saturating_sub(NAMED_TASKS) {
-        0 => String::new(),
-        more => format!("         and {more} more near edits\n"),
-    };
-    lines[..lines.len().min(NAMED_TASKS)].concat() + &more
+    #[test]
+    fn runs_of_numbers_are_ranges() {
+        assert_eq!(ranges(&[3, 7, 9, 10, 11, 12].into()), "3,7,9-12");
+        assert_eq!(ranges(&[0, 1].into()), "0-1");
+        assert_eq!(ranges(&[].into()), "");
+    }
 }

@@ -533,9 +533,24 @@ impl JobFile {
     /// # Errors
     /// Usage: no such file, not TOML, an unknown key (with the nearest known one), a value of the wrong kind.
     pub fn read(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|e| Error::usage("a job file cannot be read").at(path.display()).found(e))?;
-        toml::from_str(&text).map_err(|e| explain(&e.to_string()).at(path.display()))
+        Self::parse(&Self::text(path)?).map_err(|e| e.at(path.display()))
+    }
+
+    /// The text of a job file.
+    ///
+    /// # Errors
+    /// Usage: no such file, or no text.
+    pub fn text(path: &Path) -> Result<String> {
+        std::fs::read_to_string(path)
+            .map_err(|e| Error::usage("a job file cannot be read").at(path.display()).found(e))
+    }
+
+    /// Understands the text of a job file.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn parse(text: &str) -> Result<Self> {
+        toml::from_str(text).map_err(|e| explain(&e.to_string()))
     }
 }
 

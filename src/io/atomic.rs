@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use tempfile::{NamedTempFile, TempPath};
+use tempfile::{NamedTempFile, TempDir, TempPath};
 
 use crate::error::{Error, ErrorKind, Result};
 
@@ -129,6 +129,17 @@ pub fn io_error(what: &str, path: &Path, cause: &std::io::Error) -> Error {
         }
         _ => error,
     }
+}
+
+/// A folder for files in the making, with a name of its own; gone when it is dropped.
+///
+/// # Errors
+/// Io: it cannot be made.
+pub fn temporary_folder(within: &Path) -> Result<TempDir> {
+    make_folder(within)?;
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(TEMPORARY_PREFIX).rand_bytes(16);
+    builder.tempdir_in(within).map_err(|e| io_error("a folder cannot be made", within, &e))
 }
 
 fn temporary_in(folder: &Path) -> Result<NamedTempFile> {

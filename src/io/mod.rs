@@ -13,4 +13,5 @@ pub mod proj;
 pub mod quicklook;
 pub mod stop;
 pub mod table;
+pub mod talk;
 pub mod tiff;

@@ -4,7 +4,11 @@
 //! integers. Layout: bytes of blocks and cells; the footer as JSON; its length (8 bytes, little endian); the
 //! SHA-256 of everything before; a magic word. A part that is cut short, altered or foreign is recognised and its
 //! task done again.
+//!
+//! Two runs may work on one task at once: whoever comes second finds the part in place and leaves it. Should theirs hold other
+//! cells or counts, that is a conflict, which nothing papers over.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::FileExt;
@@ -14,7 +18,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::atomic::{AtomicFile, io_error};
-use crate::error::{Error, Result};
+use super::digest::hex;
+use crate::error::{Error, ErrorKind, Result};
 use crate::model::area::Amount;
 use crate::model::gap::GapPiece;
 use crate::model::rule::{Outcome, Rule};
@@ -36,6 +41,12 @@ pub struct PartFooter {
     pub products: Vec<PartProduct>,
     /// Partial tables.
     pub tables: PartTables,
+    /// What the identity is made of, by name; it only serves to say why a part is stale.
+    #[serde(default)]
+    pub reasons: BTreeMap<String, String>,
+    /// SHA-256 of blocks, cells and tables: what two runs of one task must agree on.
+    #[serde(default)]
+    pub content: String,
 }
 
 /// One raster's share of a part.
@@ -223,20 +234,46 @@ impl PartWriter {
         Ok(offset)
     }
 
-    /// Writes footer and checksum and gives the part its name.
+    /// Writes footer and checksum and gives the part its name, unless the same part is there already. Where its content stands
+    /// in the footer is filled in here.
     ///
     /// # Errors
-    /// Io: the disk refuses.
-    pub fn commit(mut self, footer: &PartFooter) -> Result<()> {
-        let json =
-            serde_json::to_vec(footer).map_err(|e| Error::bug(format!("a footer cannot be written: {e}")))?;
+    /// Io: the disk refuses. Conflict: another run of the same task left other content.
+    pub fn commit(mut self, mut footer: PartFooter) -> Result<()> {
+        let reasons = std::mem::take(&mut footer.reasons);
+        let mut content = self.hasher.clone();
+        content.update(json_of(&footer)?);
+        footer.content = hex(&content.finalize());
+        footer.reasons = reasons;
+        let json = json_of(&footer)?;
         self.append(&json)?;
         self.append(&(json.len() as u64).to_le_bytes())?;
         let checksum = self.hasher.finalize();
         let trailer = [&checksum[..], MAGIC].concat();
         self.file.write_all(&trailer).map_err(|e| io_error("a part cannot be written", &self.path, &e))?;
-        self.file.commit()
+        let is_same_task = |part: &Part| part.footer.task_id == footer.task_id;
+        // Most parts that are replaced are of another identity: those need not be read whole.
+        let there = Part::open(&self.path, false).ok().filter(is_same_task);
+        match there.and_then(|_| Part::open(&self.path, true).ok()) {
+            Some(there) => refuse_conflict(&self.path, &there.footer.content, &footer.content),
+            None => self.file.commit(),
+        }
     }
+}
+
+fn json_of(footer: &PartFooter) -> Result<Vec<u8>> {
+    serde_json::to_vec(footer).map_err(|e| Error::bug(format!("a footer cannot be written: {e}")))
+}
+
+fn refuse_conflict(path: &Path, there: &str, made: &str) -> Result<()> {
+    if there == made {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Conflict, "two runs of one task came to different results")
+        .at(path.display())
+        .found(format!("content {there}, and now {made}"))
+        .expected("the same content from the same inputs, settings and version")
+        .help("this is a bug in nalcms or a fault of a machine: keep the part, compare it with one made elsewhere, and report it"))
 }
 
 /// A finished part.
@@ -336,7 +373,40 @@ mod tests {
                 pairs: vec![vec![(1, 0, 0, Some(3), None, Amount { pixels: u64::MAX, area_mm2: u128::MAX })]],
                 ..PartTables::default()
             },
+            reasons: BTreeMap::from([("version".into(), "1".into())]),
+            content: String::new(),
         }
+    }
+
+    fn written(path: &Path, bytes: &[u8], footer: PartFooter) -> Result<()> {
+        let mut writer = PartWriter::create(path).unwrap();
+        writer.append(bytes).unwrap();
+        writer.commit(footer)
+    }
+
+    #[test]
+    fn the_second_of_two_equal_parts_is_dropped_and_of_two_unequal_ones_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.part");
+        written(&path, b"xyz", footer()).unwrap();
+        let first = std::fs::read(&path).unwrap();
+        // What the inputs are called may differ from machine to machine.
+        let renamed = PartFooter { reasons: BTreeMap::from([("b".into(), "2".into())]), ..footer() };
+        written(&path, b"xyz", renamed).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), first);
+        let mut other_tables = footer();
+        other_tables.tables.zone_overlaps = vec![1];
+        for conflict in [written(&path, b"xyZ", footer()), written(&path, b"xyz", other_tables)] {
+            assert_eq!(conflict.unwrap_err().kind(), ErrorKind::Conflict);
+        }
+        assert_eq!(std::fs::read(&path).unwrap(), first);
+        // Another task, as when an input changed, replaces the part; so does any whole part a torn one.
+        written(&path, b"new", PartFooter { task_id: "other".into(), ..footer() }).unwrap();
+        assert_eq!(Part::open(&path, true).unwrap().footer.task_id, "other");
+        std::fs::write(&path, &first[..20]).unwrap();
+        written(&path, b"xyz", footer()).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), first);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
     #[test]
@@ -345,7 +415,7 @@ mod tests {
         let path = folder.path().join("a.part");
         let mut writer = PartWriter::create(&path).unwrap();
         assert_eq!(writer.append(b"xyz").unwrap(), 0);
-        writer.commit(&footer()).unwrap();
+        writer.commit(footer()).unwrap();
         let part = Part::open(&path, true).unwrap();
         assert_eq!(part.reader().unwrap().read(0, 3).unwrap(), b"xyz");
         assert_eq!(part.footer.tables.pairs, footer().tables.pairs);

@@ -23,113 +23,67 @@
 //! Threads, memory, paths, names, colours, crossed layers and who edited why are not in it; names, colours, crossed layers and
 //! authors are in the identity of the merge.
 
-use std::collections::BTreeMap;
-use std::fs::Metadata;
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
-
 use rayon::prelude::*;
 use serde_json::{Value, json};
 
 use super::comparability::PairComparability;
+use super::input_hashes::InputHashes;
 use super::official::OfficialPlan;
 use super::overlay::EditLayer;
+use super::reasons::{self, Reasons};
 use super::sections::Sections;
+use super::shard::Share;
 use super::strata::{StratumCells, StratumLayer};
 use super::value_raster::ValueRaster;
 use super::zones::{CountedLayer, ZoneCells};
 use super::{EpochPlan, JobPlan, Plan, Scene, Task};
-use crate::error::Result;
-use crate::io::atomic::{io_error, write_bytes};
-use crate::io::digest::{sha256, sha256_file};
-use crate::io::gdal::remote::identity_of;
+use crate::io::digest::sha256;
 use crate::io::gdal::{FeatureLayer, RasterHeader};
-use crate::io::place::is_remote;
-use crate::io::stop;
 use crate::model::source::Role;
-
-/// What identifies every input file of a plan: its SHA-256, of remote files what their servers say.
-#[derive(Debug, Clone, Default)]
-pub struct InputHashes(BTreeMap<PathBuf, String>);
-
-impl InputHashes {
-    /// Hashes all inputs; those whose path, size, time and inode stand in the cache are not read again.
-    ///
-    /// # Errors
-    /// Io: an input cannot be read.
-    pub fn of(plan: &JobPlan, cache: &Path) -> Result<Self> {
-        let known: BTreeMap<String, String> = std::fs::read(cache)
-            .ok()
-            .and_then(|bytes| serde_json::from_slice(&bytes).ok())
-            .unwrap_or_default();
-        let scenes = plan.grids.iter().flat_map(|grid| &grid.epochs).flat_map(|e| &e.scenes);
-        let zones = plan.grids.iter().flat_map(|grid| &grid.zones);
-        let zones = zones.filter_map(CountedLayer::raster).map(|raster| &raster.header);
-        let masks = scenes.clone().flat_map(|scene| &scene.mask).map(|mask| &mask.header);
-        let strata = plan.grids.iter().flat_map(Plan::strata).filter_map(StratumLayer::raster);
-        let strata = strata.map(|stratum| &stratum.raster.header);
-        let officials = plan.grids.iter().flat_map(|grid| &grid.officials).flat_map(|map| &map.rasters);
-        let officials = officials.map(|map| &map.header);
-        let rasters =
-            scenes.map(|scene| &scene.header).chain(zones).chain(masks).chain(strata).chain(officials);
-        let rasters = rasters.flat_map(|header| header.files.clone());
-        let layers = plan.grids.iter().flat_map(Plan::polygon_layers);
-        let layers = layers.flat_map(|polygons| polygons.files.clone());
-        let masks = plan.grids.iter().flat_map(|grid| grid.overlays.masks());
-        let masks = masks.flat_map(|mask| mask.files().to_vec());
-        let mut paths: Vec<PathBuf> = rasters.chain(layers).chain(masks).collect();
-        paths.sort();
-        paths.dedup();
-        let hashed: Vec<(PathBuf, Option<String>, String)> = paths
-            .into_par_iter()
-            .map(|path| {
-                stop::check()?;
-                if is_remote(&path) {
-                    let identity = identity_of(&path)?;
-                    return Ok((path, None, identity));
-                }
-                let metadata =
-                    std::fs::metadata(&path).map_err(|e| io_error("an input cannot be read", &path, &e))?;
-                let stamp = stamp(&path, &metadata);
-                let hash = match known.get(&stamp) {
-                    Some(hash) => hash.clone(),
-                    None => sha256_file(&path)?,
-                };
-                Ok((path, Some(stamp), hash))
-            })
-            .collect::<Result<_>>()?;
-        let fresh = hashed.iter().filter_map(|(_, stamp, hash)| Some((stamp.as_ref()?, hash)));
-        let fresh: BTreeMap<&String, &String> = fresh.collect();
-        if let Ok(bytes) = serde_json::to_vec_pretty(&fresh)
-            && cache.parent().is_some_and(Path::is_dir)
-        {
-            // A cache that cannot be kept costs time, no more: `status` may look at the folder of somebody else.
-            let _ = write_bytes(cache, &bytes);
-        }
-        Ok(Self(hashed.into_iter().map(|(path, _, hash)| (path, hash)).collect()))
-    }
-
-    /// The hash of a file.
-    pub fn get(&self, path: &Path) -> &str {
-        self.0.get(path).map_or("", String::as_str)
-    }
-
-    /// The hashes of several files.
-    pub fn all<'a>(&'a self, paths: &'a [PathBuf]) -> Vec<&'a str> {
-        paths.iter().map(|path| self.get(path)).collect()
-    }
-}
-
-fn stamp(path: &Path, metadata: &Metadata) -> String {
-    let time = (metadata.mtime(), metadata.mtime_nsec());
-    format!("{} {} {}.{} {}", path.display(), metadata.len(), time.0, time.1, metadata.ino())
-}
 
 /// What of a polygon layer decides which cells it holds.
 fn layer_facts(polygons: &FeatureLayer, hashes: &InputHashes) -> Value {
     let keys: Vec<u32> = polygons.features.iter().map(|feature| feature.key).collect();
     json!([hashes.all(&polygons.files), polygons.operation.as_ref().map(|o| (&o.name, &o.text)), keys])
 }
+
+/// The identity of a task, and what it is made of.
+#[derive(Debug, Clone)]
+pub struct TaskIdentity {
+    /// A hash of everything that can change a byte of the part.
+    pub id: String,
+    /// The same taken apart, by name.
+    pub reasons: Reasons,
+}
+
+/// The identities of the tasks of a job.
+#[derive(Debug, Clone, Default)]
+pub struct Identified {
+    /// Of each task, by its index; empty where it was not asked for.
+    pub ids: Vec<String>,
+    /// What they are made of, but for what tells tasks apart.
+    pub reasons: Reasons,
+}
+
+impl Identified {
+    /// Of some tasks of a job.
+    pub fn of(plan: &JobPlan, hashes: &InputHashes, share: &Share) -> Self {
+        let mut identified = Self::default();
+        for grid in &plan.grids {
+            let identities = Identities::of(grid, hashes);
+            for task in &grid.tasks {
+                let is_asked = share.holds(task.index);
+                identified.ids.push(if is_asked { identities.task(task) } else { String::new() });
+                let reasons = is_asked.then(|| identities.reasons(task)).into_iter().flatten();
+                identified.reasons.extend(reasons.filter(|(name, _)| name != CELLS));
+            }
+        }
+        identified
+    }
+}
+
+/// How the window of a task is called among what its identity is made of.
+const CELLS: &str = "the cells of the task";
 
 /// What the identities of a plan's tasks are made of: hashed once, however many tasks share it.
 #[derive(Debug)]
@@ -138,8 +92,10 @@ pub struct Identities<'a> {
     hashes: &'a InputHashes,
     /// What all tasks share.
     common: String,
+    /// What that is made of.
+    reasons: Reasons,
     /// Of each scene, by epoch and position.
-    scenes: Vec<Vec<String>>,
+    scenes: Vec<Vec<SceneIdentity>>,
     /// Of each polygon of each layer of edits; none of rasters.
     shapes: Vec<Vec<String>>,
 }
@@ -147,7 +103,9 @@ pub struct Identities<'a> {
 impl<'a> Identities<'a> {
     /// Hashes what a plan holds.
     pub fn of(plan: &'a Plan, hashes: &'a InputHashes) -> Self {
-        let scenes = |epoch: &EpochPlan| epoch.scenes.par_iter().map(|s| scene_id(s, hashes)).collect();
+        let scenes = |epoch: &EpochPlan| {
+            epoch.scenes.par_iter().map(|scene| SceneIdentity::of(plan, epoch, scene, hashes)).collect()
+        };
         let scenes = plan.epochs.iter().map(scenes).collect();
         let shapes = |layer: &EditLayer| match &layer.mask.cells {
             ZoneCells::Polygons(polygons) => {
@@ -156,24 +114,46 @@ impl<'a> Identities<'a> {
             ZoneCells::Raster(_) => Vec::new(),
         };
         let shapes = plan.overlays.edits.iter().map(shapes).collect();
-        Self { plan, hashes, common: common(plan, hashes), scenes, shapes }
+        let common = common(plan, hashes);
+        Self {
+            plan,
+            hashes,
+            common: sha256(common.to_string()),
+            reasons: reasons::of_common(&common),
+            scenes,
+            shapes,
+        }
+    }
+
+    /// What the identity of a task is made of, by name.
+    pub fn reasons(&self, task: &Task) -> Reasons {
+        let mut reasons = self.reasons.clone();
+        reasons.insert(CELLS.into(), reasons::short(&json!(task.window)));
+        for (positions, scenes) in task.scenes.iter().zip(&self.scenes) {
+            reasons.extend(positions.iter().flat_map(|&position| scenes[position].reasons.clone()));
+        }
+        let edits = self.edits(task);
+        let edits = edits.into_iter().map(|(id, facts)| (format!("the edit `{id}`"), reasons::short(&facts)));
+        reasons.extend(edits);
+        reasons
     }
 
     /// The identity of one task.
     pub fn task(&self, task: &Task) -> String {
         let epochs = task.scenes.iter().zip(&self.scenes);
         let scenes: Vec<Vec<&String>> = epochs
-            .map(|(positions, ids)| positions.iter().map(|&position| &ids[position]).collect())
+            .map(|(positions, scenes)| positions.iter().map(|&position| &scenes[position].id).collect())
             .collect();
         let mut facts = json!([self.common, task.window, scenes]);
-        if let (Some(edits), Some(facts)) = (self.edits(task), facts.as_array_mut()) {
-            facts.push(edits);
+        let edits = self.edits(task);
+        if let (false, Some(facts)) = (edits.is_empty(), facts.as_array_mut()) {
+            facts.push(json!(edits));
         }
         sha256(facts.to_string())
     }
 
-    /// What edits do to a task; none where they do nothing. Two edits never hold one cell, so their order does not matter.
-    fn edits(&self, task: &Task) -> Option<Value> {
+    /// What edits do to a task, each by its name. Two edits never hold one cell, so their order does not matter.
+    fn edits(&self, task: &Task) -> Vec<(&String, Value)> {
         let Plan { job, grid, overlays, reach, .. } = self.plan;
         let window = task.window.grown(*reach);
         let near = overlays.edits.iter().zip(&self.shapes);
@@ -192,11 +172,11 @@ impl<'a> Identities<'a> {
             })
             .collect();
         facts.sort_by_key(|(id, _)| *id);
-        (!facts.is_empty()).then(|| json!(facts))
+        facts
     }
 }
 
-fn common(plan: &Plan, hashes: &InputHashes) -> String {
+fn common(plan: &Plan, hashes: &InputHashes) -> Value {
     let job = &plan.job;
     let zones: Vec<Value> = plan.zones.iter().map(|layer| zone_facts(layer, hashes)).collect();
     let mut facts = json!({
@@ -243,7 +223,7 @@ fn common(plan: &Plan, hashes: &InputHashes) -> String {
     if !plan.officials.is_empty() {
         facts["official"] = plan.officials.iter().map(|map| official_facts(plan, map, hashes)).collect();
     }
-    sha256(facts.to_string())
+    facts
 }
 
 /// What of a published change map decides which cells it decides, and how.
@@ -299,21 +279,36 @@ fn stratum_facts(layer: &StratumLayer, hashes: &InputHashes) -> Value {
     }
 }
 
-fn scene_id(scene: &Scene, hashes: &InputHashes) -> String {
-    let strata = scene.strata.iter().map(|layer| stratum_facts(layer, hashes));
-    let mut facts = json!([
-        header_facts(&scene.header, hashes),
-        scene.source,
-        scene.alignment.identity(),
-        format!("{:?}", scene.rules),
-        strata.collect::<Vec<_>>(),
-    ]);
-    if scene.depth > 0 || !scene.mask.is_empty() {
-        let masks = scene
+/// What of a scene decides which cells it gives.
+#[derive(Debug)]
+struct SceneIdentity {
+    id: String,
+    /// What it is made of.
+    reasons: [(String, String); 3],
+}
+
+impl SceneIdentity {
+    fn of(plan: &Plan, epoch: &EpochPlan, scene: &Scene, hashes: &InputHashes) -> Self {
+        let (header, alignment) = (header_facts(&scene.header, hashes), scene.alignment.identity());
+        let rules = format!("{:?}", scene.rules);
+        let strata: Vec<Value> = scene.strata.iter().map(|layer| stratum_facts(layer, hashes)).collect();
+        let masks: Vec<Value> = scene
             .mask
             .iter()
-            .map(|mask| json!([header_facts(&mask.header, hashes), mask.alignment.identity()]));
-        facts = json!([facts, scene.depth, masks.collect::<Vec<_>>()]);
+            .map(|mask| json!([header_facts(&mask.header, hashes), mask.alignment.identity()]))
+            .collect();
+        let mut facts = json!([header, scene.source, alignment, rules, strata]);
+        if scene.depth > 0 || !scene.mask.is_empty() {
+            facts = json!([facts, scene.depth, masks]);
+        }
+        let source = &plan.job.sources[usize::from(scene.source)].id;
+        let file = scene.header.path.file_name().unwrap_or_default().to_string_lossy();
+        let name = format!("{file} (source `{source}`, {})", epoch.year);
+        let reasons = [
+            (name.clone(), reasons::short(&json!([header, masks]))),
+            (format!("the place of {name}"), reasons::short(&json!([alignment, scene.source, scene.depth]))),
+            (format!("what the codes of {name} become"), reasons::short(&json!([rules, strata]))),
+        ];
+        Self { id: sha256(facts.to_string()), reasons }
     }
-    sha256(facts.to_string())
 }

@@ -9,7 +9,9 @@ pub mod area;
 pub mod comparability;
 pub mod domain;
 pub mod extent;
+pub mod file;
 pub mod fingerprint;
+pub mod input_hashes;
 pub mod inputs;
 pub mod mask;
 pub mod misfit;
@@ -18,8 +20,10 @@ pub mod operations;
 pub mod overlay;
 pub mod product;
 pub mod provenance;
+pub mod reasons;
 pub mod scene;
 pub mod sections;
+pub mod shard;
 pub mod sphere;
 pub mod strata;
 pub mod task;
@@ -220,6 +224,12 @@ impl Plan {
     /// Whether blocks that no source comes near are looked at too: there is something to be told of each cell.
     pub fn tells_of_every_cell(&self) -> bool {
         self.job.products.provenance || self.tells_gaps_by_origin().is_some()
+    }
+
+    /// The scenes that may cover a task or what it looks at around itself, of all epochs.
+    pub fn scenes_of<'a>(&'a self, task: &'a Task) -> impl Iterator<Item = &'a Scene> {
+        let epochs = self.epochs.iter().zip(&task.scenes);
+        epochs.flat_map(|(epoch, positions)| positions.iter().map(|&position| &epoch.scenes[position]))
     }
 
     /// What the source of a scene is to the product.

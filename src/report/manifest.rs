@@ -16,7 +16,7 @@ use crate::model::epoch::Epoch;
 use crate::model::gap::Gaps;
 use crate::model::provenance::{ABSENCES, Origin, absence_word};
 use crate::model::source::Role;
-use crate::plan::fingerprint::InputHashes;
+use crate::plan::input_hashes::InputHashes;
 use crate::plan::provenance::Meaning;
 use crate::plan::{JobPlan, Plan};
 
@@ -113,7 +113,7 @@ fn content(plan: &JobPlan, hashes: &InputHashes, Facts { totals, files, .. }: Fa
             .concat();
     let mut content = json!({
         "program": { "name": "nalcms", "version": env!("CARGO_PKG_VERSION"), "gdal": crate::io::gdal::version() },
-        "complete": true,
+        "complete": totals.missing.is_empty(),
         "job": job(plan),
         "area_method": plan.area_method(),
         "ellipsoidal_area_method": plan.ellipsoidal,
@@ -127,6 +127,9 @@ fn content(plan: &JobPlan, hashes: &InputHashes, Facts { totals, files, .. }: Fa
         "warnings": warnings,
         "outputs": files,
     });
+    if !totals.missing.is_empty() {
+        content["missing"] = json!(totals.missing);
+    }
     if plan.job.gaps {
         content["gaps"] = gaps(plan, totals);
     }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::config::official::OfficialMap;
-use crate::plan::fingerprint::InputHashes;
+use crate::plan::input_hashes::InputHashes;
 use crate::plan::official::OfficialPlan;
 use crate::plan::{JobPlan, Plan, Product};
 

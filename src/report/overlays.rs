@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::totals::Totals;
 use crate::config::coast::{Coast, FringeFile};
 use crate::config::edits::Edit;
-use crate::plan::fingerprint::InputHashes;
+use crate::plan::input_hashes::InputHashes;
 use crate::plan::mask::Mask;
 use crate::plan::{JobPlan, Plan};
 

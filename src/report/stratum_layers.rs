@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::config::strata::{Stratum, StratumOrigin};
-use crate::plan::fingerprint::InputHashes;
+use crate::plan::input_hashes::InputHashes;
 use crate::plan::strata::StratumLayer;
 use crate::plan::{JobPlan, Plan};
 

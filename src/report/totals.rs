@@ -41,6 +41,8 @@ pub struct Totals {
     pub coast: Vec<BTreeMap<CoastCount, Amount>>,
     /// What lies between sources, grid by grid.
     pub between: Vec<Between>,
+    /// Tasks that are missing, in words; their cells are counted as nodata.
+    pub missing: Vec<String>,
 }
 
 /// What lies between the sources of a grid.
@@ -68,6 +70,7 @@ impl Totals {
             edits: vec![BTreeMap::new(); epochs],
             coast: vec![BTreeMap::new(); epochs],
             between: vec![Between { seams: vec![SeamCounts::new(); epochs], gaps: Vec::new() }],
+            missing: Vec::new(),
         }
     }
 
@@ -173,6 +176,7 @@ impl Totals {
             *total += cells;
         }
         self.between.extend(other.between);
+        self.missing.extend(other.missing);
     }
 
     /// Whether a pair has cells with a class in both years that must not be compared, left out or not.

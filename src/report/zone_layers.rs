@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::totals::Totals;
 use crate::config::zones::{ZoneLayer, ZoneOrigin};
 use crate::io::proj::Operation;
-use crate::plan::fingerprint::InputHashes;
+use crate::plan::input_hashes::InputHashes;
 use crate::plan::zones::{CountedLayer, ZoneCells};
 use crate::plan::{JobPlan, Plan};
 

@@ -1,4 +1,4 @@
-//! The output folder: one job at a time, one job for good.
+//! The output folder: one job for good, outputs by one process at a time, parts by as many as there are.
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -9,13 +9,23 @@ use super::work_folder;
 use crate::error::{Error, ErrorKind, Result};
 use crate::io::atomic::{TEMPORARY_PREFIX, io_error, make_folder, write_bytes};
 
+/// What a process is going to do in an output folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Assemble outputs: one process at a time.
+    Whole,
+    /// Only leave parts, of which each is whole or absent: as many processes as there are, beside one that assembles.
+    Parts,
+}
+
 /// An output folder, locked while in use.
 #[derive(Debug)]
 pub struct OutputFolder {
     /// The folder.
     pub path: PathBuf,
-    /// Held until the end; the lock goes with the process, however it ends.
-    _lock: File,
+    /// Held until the end; the lock goes with the process, however it ends. None where the file system has no locks: parts
+    /// are safe all the same, and outputs are made in a folder of each process's own.
+    _lock: Option<File>,
 }
 
 /// Whose folder it is.
@@ -28,35 +38,28 @@ impl OutputFolder {
     /// Takes a folder for a job; makes it when it is not there.
     ///
     /// # Errors
-    /// Io: it cannot be made, or another process works in it. Usage: it belongs to another job, or holds files of
+    /// Io: it cannot be made, or another process assembles outputs in it. Usage: it belongs to another job, or holds files of
     /// somebody else, and `overwrite` was not said.
-    pub fn take(path: &Path, job: &str, overwrite: bool) -> Result<Self> {
+    pub fn take(path: &Path, job: &str, overwrite: bool, access: Access) -> Result<Self> {
         if !overwrite {
             refuse_foreign(path, job)?;
         }
         let work = work_folder(path);
         make_folder(&work.join("parts"))?;
-        let lock_path = work.join("lock");
-        let lock = File::options().create(true).truncate(false).write(true).open(&lock_path);
-        let lock = lock.map_err(|e| io_error("a lock cannot be made", &lock_path, &e))?;
-        let mut locked = true;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(Error::new(ErrorKind::Io, "another process is working in the output folder")
-                    .at(path.display())
-                    .help("wait for it, or choose another folder"));
+        let lock = match access {
+            Access::Parts => shared(&work.join(PARTS_LOCK))?,
+            Access::Whole => {
+                let lock = alone(&work.join(LOCK))?;
+                if lock.as_ref().is_err_and(|is_taken| *is_taken) {
+                    return Err(Error::new(ErrorKind::Io, "another process is working in the output folder")
+                        .at(path.display())
+                        .help("wait for it, or choose another folder"));
+                }
+                lock.ok()
             }
-            // A file system without locks: parts are safe all the same, they are named when whole.
-            Err(TryLockError::Error(_)) => locked = false,
-        }
-        if locked {
-            let parts = work.join("parts");
-            // Each of several grids has a folder of its own among the parts.
-            let of_grids = subfolders(&parts)?;
-            for folder in of_grids.into_iter().chain([parts, work.clone(), path.to_path_buf()]) {
-                remove_leftovers(&folder)?;
-            }
+        };
+        if access == Access::Whole && lock.is_some() {
+            remove_leftovers_unless_shared(path, &work)?;
         }
         // Whoever waited for the lock may find that the folder changed hands.
         if !overwrite {
@@ -69,6 +72,43 @@ impl OutputFolder {
         }
         Ok(Self { path: path.to_path_buf(), _lock: lock })
     }
+}
+
+/// Held by whoever assembles outputs.
+const LOCK: &str = "lock";
+
+/// Held, together, by those who only leave parts.
+const PARTS_LOCK: &str = "parts.lock";
+
+fn lock_file(path: &Path) -> Result<File> {
+    let lock = File::options().create(true).truncate(false).write(true).open(path);
+    lock.map_err(|e| io_error("a lock cannot be made", path, &e))
+}
+
+/// A lock for one; without it whether another has it.
+fn alone(path: &Path) -> Result<std::result::Result<File, bool>> {
+    let file = lock_file(path)?;
+    Ok(match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(true),
+        Err(TryLockError::Error(_)) => Err(false),
+    })
+}
+
+/// A lock for many; it is only held alone for the moment in which leftovers are removed.
+fn shared(path: &Path) -> Result<Option<File>> {
+    let file = lock_file(path)?;
+    Ok(file.lock_shared().is_ok().then_some(file))
+}
+
+/// Removes what killed runs left half-written, unless somebody leaves parts right now.
+fn remove_leftovers_unless_shared(path: &Path, work: &Path) -> Result<()> {
+    let Ok(_nobody_writes) = alone(&work.join(PARTS_LOCK))? else { return Ok(()) };
+    let parts = work.join("parts");
+    // Each of several grids has a folder of its own among the parts.
+    let of_grids = subfolders(&parts)?;
+    let folders = of_grids.into_iter().chain([parts, work.to_path_buf(), path.to_path_buf()]);
+    folders.into_iter().try_for_each(|folder| remove_leftovers(&folder))
 }
 
 /// File that says whose folder it is.
@@ -106,13 +146,15 @@ fn subfolders(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(paths.collect::<Result<Vec<_>>>()?.into_iter().filter(|path| path.is_dir()).collect())
 }
 
-/// Removes what a killed run left half-written; the lock says that nobody is writing now.
+/// Removes what a killed run left half-written; the locks say that nobody is writing now.
 fn remove_leftovers(folder: &Path) -> Result<()> {
     let failed = |e: &std::io::Error| io_error("a folder cannot be read", folder, e);
     for entry in std::fs::read_dir(folder).map_err(|e| failed(&e))? {
         let path = entry.map_err(|e| failed(&e))?.path();
         if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(TEMPORARY_PREFIX)) {
-            std::fs::remove_file(&path).map_err(|e| io_error("a leftover cannot be removed", &path, &e))?;
+            let removed =
+                if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
+            removed.map_err(|e| io_error("a leftover cannot be removed", &path, &e))?;
         }
     }
     Ok(())

@@ -14,10 +14,10 @@ use serde::{Deserialize, Serialize};
 use super::encode::{CellStore, new_encoder};
 use super::ledger::{Ledger, TaskState};
 use super::parts::{GridParts, added_up};
-use super::{task_words, work_folder};
+use super::{stand_in, task_words, work_folder};
 use crate::config::zones::ZoneLayer;
 use crate::error::{Error, Result};
-use crate::io::atomic::{AtomicFile, io_error, make_folder, publish, write_bytes};
+use crate::io::atomic::{AtomicFile, io_error, make_folder, publish, temporary_folder, write_bytes};
 use crate::io::cog::{BlockDecoder, BlockEncoder, BlockStore, CogSpec, LevelShape, SampleType, assemble};
 use crate::io::digest::{CHECKSUMS, sha256, sha256_file};
 use crate::io::gdal::{ProductTags, template_tags};
@@ -84,31 +84,37 @@ pub fn merge(
         return Ok(merged);
     }
     let outside = outside.map_or_else(|| super::outside::count(plan), Ok)?;
-    let staging = work_folder(output).join("staging");
-    remove_folder(&staging)?;
-    make_folder(&staging)?;
+    // A name of its own: where a file system has no locks, two merges may be at work, and leave the same bytes.
+    let staging_folder = temporary_folder(&work_folder(output))?;
+    let staging = staging_folder.path();
     let mut names = Vec::new();
     for GridParts { plan, parts, totals } in &grids {
         for (position, &product) in plan.products.iter().enumerate() {
             stop::check()?;
-            names.extend(write_raster(plan, parts, totals, position, product, &staging)?);
+            names.extend(write_raster(plan, parts, totals, position, product, staging)?);
         }
     }
     let totals = added_up(grids)?;
     if plan.job.products.tables {
         let context = table::Context::new(plan, &totals);
-        for table in table::all(&context) {
+        for mut table in table::all(&context) {
+            if !totals.missing.is_empty() {
+                table.notes.push((
+                    "incomplete".into(),
+                    format!("missing, and nodata here: {}", totals.missing.join("; ")),
+                ));
+            }
             let written = write_table(&staging.join("tables"), &table)?;
             names.extend(written.into_iter().map(|name| format!("tables/{name}")));
         }
     }
-    let files = put_in_place(&names, &staging, output, &record_path)?;
+    let files = put_in_place(&names, staging, output, &record_path)?;
     let merged = Merged { files, totals, unchanged: false, outside };
     provenance(&merged)?;
     write_bytes(&output.join(CHECKSUMS), checksums(&merged.files).as_bytes())?;
     let outside = merged.outside.iter().map(|(path, cells)| (path.display().to_string(), *cells)).collect();
     Record { identity: Some(identity), files: merged.files.clone(), outside }.write(&record_path)?;
-    remove_folder(&staging)?;
+    stand_in::forget(output);
     Ok(merged)
 }
 
@@ -155,15 +161,15 @@ fn checksums(files: &BTreeMap<String, String>) -> String {
 fn refuse_gaps(plan: &JobPlan, ledger: &Ledger) -> Result<()> {
     let gaps: Vec<String> = plan
         .tasks()
-        .filter(|(_, task)| ledger.states[task.index] != TaskState::Done)
-        .map(|(grid, task)| format!("{}: {}", task_words(grid, task), ledger.states[task.index].reason()))
+        .filter(|(_, task)| ledger.state(task) != TaskState::Done)
+        .map(|(grid, task)| format!("{}: {}", task_words(grid, task), ledger.state(task).reason()))
         .collect();
     if gaps.is_empty() {
         return Ok(());
     }
     Err(Error::input(format!("{} of {} tasks are not done", gaps.len(), plan.task_count()))
         .found_all(gaps)
-        .help("run the job first; nothing was published"))
+        .help("run them first; nalcms status PLAN names the shards. Nothing was published; --allow-incomplete publishes without them"))
 }
 
 /// Hash of everything that can change a byte of the outputs.
@@ -200,7 +206,8 @@ fn identity(plan: &JobPlan, ledger: &Ledger) -> String {
             stamp,
             &*job.target,
             comparability::facts(plan),
-            overlays
+            overlays,
+            ledger.missing()
         ])
         .to_string(),
     )
@@ -244,15 +251,6 @@ fn remove_file(path: &Path) -> Result<()> {
     match std::fs::remove_file(path) {
         Err(e) if e.kind() != io::ErrorKind::NotFound => {
             Err(io_error("an old file cannot be removed", path, &e))
-        }
-        _ => Ok(()),
-    }
-}
-
-fn remove_folder(path: &Path) -> Result<()> {
-    match std::fs::remove_dir_all(path) {
-        Err(e) if e.kind() != io::ErrorKind::NotFound => {
-            Err(io_error("an old folder cannot be removed", path, &e))
         }
         _ => Ok(()),
     }
@@ -368,6 +366,9 @@ fn metadata(plan: &Plan, totals: &Totals, product: Product) -> Vec<(String, Stri
         ("OVERVIEW_RESAMPLING".to_string(), overviews.to_string()),
     ];
     items.extend(comparable.map(|word| ("NALCMS_COMPARABLE".to_string(), word.to_string())));
+    if !totals.missing.is_empty() {
+        items.push(("NALCMS_INCOMPLETE".to_string(), format!("{} tasks are missing", totals.missing.len())));
+    }
     let sections = officials::sections(plan, product);
     if !sections.is_empty() {
         items.push(("NALCMS_OFFICIAL".to_string(), sections.join(", ")));

@@ -1,32 +1,37 @@
 //! Runs plans: tasks on a pool of threads, each leaving a part; then merge.
 
+mod attempt;
 mod collisions;
 pub mod compose;
 pub mod encode;
+mod failure;
 pub mod files;
 pub mod folder;
 pub mod forecast;
 mod fraction;
 mod gaps;
+mod journal;
 mod lay;
 pub mod ledger;
 mod locate;
 mod mask;
 pub mod merge;
+mod metrics;
 mod official;
 pub mod outside;
 pub mod overlay;
 pub mod parts;
 mod scene;
 mod seams;
+pub mod stand_in;
 mod strata;
 pub mod tally;
 pub mod task;
-mod unchanged;
 mod unlisted;
 mod update;
 mod values;
 mod vote;
+pub mod watch;
 pub mod zones;
 
 use std::collections::BTreeMap;
@@ -38,14 +43,15 @@ use std::time::Instant;
 use rayon::prelude::*;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::io::progress::Progress;
 use crate::io::stop;
+use crate::plan::input_hashes::InputHashes;
 use crate::plan::{JobPlan, Plan, Task};
 use ledger::{Ledger, TaskState};
 use tally::Unexplained;
+use watch::Watch;
 
 /// What one invocation did.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub struct RunSummary {
     /// Tasks worked on now.
     pub computed: usize,
@@ -57,63 +63,112 @@ pub struct RunSummary {
     pub seconds: f64,
     /// Valid source cells that fall outside the grid, by file; counted where there was work to do.
     pub outside: Option<BTreeMap<PathBuf, u64>>,
+    /// Why some tasks are not done, where that is so and an incomplete product is allowed.
+    pub failure: Option<Error>,
 }
 
-/// Works on every task that has no valid part yet, on the pool it is called in; afterwards the ledger says that all are done.
+/// How a run deals with tasks that fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Conduct {
+    /// Times a task is tried again whose inputs could not be read.
+    pub retries: u32,
+    /// Whether the first failure ends the run; else all other tasks are done first.
+    pub fail_fast: bool,
+    /// Whether what could not be done is left out of the product.
+    pub allow_incomplete: bool,
+}
+
+impl Default for Conduct {
+    fn default() -> Self {
+        Self { retries: 2, fail_fast: false, allow_incomplete: false }
+    }
+}
+
+/// Works on every task of the ledger's share that has no valid part yet, on the pool it is called in; afterwards the ledger
+/// says which are done.
 ///
 /// # Determinism
-/// Parts depend on inputs, settings and version only: not on threads, order or interruption.
+/// Parts depend on inputs, settings and version only: not on threads, order, shards or interruption.
 /// # Errors
 /// Unmapped: values that nothing explains, all of them. Incomplete: tasks that failed; the others are done. Io,
-/// Limit: the disk or the memory does not suffice. Terminated, Interrupted: stopped, resumable.
-pub fn run_tasks(plan: &JobPlan, ledger: &mut Ledger, progress: &Progress) -> Result<RunSummary> {
+/// Limit: the disk or the memory does not suffice. Conflict: another run of the same task left other content. Terminated,
+/// Interrupted: stopped, resumable.
+pub fn run_tasks(
+    plan: &JobPlan,
+    ledger: &mut Ledger,
+    hashes: &InputHashes,
+    conduct: Conduct,
+    watch: &mut Watch,
+) -> Result<RunSummary> {
     plan.grids.iter().try_for_each(refuse_beyond_memory)?;
-    let todo: Vec<(&Plan, &Task)> =
-        plan.tasks().filter(|(_, task)| ledger.states[task.index] != TaskState::Done).collect();
+    let todo = to_do(plan, ledger);
+    let is_first = ledger.share().holds(0);
     if !todo.is_empty() {
         collisions::refuse(plan)?;
     }
-    let outside = if todo.is_empty() { None } else { Some(outside::count(plan)?) };
-    let cells = |task: &Task| task.window.cells() * plan.job.epochs.len() as u64;
-    progress.start(todo.len(), todo.iter().map(|(_, task)| cells(task)).sum());
+    // Of several shards one looks: it is about whole files, not about tasks.
+    let outside = if todo.is_empty() || !is_first { None } else { Some(outside::count(plan)?) };
+    let cells_to_do = todo.iter().map(|(grid, task)| cells(grid, task)).sum();
+    watch.start((ledger.asked(), todo.len()), cells_to_do);
+    let watch = &*watch;
     let started = Instant::now();
+    let done: Mutex<Vec<usize>> = Mutex::new(Vec::new());
     let failures: Mutex<Vec<(usize, Error)>> = Mutex::new(Vec::new());
     let unexplained: Mutex<Vec<Unexplained>> = Mutex::new(Vec::new());
-    let disk_refused = AtomicBool::new(false);
-    let work = |(grid, task): &(&Plan, &Task)| {
-        if stop::requested().is_some() || disk_refused.load(Ordering::Relaxed) {
+    let gives_up = AtomicBool::new(false);
+    let work = |&(grid, task): &(&Plan, &Task)| {
+        if stop::requested().is_some() || gives_up.load(Ordering::Relaxed) {
             return;
         }
-        let id = ledger.ids[task.index].clone();
-        let path = ledger.part_path(task);
-        let outcome = if grid.storage.bytes {
-            task::process::<u8>(task, grid, id, path)
-        } else {
-            task::process::<i32>(task, grid, id, path)
-        };
+        let (outcome, report) = attempt::attempt((grid, task), ledger, hashes, conduct.retries);
+        watch.task(&report);
+        gives_up.fetch_or(conduct.fail_fast && report.outcome != "done", Ordering::Relaxed);
         match outcome {
+            Ok(found) if found.is_empty() => lock(&done).push(task.index),
             Ok(found) => lock(&unexplained).extend(found),
             Err(error) => {
-                disk_refused.fetch_or(is_about_writing(&error), Ordering::Relaxed);
+                gives_up.fetch_or(is_about_writing(&error), Ordering::Relaxed);
                 lock(&failures).push((task.index, error));
             }
         }
-        progress.done(cells(task));
     };
     todo.par_iter().with_max_len(1).for_each(work);
-    progress.finish();
+    watch.tasks_end();
     stop::check()?;
-    refuse_unexplained(plan, unexplained.into_inner().unwrap_or_default())?;
-    refuse_failures(plan, failures.into_inner().unwrap_or_default())?;
+    let computed = done.into_inner().unwrap_or_default();
+    let open = todo.len() - computed.len();
+    let failure = refuse_unexplained(plan, unexplained.into_inner().unwrap_or_default())
+        .and_then(|()| refuse_failures(plan, failures.into_inner().unwrap_or_default(), open))
+        .err();
+    if let Some(error) = failure.as_ref().filter(|error| !conduct.allow_incomplete || !leaves_a_gap(error)) {
+        return Err(error.clone());
+    }
     let summary = RunSummary {
-        computed: todo.len(),
-        kept: plan.task_count() - todo.len(),
-        cells: todo.iter().map(|(_, task)| cells(task)).sum(),
+        computed: computed.len(),
+        kept: ledger.asked() - todo.len(),
+        cells: cells_to_do,
         seconds: started.elapsed().as_secs_f64(),
         outside,
+        failure,
     };
-    ledger.states.fill(TaskState::Done);
+    computed.into_iter().for_each(|task| ledger.close(task));
     Ok(summary)
+}
+
+/// The tasks of the ledger's share that are not done.
+pub fn to_do<'a>(plan: &'a JobPlan, ledger: &Ledger) -> Vec<(&'a Plan, &'a Task)> {
+    let asked = plan.tasks().filter(|(_, task)| ledger.share().holds(task.index));
+    asked.filter(|(_, task)| ledger.state(task) != TaskState::Done).collect()
+}
+
+/// Cells of a task, times epochs.
+pub fn cells(grid: &Plan, task: &Task) -> u64 {
+    task.window.cells() * grid.epochs.len() as u64
+}
+
+/// Whether an error leaves a product with gaps, rather than none.
+fn leaves_a_gap(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Incomplete | ErrorKind::Unmapped | ErrorKind::Input)
 }
 
 /// A pool no larger than threads and memory allow.
@@ -179,10 +234,10 @@ fn refuse_unexplained(plan: &JobPlan, found: Vec<Unexplained>) -> Result<()> {
                missing_stratum = \"default\""))
 }
 
-/// The worst kind of failure decides; every failure of that kind is told.
-fn refuse_failures(plan: &JobPlan, mut failures: Vec<(usize, Error)>) -> Result<()> {
+/// The worst kind of failure decides; every failure of that kind is told. So many tasks are `open` still.
+fn refuse_failures(plan: &JobPlan, mut failures: Vec<(usize, Error)>, open: usize) -> Result<()> {
     failures.sort_by_key(|(index, _)| *index);
-    for kind in [ErrorKind::Bug, ErrorKind::Input, ErrorKind::Limit] {
+    for kind in [ErrorKind::Bug, ErrorKind::Conflict, ErrorKind::Input, ErrorKind::Limit] {
         let of_kind: Vec<&Error> = failures.iter().map(|(_, e)| e).filter(|e| e.kind() == kind).collect();
         match of_kind[..] {
             [] => {}
@@ -202,10 +257,16 @@ fn refuse_failures(plan: &JobPlan, mut failures: Vec<(usize, Error)>) -> Result<
     }
     let names: Vec<String> = plan.tasks().map(|(grid, task)| task_words(grid, task)).collect();
     let describe = |(index, error): &(usize, Error)| format!("{}: {error}", names[*index]);
-    let what = format!("{} of {} tasks failed; the others are done", failures.len(), names.len());
+    let rest = match open - failures.len() {
+        0 => "the others are done".to_string(),
+        untried => format!("{untried} were not tried"),
+    };
+    let what = format!("INCOMPLETE: {} of {} tasks failed; {rest}", failures.len(), names.len());
     Err(Error::new(ErrorKind::Incomplete, what)
         .found_all(failures.iter().map(describe))
-        .help("mend or replace the files, then run again: only these tasks are redone"))
+        .help(
+            "mend or replace the files, then run again: only these tasks are redone; --allow-incomplete publishes without them",
+        ))
 }
 
 /// A task in words.
@@ -238,7 +299,20 @@ fn refuse_beyond_memory(plan: &Plan) -> Result<()> {
         }))
 }
 
-/// Where a run keeps its parts.
+/// Ends the process, as by SIGTERM, when the one that started it ends: a driver that is killed takes its shards along.
+///
+/// # Errors
+/// Unsupported: the operating system cannot.
+pub fn die_with_parent() -> Result<()> {
+    let signal = rustix::process::Signal::TERM;
+    rustix::process::set_parent_process_death_signal(Some(signal)).map_err(|e| {
+        Error::new(ErrorKind::Unsupported, "this system does not end a process with its parent")
+            .found(e)
+            .help("leave out --die-with-parent")
+    })
+}
+
+/// Where a run keeps its parts, journals and locks.
 pub fn work_folder(output: &Path) -> PathBuf {
     output.join(".nalcms")
 }

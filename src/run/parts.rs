@@ -1,7 +1,7 @@
 //! Finished parts, grid by grid, and what their tables add up to.
 
-use super::gaps;
 use super::ledger::Ledger;
+use super::{gaps, task_words};
 use crate::error::{Error, ErrorKind, Result};
 use crate::io::part::Part;
 use crate::plan::{JobPlan, Plan};
@@ -37,6 +37,8 @@ impl<'a> GridParts<'a> {
             Ok(part)
         };
         let parts = plan.tasks.iter().map(&mut open).collect::<Result<_>>()?;
+        let missing = plan.tasks.iter().filter(|task| ledger.is_missing(task));
+        totals.missing = missing.map(|task| task_words(plan, task)).collect();
         totals.between[0].gaps = gaps::of_map(plan, gaps);
         Ok(Self { plan, parts, totals })
     }

@@ -18,7 +18,6 @@ use super::official::{Compared, OfficialLayer};
 use super::overlay::Overlay;
 use super::seams::Seams;
 use super::tally::{ReadOff, Tally, Unexplained};
-use super::unchanged::refuse_changed;
 use super::zones::ZoneReader;
 use crate::error::{Error, Result};
 use crate::io::part::{PartFooter, PartTables, PartWriter};
@@ -29,19 +28,23 @@ use crate::kernel::weigh::BlockAreas;
 use crate::model::epoch::Epoch;
 use crate::model::window::BLOCK;
 use crate::plan::Plan;
+use crate::plan::fingerprint::TaskIdentity;
 use crate::plan::task::Task;
 
 /// Works on one task and writes its part.
 ///
-/// Values that no rule explains are returned, all of them; then no part is written.
+/// Values that no rule explains are returned, all of them; then no part is written. `inputs_hold` says whether the inputs are
+/// still those that the identity was made of.
 ///
 /// # Errors
-/// Io: cells cannot be read or the part cannot be written. Input: a value that is no class code.
+/// Io: the part cannot be written. Unreadable: cells cannot be read. Input: a value that is no class code. Conflict: another run
+/// of the task left other content. Whatever `inputs_hold` says.
 pub fn process<T: ClassValue>(
     task: &Task,
     plan: &Plan,
-    task_id: String,
+    identity: TaskIdentity,
     path: &Path,
+    inputs_hold: &dyn Fn() -> Result<()>,
 ) -> Result<Vec<Unexplained>> {
     let nodata =
         T::from_code(plan.storage.nodata).ok_or_else(|| Error::bug("nodata does not fit the cells"))?;
@@ -99,8 +102,11 @@ pub fn process<T: ClassValue>(
             let (seams, gaps) = (seams.finish(), gaps.finish());
             let tables = PartTables { zones, zone_overlaps, seams, gaps, ..tables };
             let tables = overlay.finish().into_tables(plan, tables);
-            refuse_changed(plan, task)?;
-            part.commit(&PartFooter { task_id, window: task.window, products, tables })?;
+            // Cells of a file that was replaced meanwhile must not go by the hash of the old one.
+            inputs_hold()?;
+            let TaskIdentity { id: task_id, reasons } = identity;
+            let content = String::new();
+            part.commit(PartFooter { task_id, window: task.window, products, tables, reasons, content })?;
             Ok(Vec::new())
         }
     }

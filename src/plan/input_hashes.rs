@@ -1,0 +1,227 @@
+//! What the bytes of the inputs are: SHA-256 of each file, read again only where path, size, times or inode changed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+
+use super::shard::Share;
+use super::strata::StratumLayer;
+use super::zones::CountedLayer;
+use super::{JobPlan, Plan, Scene};
+use crate::error::{Error, ErrorKind, Result};
+use crate::io::atomic::{io_error, write_bytes};
+use crate::io::digest::sha256_file;
+
+/// A file that changed so shortly before it was hashed may change again without a sign: its hash is not kept.
+const UNSETTLED_SECONDS: i64 = 2;
+
+/// Which hashes are wanted, and what is known of them already.
+#[derive(Debug, Clone, Copy)]
+pub struct HashRequest<'a> {
+    /// Where hashes are kept from run to run.
+    pub cache: &'a Path,
+    /// Whether every file is read again, whatever is known.
+    pub rehash: bool,
+    /// The tasks whose inputs are asked for; layers that all tasks share are always hashed.
+    pub share: &'a Share,
+    /// What a plan file says of each file.
+    pub planned: Option<&'a BTreeMap<PathBuf, PlannedInput>>,
+}
+
+/// What a plan file says of an input.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlannedInput {
+    /// Size, in bytes.
+    pub bytes: u64,
+    /// When it was modified: seconds and nanoseconds since 1970.
+    pub modified: (i64, i64),
+    /// SHA-256 of its bytes.
+    pub sha256: String,
+}
+
+/// A file as it was when its bytes were read.
+#[derive(Debug, Clone)]
+struct Input {
+    /// Path, size, times and inode.
+    stamp: String,
+    bytes: u64,
+    modified: (i64, i64),
+    sha256: String,
+}
+
+/// SHA-256 of the input files of a plan.
+#[derive(Debug, Clone, Default)]
+pub struct InputHashes(BTreeMap<PathBuf, Input>);
+
+impl InputHashes {
+    /// Hashes the inputs that are asked for.
+    ///
+    /// # Errors
+    /// Io: an input cannot be read. Input: one is not what the plan file says; all such are named. Terminated, Interrupted:
+    /// stopped.
+    pub fn of(plan: &JobPlan, request: &HashRequest) -> Result<Self> {
+        let begun = chrono::Utc::now().timestamp();
+        let known = cached(request.cache);
+        let hashed: BTreeMap<PathBuf, Input> = input_files(plan, request.share)
+            .into_par_iter()
+            .map(|path| {
+                let input = read(&path, &known, request)?;
+                Ok((path, input))
+            })
+            .collect::<Result<_>>()?;
+        refuse_unplanned(&hashed, request.planned)?;
+        let settled = |input: &&Input| input.modified.0 + UNSETTLED_SECONDS < begun;
+        keep(request.cache, known, hashed.values().filter(settled));
+        Ok(Self(hashed))
+    }
+
+    /// The hash of a file; nothing of a file that was not asked for.
+    pub fn get(&self, path: &Path) -> &str {
+        self.0.get(path).map_or("", |input| &input.sha256)
+    }
+
+    /// The hashes of several files.
+    pub fn all<'a>(&'a self, paths: &'a [PathBuf]) -> Vec<&'a str> {
+        paths.iter().map(|path| self.get(path)).collect()
+    }
+
+    /// Whether files still are what was hashed, as far as size, times and inode tell.
+    ///
+    /// # Errors
+    /// Unreadable: one is gone or was written to.
+    pub fn refuse_changed<'a>(&self, paths: impl Iterator<Item = &'a PathBuf>) -> Result<()> {
+        let is_changed = |path: &&PathBuf| {
+            let now = std::fs::metadata(path).map(|metadata| stamp(path, &metadata)).ok();
+            self.0.get(*path).is_some_and(|input| now.as_ref() != Some(&input.stamp))
+        };
+        let changed: Vec<String> = paths.filter(is_changed).map(|path| path.display().to_string()).collect();
+        if changed.is_empty() {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::Unreadable, "an input was removed or changed while the job ran")
+            .found_all(changed)
+            .expected("the file as it was when the run began")
+            .help("put the right file in its place and run again"))
+    }
+
+    /// What a plan file is to say of each file.
+    pub fn planned(&self) -> BTreeMap<PathBuf, PlannedInput> {
+        let planned = |(path, input): (&PathBuf, &Input)| {
+            let Input { bytes, modified, sha256, .. } = input.clone();
+            (path.clone(), PlannedInput { bytes, modified, sha256 })
+        };
+        self.0.iter().map(planned).collect()
+    }
+}
+
+fn read(path: &Path, known: &BTreeMap<String, String>, request: &HashRequest) -> Result<Input> {
+    let metadata = std::fs::metadata(path).map_err(|e| io_error("an input cannot be read", path, &e))?;
+    let (stamp, bytes) = (stamp(path, &metadata), metadata.len());
+    let modified = (metadata.mtime(), metadata.mtime_nsec());
+    let planned = request.planned.and_then(|planned| planned.get(path));
+    let planned = planned.filter(|planned| (planned.bytes, planned.modified) == (bytes, modified));
+    let told = planned.map(|planned| &planned.sha256).or_else(|| known.get(&stamp));
+    let sha256 = match told.filter(|_| !request.rehash) {
+        Some(hash) => hash.clone(),
+        None => sha256_file(path)?,
+    };
+    Ok(Input { stamp, bytes, modified, sha256 })
+}
+
+fn refuse_unplanned(
+    hashed: &BTreeMap<PathBuf, Input>,
+    planned: Option<&BTreeMap<PathBuf, PlannedInput>>,
+) -> Result<()> {
+    let Some(planned) = planned else { return Ok(()) };
+    let fault = |(path, input): (&PathBuf, &Input)| match planned.get(path) {
+        None => Some(format!("{}: the plan does not know it", path.display())),
+        Some(known) if known.sha256 != input.sha256 => {
+            Some(format!("{}: {} bytes, planned were {} others", path.display(), input.bytes, known.bytes))
+        }
+        Some(_) => None,
+    };
+    let faults: Vec<String> = hashed.iter().filter_map(fault).collect();
+    if faults.is_empty() {
+        return Ok(());
+    }
+    Err(Error::input("inputs are not those of the plan")
+        .found_all(faults)
+        .expected("the files as they were when the plan was made")
+        .help("put them back, or make a new plan: nalcms plan JOB.toml -o PLAN.json"))
+}
+
+/// The files whose bytes can change a byte of the parts of some tasks.
+fn input_files(plan: &JobPlan, share: &Share) -> BTreeSet<PathBuf> {
+    let mut files = BTreeSet::new();
+    for grid in &plan.grids {
+        files.extend(shared_files(grid));
+        for task in grid.tasks.iter().filter(|task| share.holds(task.index)) {
+            let scenes = grid.scenes_of(task);
+            scenes.for_each(|scene| files.extend(scene_files(scene).cloned()));
+        }
+    }
+    files
+}
+
+/// The files of layers that may meet any task of a grid.
+pub fn shared_files(grid: &Plan) -> impl Iterator<Item = PathBuf> {
+    let zones = grid.zones.iter().filter_map(CountedLayer::raster).map(|raster| &raster.header);
+    let officials = grid.officials.iter().flat_map(|map| &map.rasters).map(|raster| &raster.header);
+    let rasters = zones.chain(officials).flat_map(|header| header.files.clone());
+    let layers = grid.polygon_layers().flat_map(|polygons| polygons.files.clone());
+    let masks = grid.overlays.masks().flat_map(|mask| mask.files().to_vec());
+    rasters.chain(layers).chain(masks)
+}
+
+/// The files of a scene: the map, the masks of an update, strata in rasters.
+pub fn scene_files(scene: &Scene) -> impl Iterator<Item = &PathBuf> {
+    let strata = scene.strata.iter().filter_map(StratumLayer::raster).map(|stratum| &stratum.raster.header);
+    let masks = scene.mask.iter().map(|mask| &mask.header);
+    std::iter::once(&scene.header).chain(masks).chain(strata).flat_map(|header| &header.files)
+}
+
+/// A change of the file changes this: its times too, which a copy that keeps the time of modification does not keep.
+fn stamp(path: &Path, metadata: &Metadata) -> String {
+    let modified = (metadata.mtime(), metadata.mtime_nsec());
+    let changed = (metadata.ctime(), metadata.ctime_nsec());
+    format!(
+        "{} {} {}.{} {}.{} {}",
+        path.display(),
+        metadata.len(),
+        modified.0,
+        modified.1,
+        changed.0,
+        changed.1,
+        metadata.ino()
+    )
+}
+
+fn cached(path: &Path) -> BTreeMap<String, String> {
+    let bytes = std::fs::read(path).ok();
+    bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
+}
+
+/// Keeps hashes for the next run. Shards of one job keep theirs in one file: what others kept stays, unless the file they
+/// are about has another hash now.
+fn keep<'a>(cache: &Path, known: BTreeMap<String, String>, inputs: impl Iterator<Item = &'a Input>) {
+    let fresh: BTreeMap<String, String> =
+        inputs.map(|input| (input.stamp.clone(), input.sha256.clone())).collect();
+    if fresh.iter().all(|(stamp, hash)| known.get(stamp) == Some(hash)) {
+        return;
+    }
+    let path_of = |stamp: &str| stamp.rsplitn(5, ' ').last().map(str::to_string);
+    let replaced: BTreeSet<Option<String>> = fresh.keys().map(|stamp| path_of(stamp)).collect();
+    let mut all = known;
+    all.retain(|stamp, _| !replaced.contains(&path_of(stamp)));
+    all.extend(fresh);
+    if let Ok(bytes) = serde_json::to_vec_pretty(&all)
+        && cache.parent().is_some_and(Path::is_dir)
+    {
+        // A cache that cannot be kept costs time, no more: `status` may look at the folder of somebody else.
+        let _ = write_bytes(cache, &bytes);
+    }
+}
