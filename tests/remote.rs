@@ -20,7 +20,8 @@ const SIDE: usize = 4096;
 
 /// The cell of a map in which no two blocks of 512 are alike, and few cells compress.
 fn cell(row: usize, col: usize) -> u8 {
-    let mixed = (row as u64 / 2 * 2_654_435_761 + col as u64 / 2 * 40_503).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    let mixed =
+        (row as u64 / 2 * 2_654_435_761 + col as u64 / 2 * 40_503).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     (mixed >> 59) as u8
 }
 
@@ -28,9 +29,14 @@ fn cell(row: usize, col: usize) -> u8 {
 fn map(scratch: &Scratch) -> Vec<u8> {
     let path = scratch.path("map.tif");
     let driver = DriverManager::get_driver_by_name("GTiff").unwrap();
-    let options =
-        RasterCreationOptions::from_iter(["TILED=YES", "BLOCKXSIZE=512", "BLOCKYSIZE=512", "COMPRESS=DEFLATE"]);
-    let mut dataset = driver.create_with_band_type_with_options::<u8, _>(&path, SIDE, SIDE, 1, &options).unwrap();
+    let options = RasterCreationOptions::from_iter([
+        "TILED=YES",
+        "BLOCKXSIZE=512",
+        "BLOCKYSIZE=512",
+        "COMPRESS=DEFLATE",
+    ]);
+    let mut dataset =
+        driver.create_with_band_type_with_options::<u8, _>(&path, SIDE, SIDE, 1, &options).unwrap();
     dataset.set_geo_transform(&[0.0, 30.0, 0.0, 0.0, 0.0, -30.0]).unwrap();
     let cells: Vec<u8> = (0..SIDE * SIDE).map(|i| cell(i / SIDE, i % SIDE)).collect();
     let mut buffer = Buffer::new((SIDE, SIDE), cells);

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use clap::{Args, FromArgMatches};
 use serde_json::json;
 
+use super::options::input;
 use super::options::year_pair;
 use super::run::execute;
-use super::options::input;
 use super::single::{RasterOptions, Stage, grid_choice, here, word};
 use super::{Answer, Verb};
 use crate::config::file::Resampling;

@@ -237,7 +237,8 @@ fn choice(file: &GridFile, folder: &Path) -> Result<(Option<GridChoice>, Vec<Str
     }
     let extent = match &file.extent {
         Extent::Like { like } => {
-            let like = place::beside(folder, like).map_err(|e| Error::usage("grid.extent cannot be read").found(e))?;
+            let like = place::beside(folder, like)
+                .map_err(|e| Error::usage("grid.extent cannot be read").found(e))?;
             Extent::Like { like }
         }
         other => other.clone(),

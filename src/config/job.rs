@@ -40,8 +40,10 @@ const MOST_CONTROL_CELLS: usize = 64;
 pub struct Job {
     /// Name of the product.
     pub name: String,
-    /// Output folder.
+    /// Output folder; of an output in a store, the folder in which it is made.
     pub output: PathBuf,
+    /// The place in a store that the product goes to.
+    pub store: Option<PathBuf>,
     /// Languages of names; the first is the default.
     pub languages: Vec<Language>,
     /// Legend of the product.
@@ -262,7 +264,12 @@ impl Job {
             check.found(format!("output: {violation}"));
             PathBuf::new()
         });
+        let store = place::is_remote(&output).then(|| output.clone());
         check.output_apart(&output, &sources, &official);
+        let compute = ComputeFile {
+            work: file.compute.work.as_ref().map(|work| folder.join(work)),
+            ..file.compute.clone()
+        };
         let change = target.codes().iter().all(|code| *code <= LARGEST_CODE);
         check.that(change || pairs.is_empty(), || {
             format!(
@@ -300,8 +307,9 @@ impl Job {
         let (strata, violations) = strata::resolve(&file.strata, folder);
         violations.into_iter().for_each(|violation| check.found(violation));
         check.finish()?;
-        Ok(Self {
+        let mut job = Self {
             output,
+            store,
             languages: file.language.to_vec(),
             grids: grids.grids,
             sources,
@@ -319,7 +327,7 @@ impl Job {
             zones,
             coast,
             edits,
-            compute: file.compute.clone(),
+            compute,
             seams,
             gaps: file.gaps,
             products: Products {
@@ -331,7 +339,9 @@ impl Job {
             },
             name: file.name,
             target,
-        })
+        };
+        job.choose_work_folder()?;
+        Ok(job)
     }
 }
 

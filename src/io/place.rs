@@ -20,9 +20,8 @@ const STORES: [(&str, &str); 5] = [
 ];
 
 /// Endings of remote files that are read, with those of their companions. What ends otherwise is asked of no server.
-pub const REMOTE_ENDINGS: [&str; 12] = [
-    "tif", "tiff", "img", "ige", "gpkg", "geojson", "json", "fgb", "shp", "shx", "dbf", "prj",
-];
+pub const REMOTE_ENDINGS: [&str; 12] =
+    ["tif", "tiff", "img", "ige", "gpkg", "geojson", "json", "fgb", "shp", "shx", "dbf", "prj"];
 
 /// Query strings of this run's URLs, by the name that is shown.
 static QUERIES: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
@@ -61,7 +60,10 @@ pub fn output_beside(folder: &Path, name: &Path) -> std::result::Result<PathBuf,
     let Some((scheme, key)) = remote(text)? else { return Ok(folder.join(name)) };
     let shown = format!("{scheme}{key}");
     if scheme.starts_with("http") {
-        return Err(format!("`{}` cannot be written to: name a folder, or s3:// gs:// az://", redacted(&shown)));
+        return Err(format!(
+            "`{}` cannot be written to: name a folder, or s3:// gs:// az://",
+            redacted(&shown)
+        ));
     }
     let key = key.trim_end_matches('/');
     check_key(scheme, key).map_err(|why| format!("`{}` {why}", redacted(&shown)))?;
@@ -98,7 +100,9 @@ fn check_key(scheme: &str, key: &str) -> std::result::Result<(), &'static str> {
     if first.is_empty() || (scheme.starts_with("http") && rest.is_empty()) {
         return Err("names no file: a bucket or host is followed by `/` and a key");
     }
-    if key.split('/').any(|segment| matches!(segment, "." | "..")) || rest.split('/').any(str::is_empty) && !rest.is_empty() {
+    if key.split('/').any(|segment| matches!(segment, "." | ".."))
+        || rest.split('/').any(str::is_empty) && !rest.is_empty()
+    {
         return Err("has a part that is empty, `.` or `..`");
     }
     if key.chars().any(|c| c.is_whitespace() || c.is_control() || "\"'`<>\\".contains(c)) {
@@ -117,7 +121,9 @@ fn remember(shown: &str, query: &str) -> std::result::Result<(), String> {
     let mut queries = QUERIES.lock().unwrap_or_else(PoisonError::into_inner);
     let known = queries.entry(shown.to_string()).or_insert_with(|| query.to_string());
     if known != query {
-        return Err(format!("`{shown}` is named twice with different query strings: they are told apart by nothing else"));
+        return Err(format!(
+            "`{shown}` is named twice with different query strings: they are told apart by nothing else"
+        ));
     }
     Ok(())
 }
@@ -164,9 +170,9 @@ pub fn gdal_name(place: &Path) -> Result<String> {
     let queries = QUERIES.lock().unwrap_or_else(PoisonError::into_inner);
     match queries.get(text) {
         Some(query) => Ok(format!("{prefix}{key}?{query}")),
-        None => Err(Error::input("the query string of a URL is not known")
-            .at(place.display())
-            .help("query strings are kept out of plan files, for they may hold secrets: run the job file itself")),
+        None => Err(Error::input("the query string of a URL is not known").at(place.display()).help(
+            "query strings are kept out of plan files, for they may hold secrets: run the job file itself",
+        )),
     }
 }
 
@@ -257,11 +263,14 @@ mod tests {
 
     #[test]
     fn outputs_are_folders_or_prefixes() {
-        let named = |name: &str| output_beside(Path::new("/jobs"), Path::new(name)).map(|p| p.display().to_string());
+        let named =
+            |name: &str| output_beside(Path::new("/jobs"), Path::new(name)).map(|p| p.display().to_string());
         assert_eq!(named("out").unwrap(), "/jobs/out");
         assert_eq!(named("s3://b/na/2020/").unwrap(), "s3://b/na/2020");
         assert_eq!(named("/vsis3/b").unwrap(), "s3://b");
-        for (name, words) in [("https://h/out", "cannot be written"), ("s3://b/*", "`*`"), ("/vsimem/o", "is no name")] {
+        for (name, words) in
+            [("https://h/out", "cannot be written"), ("s3://b/*", "`*`"), ("/vsimem/o", "is no name")]
+        {
             assert!(named(name).unwrap_err().contains(words), "{name}");
         }
     }

@@ -10,8 +10,9 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use super::folder::{OWNER, Owner};
+use super::folder::{Access, OWNER, OutputFolder, Owner};
 use super::ledger::Ledger;
+use super::merge::Merged;
 use super::{to_do, work_folder};
 use crate::config::job::Job;
 use crate::error::{Error, ErrorKind, Result};
@@ -46,7 +47,7 @@ impl Mirror {
     ///
     /// # Errors
     /// Io: it cannot be made, or belongs to somebody else.
-    pub fn make_folder(&self) -> Result<()> {
+    fn make_folder(&self) -> Result<()> {
         let folder = &self.folder;
         if let Some(parent) = folder.parent() {
             make_folder(parent)?;
@@ -57,7 +58,8 @@ impl Mirror {
             }
             _ => {}
         }
-        let found = std::fs::symlink_metadata(folder).map_err(|e| io_error("a folder cannot be read", folder, &e))?;
+        let found =
+            std::fs::symlink_metadata(folder).map_err(|e| io_error("a folder cannot be read", folder, &e))?;
         if found.is_dir() && found.uid() == rustix::process::geteuid().as_raw() {
             return Ok(());
         }
@@ -70,7 +72,7 @@ impl Mirror {
     ///
     /// # Errors
     /// Usage: it belongs to another job, and `overwrite` was not said. Io: the store does not answer.
-    pub fn claim(&self, job: &str, overwrite: bool) -> Result<()> {
+    fn claim(&self, job: &str, overwrite: bool) -> Result<()> {
         let note = work_folder(&self.folder).join(OWNER);
         let found = store::content(&self.object(&note)?, LARGEST_NOTE)?;
         let owner = found.and_then(|bytes| serde_json::from_slice::<Owner>(&bytes).ok());
@@ -104,7 +106,7 @@ impl Mirror {
     ///
     /// # Errors
     /// Io: the store does not give it, or the disk refuses.
-    pub fn fetch(&self, file: &Path) -> Result<bool> {
+    fn fetch(&self, file: &Path) -> Result<bool> {
         let found = store::fetch(&self.object(file)?, file)?;
         if found {
             self.note_sent(file)?;
@@ -116,7 +118,7 @@ impl Mirror {
     ///
     /// # Errors
     /// Io: the store does not take it; without SHA256SUMS nobody takes what is there for finished.
-    pub fn publish<'a>(&self, names: impl Iterator<Item = &'a String>) -> Result<()> {
+    fn publish<'a>(&self, names: impl Iterator<Item = &'a String>) -> Result<()> {
         let list = self.folder.join(CHECKSUMS);
         let sums = std::fs::read(&list).map_err(|e| io_error("a file cannot be read", &list, &e))?;
         let list_there = self.object(&list)?;
@@ -168,9 +170,46 @@ impl Mirror {
     fn stamp(&self, file: &Path) -> Result<(String, u64)> {
         let found = std::fs::metadata(file).map_err(|e| io_error("a file cannot be read", file, &e))?;
         let (len, inode) = (found.len(), found.ino());
-        let stamp = format!("{} {len} {}.{} {inode}", self.store.display(), found.mtime(), found.mtime_nsec());
+        let stamp =
+            format!("{} {len} {}.{} {inode}", self.store.display(), found.mtime(), found.mtime_nsec());
         Ok((stamp, len))
     }
+}
+
+/// Takes the output folder of a job; of an output in a store, also its place there.
+///
+/// # Errors
+/// Those of [`OutputFolder::take`]. Usage: the place in the store belongs to another job. Io: the store does not answer.
+pub fn take(job: &Job, overwrite: bool, access: Access) -> Result<OutputFolder> {
+    let mirror = Mirror::of(job);
+    if let Some(mirror) = &mirror {
+        mirror.make_folder()?;
+    }
+    let folder = OutputFolder::take(&job.output, &job.name, overwrite, access)?;
+    if let Some(mirror) = &mirror {
+        mirror.claim(&job.name, overwrite)?;
+    }
+    Ok(folder)
+}
+
+/// Whether all outputs of some state of a job are in place.
+///
+/// # Errors
+/// Io: the store does not answer.
+pub fn is_published(job: &Job) -> Result<bool> {
+    let list = job.output.join(CHECKSUMS);
+    match Mirror::of(job) {
+        Some(mirror) => Ok(store::size(&mirror.object(&list)?)?.is_some()),
+        None => Ok(list.exists()),
+    }
+}
+
+/// Sends what a merge has put in place, where it goes to a store.
+///
+/// # Errors
+/// Io: the store does not take it.
+pub fn publish(plan: &JobPlan, merged: &Merged) -> Result<()> {
+    Mirror::of(&plan.job).map_or(Ok(()), |mirror| mirror.publish(merged.files.keys()))
 }
 
 /// Reads the state of some tasks; of a job whose output goes to a store, after fetching what lies there and not here.

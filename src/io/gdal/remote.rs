@@ -317,9 +317,8 @@ pub fn matching(pattern: &Path) -> Result<Vec<PathBuf>> {
     let matcher = glob::Pattern::new(&last.replace('[', "[[]"))
         .map_err(|e| Error::usage("a file pattern is malformed").at(pattern.display()).help(e))?;
     let folder = Path::new(folder);
-    let names = patiently(folder, || {
-        vsi::list(&gdal_name(folder)?).map_err(|failure| refusal(folder, &failure))
-    })?;
+    let names =
+        patiently(folder, || vsi::list(&gdal_name(folder)?).map_err(|failure| refusal(folder, &failure)))?;
     let mut found: Vec<String> = names.into_iter().filter(|name| matcher.matches(name)).collect();
     found.sort();
     Ok(found.into_iter().map(|name| PathBuf::from(format!("{}/{name}", folder.display()))).collect())
@@ -342,7 +341,8 @@ mod tests {
         let allowed = || gdal::config::get_config_option(ALLOWED, "").unwrap();
         assert_eq!(allowed(), NOTHING);
         assert_eq!(reached(Path::new("/a/b.tif"), allowed), NOTHING);
-        let inside = reached(Path::new("s3://b/x.tif"), || (allowed(), std::thread::spawn(allowed).join().unwrap()));
+        let inside =
+            reached(Path::new("s3://b/x.tif"), || (allowed(), std::thread::spawn(allowed).join().unwrap()));
         assert!(inside.0.contains(".tif"), "{inside:?}");
         assert_eq!((inside.1.as_str(), allowed().as_str()), (NOTHING, NOTHING));
     }

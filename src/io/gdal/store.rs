@@ -59,7 +59,9 @@ pub fn fetch(object: &Path, file: &Path) -> Result<bool> {
     again(object, || {
         let Some(bytes) = bytes_now(object)? else { return Ok(false) };
         let mut to = AtomicFile::create(file)?;
-        read_all(object, bytes, |piece| to.write_all(piece).map_err(|e| io_error("a file cannot be written", file, &e)))?;
+        read_all(object, bytes, |piece| {
+            to.write_all(piece).map_err(|e| io_error("a file cannot be written", file, &e))
+        })?;
         to.commit()?;
         Ok(true)
     })
@@ -109,10 +111,13 @@ pub fn remove(object: &Path) -> Result<()> {
 fn bytes_now(object: &Path) -> Result<Option<u64>> {
     let name = gdal_name(object)?;
     vsi::forget(&name)?;
-    let failed = |failure: &vsi::Failure| refused("a store does not say whether it has an object", object, failure);
+    let failed =
+        |failure: &vsi::Failure| refused("a store does not say whether it has an object", object, failure);
     match vsi::headers(&name) {
         // Asking for the headers made GDAL note the size.
-        Ok(_) => vsi::size(&name).map(Some).ok_or_else(|| failed(&vsi::Failure { code: 0, words: "no size".into() })),
+        Ok(_) => vsi::size(&name)
+            .map(Some)
+            .ok_or_else(|| failed(&vsi::Failure { code: 0, words: "no size".into() })),
         Err(failure) if failure.is_missing() => Ok(None),
         Err(failure) => Err(failed(&failure)),
     }

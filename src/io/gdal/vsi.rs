@@ -51,7 +51,8 @@ impl Failure {
     /// Whether the server refuses access.
     pub(super) fn is_forbidden(&self) -> bool {
         // VSIE_AWSAccessDenied, VSIE_AWSInvalidCredentials, VSIE_AWSSignatureDoesNotMatch
-        matches!(self.code, 6 | 9 | 10) || ["code: 401", "code: 403"].iter().any(|code| self.words.contains(code))
+        matches!(self.code, 6 | 9 | 10)
+            || ["code: 401", "code: 403"].iter().any(|code| self.words.contains(code))
     }
 }
 
@@ -105,7 +106,11 @@ pub(super) fn headers(name: &str) -> Answer<Vec<(String, String)>> {
     if lines.is_empty() {
         return Err(Failure::last());
     }
-    Ok(lines.iter().filter_map(|line| line.split_once('=')).map(|(k, v)| (k.into(), v.trim().into())).collect())
+    Ok(lines
+        .iter()
+        .filter_map(|line| line.split_once('='))
+        .map(|(k, v)| (k.into(), v.trim().into()))
+        .collect())
 }
 
 /// The size of a file in bytes, as GDAL noted it when it asked for the headers; none if nobody says.
