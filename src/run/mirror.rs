@@ -219,6 +219,7 @@ pub fn publish(plan: &JobPlan, merged: &Merged) -> Result<()> {
 pub fn read_ledger(plan: &JobPlan, hashes: &InputHashes, output: &Path, share: &Share) -> Result<Ledger> {
     let ledger = Ledger::read(plan, hashes, output, share);
     let Some(mirror) = Mirror::of(&plan.job) else { return Ok(ledger) };
+    mirror.make_folder()?;
     let missing = to_do(plan, &ledger);
     let fetched: Vec<bool> =
         missing.par_iter().map(|(_, task)| mirror.fetch(ledger.part_path(task))).collect::<Result<_>>()?;

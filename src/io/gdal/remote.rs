@@ -7,7 +7,7 @@
 //! from the first look to the last ([`refuse_changed`]).
 
 use std::collections::BTreeMap;
-use std::ffi::{CStr, CString};
+use std::ffi::CStr;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -127,31 +127,27 @@ pub(super) fn only<T>(object: &Path, work: impl FnOnce() -> T) -> Result<T> {
     Ok(work())
 }
 
-/// An option of this thread, until it is dropped.
-struct ThreadOption(&'static str);
+/// An option of this thread, until it is dropped; then what it was before.
+struct ThreadOption {
+    key: &'static str,
+    before: Option<String>,
+}
 
 impl ThreadOption {
     fn set(key: &'static str, value: &str) -> Self {
-        let option = Self(key);
-        option.put(Some(value));
-        option
-    }
-
-    #[expect(unsafe_code, reason = "taking an option back has no safe wrapper")]
-    fn put(&self, value: Option<&str>) {
-        let Ok(key) = CString::new(self.0) else { return };
-        let value = value.and_then(|value| CString::new(value).ok());
-        // SAFETY: key and value are null-terminated and outlive the call, which copies them; null takes an option back.
-        unsafe {
-            let value = value.as_ref().map_or(std::ptr::null(), |value| value.as_ptr());
-            gdal_sys::CPLSetThreadLocalConfigOption(key.as_ptr(), value);
-        }
+        let before = gdal::config::get_thread_local_config_option(key, "").unwrap_or_default();
+        // It fails for texts with a zero byte alone, which no name has that came this far.
+        let _ = gdal::config::set_thread_local_config_option(key, value);
+        Self { key, before: (!before.is_empty()).then_some(before) }
     }
 }
 
 impl Drop for ThreadOption {
     fn drop(&mut self) {
-        self.put(None);
+        let _ = match &self.before {
+            Some(before) => gdal::config::set_thread_local_config_option(self.key, before),
+            None => gdal::config::clear_thread_local_config_option(self.key),
+        };
     }
 }
 
@@ -344,6 +340,9 @@ mod tests {
         let inside =
             reached(Path::new("s3://b/x.tif"), || (allowed(), std::thread::spawn(allowed).join().unwrap()));
         assert!(inside.0.contains(".tif"), "{inside:?}");
+        let (inner, after) =
+            reached(Path::new("s3://b/x.tif"), || (reached(Path::new("s3://b/y.tif"), allowed), allowed()));
+        assert_eq!(inner, after, "one within another leaves the way open");
         assert_eq!((inside.1.as_str(), allowed().as_str()), (NOTHING, NOTHING));
     }
 

@@ -14,7 +14,7 @@ use crate::io::place::gdal_name;
 use crate::io::stop;
 
 /// Times that an object is sent or fetched, where GDAL's own tries did not do.
-const TRIES: u32 = 3;
+const TRIES: u32 = 4;
 
 /// Bytes that are moved at a time.
 const PIECE: usize = 1 << 20;
