@@ -20,9 +20,9 @@ const SIDE: usize = 4096;
 
 /// The cell of a map in which no two blocks of 512 are alike, and few cells compress.
 fn cell(row: usize, col: usize) -> u8 {
-    let mixed =
-        (row as u64 / 2 * 2_654_435_761 + col as u64 / 2 * 40_503).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    (mixed >> 59) as u8
+    let seed = (row * SIDE + col / 2) as u64;
+    let mixed = (seed ^ (seed << 21)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    ((mixed ^ (mixed >> 29)).wrapping_mul(0xBF58_476D_1CE4_E5B9) >> 59) as u8
 }
 
 /// The bytes of a tiled GeoTIFF of some four megabytes.
@@ -65,7 +65,8 @@ fn a_window_takes_few_requests_and_none_for_companions() {
             (0..64 * 64).map(|i| cell(row as usize + i / 64, col as usize + i % 64)).collect();
         assert_eq!(read(&server.url, &window), expected);
         let requests = server.requests();
-        assert!((1..=6).contains(&requests.len()), "{requests:#?}");
+        // Of the second window all may have come with the header.
+        assert!(requests.len() <= 6 && (row < 10 || !requests.is_empty()), "{requests:#?}");
         assert!(requests.iter().all(|request| request.contains(" /map.tif ")), "{requests:#?}");
     }
 }
