@@ -2,9 +2,13 @@
 //!
 //! A message answers five questions: what is wrong, where, what was found, what was expected, and what to do.
 //! The kind says whose fault it is and so fixes the exit code. Checks report every violation of one kind at
-//! once, not the first.
+//! once, not the first. Messages show no secret that a URL carries, whoever worded them.
+
+mod redact;
 
 use std::fmt;
+
+pub use redact::{HIDDEN, redacted};
 
 /// The library's result.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -174,9 +178,11 @@ impl Error {
     /// The same facts as one JSON object, for `--json`.
     pub fn to_json(&self) -> serde_json::Value {
         let Details { kind, what, place, found, expected, help } = &*self.0;
+        let shown = |text: &Option<String>| text.as_deref().map(|text| redacted(text).into_owned());
+        let found: Vec<_> = found.iter().map(|text| redacted(text)).collect();
         serde_json::json!({
-            "error": what, "kind": kind.word(), "exit_code": kind.exit_code(), "in": place, "found": found,
-            "expected": expected, "help": help,
+            "error": redacted(what), "kind": kind.word(), "exit_code": kind.exit_code(), "in": shown(place),
+            "found": found, "expected": shown(expected), "help": shown(help),
         })
     }
 }
@@ -184,19 +190,19 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Details { what, place, found, expected, help, .. } = &*self.0;
-        write!(f, "{what}")?;
+        write!(f, "{}", redacted(what))?;
         if let Some(place) = place {
-            write!(f, "\n  in:       {}", place.replace('\n', "\n            "))?;
+            write!(f, "\n  in:       {}", redacted(place).replace('\n', "\n            "))?;
         }
         for (i, item) in found.iter().enumerate() {
             let label = if i == 0 { "found:   " } else { "         " };
-            write!(f, "\n  {label} {}", item.replace('\n', "\n            "))?;
+            write!(f, "\n  {label} {}", redacted(item).replace('\n', "\n            "))?;
         }
         if let Some(expected) = expected {
-            write!(f, "\n  expected: {expected}")?;
+            write!(f, "\n  expected: {}", redacted(expected))?;
         }
         if let Some(help) = help {
-            write!(f, "\n  help:     {}", help.replace('\n', "\n            "))?;
+            write!(f, "\n  help:     {}", redacted(help).replace('\n', "\n            "))?;
         }
         Ok(())
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use clap::{Args, FromArgMatches};
 
+use super::options::input;
 use super::single::{NO_YEAR, RasterOptions, Stage, grid_choice, here, word, write_raster};
 use super::{Answer, Verb};
 use crate::config::file::Resampling;
@@ -30,6 +31,7 @@ pub static VERB: Verb = Verb {
 #[derive(Debug, Args)]
 struct AlignArgs {
     /// The map
+    #[arg(value_parser = input())]
     input: PathBuf,
     /// The raster to write
     #[arg(long, short, value_name = "OUT.tif")]

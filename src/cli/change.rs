@@ -7,6 +7,7 @@ use std::sync::Arc;
 use clap::{Args, FromArgMatches};
 use serde_json::json;
 
+use super::options::input;
 use super::options::year_pair;
 use super::run::execute;
 use super::single::{RasterOptions, Stage, grid_choice, here, word};
@@ -41,8 +42,10 @@ pub static VERB: Verb = Verb {
 #[derive(Debug, Args)]
 struct ChangeArgs {
     /// Map of the first year
+    #[arg(value_parser = input())]
     from: PathBuf,
     /// Map of the second year
+    #[arg(value_parser = input())]
     to: PathBuf,
     /// The two years
     #[arg(long, num_args = 2, required = true, value_names = ["Y1", "Y2"])]
@@ -69,7 +72,7 @@ struct ChangeArgs {
     #[arg(long, value_name = "WORD", value_parser = word::<Resampling>)]
     resampling: Option<Resampling>,
     /// Polygons to tabulate by, or a raster whose values are the zones
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = input())]
     zones: Option<PathBuf>,
     /// Field of the polygons that identifies a zone
     #[arg(long, value_name = "FIELD", requires = "zones")]

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::columns::columns;
 use super::legend::status_word;
-use super::options::{ComputeOptions, FormatOptions, TalkOptions};
+use super::options::{ComputeOptions, FormatOptions, TalkOptions, input};
 use super::tally::{Tally, tally};
 use crate::config::file::ComputeFile;
 use crate::error::Result;
@@ -22,7 +22,7 @@ use crate::model::rule::{Outcome, RuleTable};
 #[derive(Debug, Args)]
 pub struct AgainstOptions {
     /// Map whose codes are counted: which rows they take, which have none, which rows are never hit
-    #[arg(long, value_name = "RASTER")]
+    #[arg(long, value_name = "RASTER", value_parser = input())]
     against: Option<PathBuf>,
     /// Band of that map, from 1
     #[arg(long, value_name = "N", requires = "against")]

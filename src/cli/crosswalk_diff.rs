@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::Answer;
 use super::columns::columns;
-use super::options::{ComputeOptions, FormatOptions, TalkOptions};
+use super::options::{ComputeOptions, FormatOptions, TalkOptions, input};
 use super::reclass::StratumOptions;
 use super::run::execute;
 use super::single::{RasterOptions, Stage, here, word};
@@ -46,7 +46,7 @@ pub struct DiffArgs {
     #[arg(value_name = "B")]
     to: String,
     /// The map
-    #[arg(long, value_name = "RASTER")]
+    #[arg(long, value_name = "RASTER", value_parser = input())]
     against: PathBuf,
     /// Legend of the map, where the one that the crosswalks name does not ship
     #[arg(long, value_name = "FILE")]
@@ -55,7 +55,7 @@ pub struct DiffArgs {
     #[arg(long, value_name = "FILE")]
     target_legend: Option<String>,
     /// Polygons to tabulate by, or a raster whose values are the zones
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = input())]
     zones: Option<PathBuf>,
     /// Field of the polygons that identifies a zone
     #[arg(long, value_name = "FIELD", requires = "zones")]

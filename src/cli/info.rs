@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::columns::columns;
 use super::legend::{absence_word, nodata_values};
-use super::options::{ComputeOptions, FormatOptions, TalkOptions};
+use super::options::{ComputeOptions, FormatOptions, TalkOptions, input};
 use super::plan::nodata_words;
 use super::single::{here, word};
 use super::tally::{Tally, tally};
@@ -49,7 +49,7 @@ pub static VERB: Verb = Verb {
 #[derive(Debug, Args)]
 struct InfoArgs {
     /// The rasters
-    #[arg(required = true, value_name = "RASTER")]
+    #[arg(required = true, value_name = "RASTER", value_parser = input())]
     rasters: Vec<PathBuf>,
     /// Legend of the rasters (an identifier, a file, or raw)
     #[arg(long, value_name = "ID", default_value = RAW)]

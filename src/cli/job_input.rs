@@ -25,6 +25,9 @@ pub struct JobInput {
     /// Hash every input again, whatever its size and times say
     #[arg(long)]
     pub rehash: bool,
+    /// Folder on disk in which an output that goes to a store is made; default: one in the system's temporary folder
+    #[arg(long, value_name = "FOLDER")]
+    pub work: Option<PathBuf>,
 }
 
 /// Which share of a job is worked on.
@@ -72,6 +75,10 @@ impl JobInput {
             None => Job::read(path)?,
         };
         overlay(&mut job.compute);
+        if let Some(work) = &self.work {
+            job.compute.work = Some(work.clone());
+            job.choose_work_folder()?;
+        }
         guard.overlay(&mut job);
         job.release.demanded = release;
         let inputs = file.as_ref().map(|file| file.inputs(path));

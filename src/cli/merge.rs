@@ -10,9 +10,9 @@ use super::{Answer, Verb};
 use crate::error::{Error, Result};
 use crate::plan::comparability::refuse_nothing_left;
 use crate::plan::shard::Share;
-use crate::run::folder::{Access, OutputFolder};
-use crate::run::ledger::Ledger;
+use crate::run::folder::Access;
 use crate::run::merge::merge;
+use crate::run::mirror::{publish, read_ledger, take};
 use crate::run::stand_in::stand_in_for_open_tasks;
 use crate::run::thread_pool;
 
@@ -54,26 +54,29 @@ fn assemble(args: &MergeArgs) -> Result<Answer> {
     let job = args.input.lay_out(|compute| args.compute.overlay(compute), &args.guard, args.release)?;
     let plan = &job.plan;
     refuse_nothing_left(&plan.job, &plan.comparability)?;
-    let folder = OutputFolder::take(&plan.job.output, &plan.job.name, args.overwrite, Access::Whole)?;
+    let folder = take(&plan.job, args.overwrite, Access::Whole)?;
     let merged = thread_pool(plan)?.install(|| {
         let hashes = job.hashes(&Share::All)?;
-        let mut ledger = Ledger::read(plan, &hashes, &folder.path, &Share::All);
+        let mut ledger = read_ledger(plan, &hashes, &folder.path, &Share::All)?;
         if args.allow_incomplete {
             stand_in_for_open_tasks(plan, &mut ledger, &folder.path)?;
         }
         let kept = plan.task_count() - ledger.missing().len();
         let run = json!({ "tasks": plan.task_count(), "computed": 0, "kept": kept });
-        merge(plan, &ledger, &folder.path, None, |merged| {
+        let merged = merge(plan, &ledger, &folder.path, None, |merged| {
             write_provenance(&folder.path, plan, &hashes, merged, run)
-        })
+        })?;
+        publish(plan, &merged)?;
+        Ok(merged)
     })?;
     let missing = &merged.totals.missing;
-    let mut text = format!("{}: {} files in place\n", folder.path.display(), merged.files.len() + 2);
+    let mut text =
+        format!("{}: {} files in place\n", plan.job.destination().display(), merged.files.len() + 2);
     if !missing.is_empty() {
         text += &format!("  INCOMPLETE: {} tasks are missing\n", missing.len());
     }
     let json = json!({
-        "output": folder.path, "complete": missing.is_empty(), "missing": missing, "files": merged.files,
+        "output": plan.job.destination(), "complete": missing.is_empty(), "missing": missing, "files": merged.files,
     });
     Ok(Answer { text, json, finding: !missing.is_empty() })
 }

@@ -28,6 +28,7 @@ mod synth;
 mod tally;
 mod verify;
 
+use std::borrow::Cow;
 use std::ffi::OsString;
 use std::io::{ErrorKind as IoErrorKind, Write};
 use std::process::ExitCode;
@@ -35,7 +36,7 @@ use std::process::ExitCode;
 use clap::{ArgMatches, Command};
 use serde_json::Value;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, redacted};
 use crate::io::talk;
 
 /// One verb: what the command line parser needs, and what it does.
@@ -111,7 +112,7 @@ pub fn dispatch(arguments: impl Iterator<Item = OsString>) -> ExitCode {
             if error.use_stderr() && arguments.iter().any(|argument| argument == "--json") {
                 let _ = print(&pretty(&usage(&error).to_json()));
             }
-            let _ = error.print();
+            say(&error);
             return ExitCode::from(error.exit_code() as u8);
         }
     };
@@ -137,6 +138,17 @@ pub fn dispatch(arguments: impl Iterator<Item = OsString>) -> ExitCode {
             }
             talk::fail(&error);
             ExitCode::from(error.kind().exit_code())
+        }
+    }
+}
+
+/// Prints what the parser of the command line has to say; an argument that it repeats may hold a secret.
+fn say(error: &clap::Error) {
+    let text = error.render().to_string();
+    match redacted(&text) {
+        Cow::Owned(shown) if shown != text => talk::note(&shown),
+        _ => {
+            let _ = error.print();
         }
     }
 }

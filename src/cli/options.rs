@@ -1,12 +1,14 @@
 //! Flags that several verbs share.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{ArgMatches, Args};
 
 use crate::config::file::ComputeFile;
 use crate::config::job::Job;
 use crate::io::gdal::RasterFormat;
+use crate::io::place;
 use crate::io::progress::{Progress, ProgressMode};
 use crate::io::talk::LogFormat;
 use crate::run::Conduct;
@@ -121,6 +123,11 @@ impl GuardOptions {
     pub fn overlay(&self, job: &mut Job) {
         job.allow_incomparable |= self.allow_incomparable;
     }
+}
+
+/// Parses the name of an input: a file on disk, or one in a store.
+pub fn input() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().try_map(|name| place::beside(Path::new(""), Path::new(&name)))
 }
 
 /// Whether a verb was asked for JSON.

@@ -1,17 +1,19 @@
 //! `nalcms reclass IN -o OUT.tif --crosswalk ID`: one map into another legend, on its own grid.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{Args, FromArgMatches};
 
+use super::options::input;
 use super::single::{NO_YEAR, RasterOptions, Stage, here, word, write_raster};
 use super::{Answer, Verb};
 use crate::config::file::{MissingStratum, StratumFile};
 use crate::config::shipped;
 use crate::config::strata::Stratum;
 use crate::error::{Error, Result};
+use crate::io::place;
 
 pub static VERB: Verb = Verb {
     name: "reclass",
@@ -34,6 +36,7 @@ pub static VERB: Verb = Verb {
 #[derive(Debug, Args)]
 struct ReclassArgs {
     /// The map
+    #[arg(value_parser = input())]
     input: PathBuf,
     /// The raster to write
     #[arg(long, short, value_name = "OUT.tif")]
@@ -98,7 +101,8 @@ fn stratum(text: &str) -> std::result::Result<Stratum, String> {
     if file.key.is_none() && file.values.is_none() {
         return Err(FORM.into());
     }
-    Stratum::of_file(id, rest.into(), &file).map_err(|found| found.join("; "))
+    let place = place::beside(here(), Path::new(rest))?;
+    Stratum::of_file(id, place, &file).map_err(|found| found.join("; "))
 }
 
 fn reclass(args: &ReclassArgs) -> Result<Answer> {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use clap::{Args, FromArgMatches};
 use serde_json::json;
 
+use super::options::input;
 use super::run::execute;
 use super::single::{RasterOptions, Stage, grid_choice, here, word};
 use super::{Answer, Verb};
@@ -47,8 +48,10 @@ pub static VERB: Verb = Verb {
 #[derive(Debug, Args)]
 struct RevisionArgs {
     /// Map of the earlier edition
+    #[arg(value_parser = input())]
     old: PathBuf,
     /// Map of the later edition
+    #[arg(value_parser = input())]
     new: PathBuf,
     /// The year that both map
     #[arg(long, value_name = "Y")]
@@ -72,7 +75,7 @@ struct RevisionArgs {
     #[arg(long, value_name = "WORD", value_parser = word::<Resampling>)]
     resampling: Option<Resampling>,
     /// Polygons to tabulate by, or a raster whose values are the zones
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = input())]
     zones: Option<PathBuf>,
     /// Field of the polygons that identifies a zone
     #[arg(long, value_name = "FIELD", requires = "zones")]

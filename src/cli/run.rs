@@ -21,6 +21,7 @@ use crate::report::{overlays, zone_layers};
 use crate::run::folder::{Access, OutputFolder};
 use crate::run::ledger::Ledger;
 use crate::run::merge::{Merged, merge};
+use crate::run::mirror::{publish, read_ledger, send_done, take};
 use crate::run::stand_in::stand_in_for_open_tasks;
 use crate::run::watch::Watch;
 use crate::run::{Conduct, RunSummary, die_with_parent, run_tasks, thread_pool, work_folder};
@@ -125,7 +126,8 @@ impl Run<'_> {
         let mut watch = Watch::new(progress, plan, None, metrics);
         let finished = thread_pool(plan)?.install(|| {
             let hashes = hashes(&Share::All)?;
-            let mut ledger = Ledger::read(plan, &hashes, &folder.path, &Share::All);
+            let mut ledger = read_ledger(plan, &hashes, &folder.path, &Share::All)?;
+            send_done(plan, &ledger)?;
             let summary = run_tasks(plan, &mut ledger, &hashes, conduct, &mut watch)?;
             assemble(plan, &hashes, (summary, ledger), &folder.path, talking.quiet)
         });
@@ -141,7 +143,8 @@ impl Run<'_> {
         let summary = thread_pool(plan)?.install(|| {
             let share = shard.share(plan);
             let hashes = hashes(&share)?;
-            let mut ledger = Ledger::read(plan, &hashes, &folder.path, &share);
+            let mut ledger = read_ledger(plan, &hashes, &folder.path, &share)?;
+            send_done(plan, &ledger)?;
             run_tasks(plan, &mut ledger, &hashes, Conduct { allow_incomplete: false, ..conduct }, &mut watch)
         });
         watch.end(summary.is_ok());
@@ -151,7 +154,7 @@ impl Run<'_> {
             shard.index, shard.count
         );
         let json = json!({
-            "output": plan.job.output, "shard": shard.index, "shards": shard.count, "computed": computed, "kept": kept,
+            "output": plan.job.destination(), "shard": shard.index, "shards": shard.count, "computed": computed, "kept": kept,
             "seconds": seconds,
         });
         Ok(Answer { text, json, finding: false })
@@ -161,7 +164,7 @@ impl Run<'_> {
     fn begin(&self, access: Access) -> Result<OutputFolder> {
         let plan = self.plan;
         refuse_nothing_left(&plan.job, &plan.comparability)?;
-        let folder = OutputFolder::take(&plan.job.output, &plan.job.name, self.overwrite, access)?;
+        let folder = take(&plan.job, self.overwrite, access)?;
         if self.talk.verbose > 0 {
             talk::note(&super::plan::inputs_text(plan));
         }
@@ -189,6 +192,7 @@ fn assemble(
     });
     let provenance = |merged: &Merged| write_provenance(output, plan, hashes, merged, run);
     let merged = merge(plan, &ledger, output, summary.outside.clone(), provenance)?;
+    publish(plan, &merged)?;
     for (path, cells) in merged.outside.iter().filter(|_| !quiet) {
         talk::warn(&format!(
             "{}: {cells} valid cells lie outside the grid and were left out",
@@ -224,7 +228,7 @@ impl Finished {
         let summary = &self.summary;
         let mut text = format!(
             "{}: {} of {} tasks computed, {} kept; {} files\n",
-            shown(&plan.job.output).display(),
+            shown(plan.job.destination()).display(),
             summary.computed,
             plan.task_count(),
             summary.kept,
@@ -253,7 +257,7 @@ impl Finished {
             }
         }
         let json = json!({
-            "output": plan.job.output, "complete": summary.failure.is_none(), "tasks": plan.task_count(),
+            "output": plan.job.destination(), "complete": summary.failure.is_none(), "tasks": plan.task_count(),
             "computed": summary.computed, "kept": summary.kept, "missing": self.merged.totals.missing,
             "seconds": summary.seconds, "files": self.merged.files,
         });

@@ -172,6 +172,7 @@ impl Stage {
         Ok(Job {
             name: self.name,
             output,
+            store: None,
             languages: options.language.clone(),
             target: self.target,
             grids: vec![JobGrid { id: None, choice: self.grid, outside_grid: options.outside_grid }],

@@ -9,11 +9,11 @@ use super::job_input::JobInput;
 use super::options::{GuardOptions, TalkOptions};
 use super::{Answer, Verb};
 use crate::error::{Error, Result};
-use crate::io::digest::CHECKSUMS;
 use crate::plan::shard::{Share, shard_of_tasks};
 use crate::plan::{JobPlan, Plan, Task};
 use crate::run::ledger::{Ledger, OpenTask, TaskState};
 use crate::run::merge::is_in_place;
+use crate::run::mirror::{is_published, read_ledger};
 use crate::run::to_do;
 
 pub static VERB: Verb = Verb {
@@ -53,7 +53,7 @@ fn status(args: &StatusArgs) -> Result<Answer> {
     let plan = &job.plan;
     let output = &plan.job.output;
     let hashes = job.hashes(&Share::All)?;
-    let ledger = Ledger::read(plan, &hashes, output, &Share::All);
+    let ledger = read_ledger(plan, &hashes, output, &Share::All)?;
     let shards = job.shards(args.shards).map(|count| open_shards(plan, &ledger, count));
     if args.array {
         let shards = shards.ok_or_else(|| {
@@ -63,13 +63,16 @@ fn status(args: &StatusArgs) -> Result<Answer> {
         let text = if shards.is_empty() { String::new() } else { format!("{}\n", ranges(&shards)) };
         return Ok(Answer { text, json: json!({ "todo_shards": shards }), finding: false });
     }
-    let published = output.join(CHECKSUMS).exists();
+    let published = is_published(&plan.job)?;
     let mut text = states_text(plan, &ledger);
     if let Some(shards) = shards.as_ref().filter(|shards| !shards.is_empty()) {
         text += &format!("todo shards: {}\n", ranges(shards));
     }
     text += match (published, is_in_place(plan, &ledger, output)) {
         (true, true) => "outputs are in place\n",
+        (true, false) if plan.job.store.is_some() => {
+            "outputs are in place, of this state or an earlier one\n"
+        }
         (true, false) => "outputs of an earlier state are in place\n",
         (false, _) => "outputs are not in place yet\n",
     };
@@ -77,7 +80,7 @@ fn status(args: &StatusArgs) -> Result<Answer> {
         plan.tasks().filter_map(|(grid, task)| Some(facts(grid, task, ledger.open(task)?))).collect();
     let count = |state| ledger.count(state);
     let json = json!({
-        "output": output, "tasks": plan.task_count(), "done": count(TaskState::Done),
+        "output": plan.job.destination(), "tasks": plan.task_count(), "done": count(TaskState::Done),
         "stale": count(TaskState::Stale), "torn": count(TaskState::Torn), "failed": count(TaskState::Failed),
         "to_do": count(TaskState::ToDo), "published": published, "todo_shards": shards, "open": open,
     });
@@ -100,7 +103,7 @@ fn facts(grid: &Plan, task: &Task, open: &OpenTask) -> Value {
 
 /// How many tasks are in which state, and why.
 fn states_text(plan: &JobPlan, ledger: &Ledger) -> String {
-    let mut text = format!("{}: {} tasks\n", plan.job.output.display(), plan.task_count());
+    let mut text = format!("{}: {} tasks\n", plan.job.destination().display(), plan.task_count());
     for grid in plan.grids.iter().filter(|_| plan.has_several_grids()) {
         let done = grid.tasks.iter().filter(|task| ledger.state(task) == TaskState::Done).count();
         text += &format!("  {}: {done} of {} done\n", grid.words(), grid.tasks.len());

@@ -10,6 +10,7 @@ use super::grids::JobGrid;
 use super::job::{Source, SourceMap};
 use super::zones::{ZoneLayer, ZoneOrigin};
 use crate::io::gdal::RasterFormat;
+use crate::io::place;
 use crate::io::proj::Datum;
 use crate::model::epoch::Epoch;
 use crate::model::legend::{ClassCode, Legend};
@@ -166,13 +167,20 @@ pub fn resolve(
             ));
         }
     }
+    let mut beside = |path: &Path| {
+        place::beside(folder, path).unwrap_or_else(|violation| {
+            violations.push(format!("coast: {violation}"));
+            PathBuf::new()
+        })
+    };
+    let land = beside(&file.land);
     let great_lakes = file.great_lakes.as_ref().map(|path| {
-        let origin = ZoneOrigin::Held { path: folder.join(path), band: file.great_lakes_band };
+        let origin = ZoneOrigin::Held { path: beside(path), band: file.great_lakes_band };
         zones.push(ZoneLayer { id: "great_lakes".into(), origin });
         zones.len() - 1
     });
     let coast = Coast {
-        land: folder.join(&file.land),
+        land,
         land_band: file.land_band,
         cells: file.fringe_cells,
         fringe: file.fringe,

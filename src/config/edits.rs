@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::job::slug_violation;
 use super::zones::is_raster;
+use crate::io::place;
 use crate::model::edit::Edited;
 use crate::model::epoch::Epoch;
 use crate::model::legend::{ClassCode, Legend};
@@ -108,6 +109,10 @@ pub fn resolve(
         if !date.is_ok_and(|date| date.format("%Y-%m-%d").to_string() == file.date) {
             violations.push(format!("{at}: date `{}` is no day of the form YYYY-MM-DD", file.date));
         }
+        let path = place::beside(folder, &file.path).unwrap_or_else(|violation| {
+            violations.push(format!("{at}: {violation}"));
+            PathBuf::new()
+        });
         let edited = match years(&file.epochs, epochs) {
             Ok(edited) => edited,
             Err(found) => {
@@ -117,7 +122,7 @@ pub fn resolve(
         };
         edits.push(Edit {
             id: file.id.clone(),
-            path: folder.join(&file.path),
+            path,
             band: file.band,
             from: file.from_code,
             to: file.to_code,

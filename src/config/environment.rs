@@ -1,5 +1,7 @@
 //! The environment variables that the program heeds.
 
+use std::path::PathBuf;
+
 use crate::error::{Error, Result};
 
 /// Seconds since 1970 to stamp into outputs, from `SOURCE_DATE_EPOCH`; without it outputs bear no date.
@@ -7,6 +9,11 @@ use crate::error::{Error, Result};
 /// Source: <https://reproducible-builds.org/specs/source-date-epoch/>.
 pub fn source_date_epoch() -> Option<i64> {
     read("SOURCE_DATE_EPOCH").and_then(|seconds| seconds.parse().ok())
+}
+
+/// The system's folder for temporary files, from `TMPDIR`.
+pub fn temporary_folder() -> PathBuf {
+    std::env::temp_dir()
 }
 
 /// Variables in which schedulers say which element of an array a process is, and what they count from.

@@ -527,11 +527,20 @@ pub struct ComputeFile {
     pub task_cells: usize,
     /// How blocks are compressed.
     pub compression: Compression,
+    /// Where an output that goes to a store is made. It changes nothing of what is published, nor is it told there.
+    #[serde(skip_serializing)]
+    pub work: Option<PathBuf>,
 }
 
 impl Default for ComputeFile {
     fn default() -> Self {
-        Self { threads: 0, memory_mib: 2048, task_cells: 4096, compression: Compression::Balanced }
+        Self {
+            threads: 0,
+            memory_mib: 2048,
+            task_cells: 4096,
+            compression: Compression::Balanced,
+            work: None,
+        }
     }
 }
 

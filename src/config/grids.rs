@@ -11,7 +11,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::file::{Extent, GridFile, OutsideGrid, SourceFile};
 use super::job::slug_violation;
 use super::shipped::{self, NamedGrid};
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::io::place;
 
 /// The longest side of a grid of one's own, in cells: four times that of the 30 m grid.
 const LARGEST_SIDE: usize = 1 << 20;
@@ -235,7 +236,11 @@ fn choice(file: &GridFile, folder: &Path) -> Result<(Option<GridChoice>, Vec<Str
         );
     }
     let extent = match &file.extent {
-        Extent::Like { like } => Extent::Like { like: folder.join(like) },
+        Extent::Like { like } => {
+            let like = place::beside(folder, like)
+                .map_err(|e| Error::usage("grid.extent cannot be read").found(e))?;
+            Extent::Like { like }
+        }
         other => other.clone(),
     };
     Ok((Some(GridChoice::Named { grid: Box::new(grid), extent }), violations))

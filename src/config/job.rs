@@ -20,6 +20,8 @@ use super::strata::{self, Stratum};
 use super::zones::{self, ZoneLayer};
 use crate::error::{Error, Result};
 use crate::io::gdal::RasterFormat;
+use crate::io::gdal::remote::matching;
+use crate::io::place;
 use crate::io::proj::Datum;
 use crate::kernel::change::{LARGEST_CODE, Unchanged};
 use crate::kernel::pyramid::Tie;
@@ -39,8 +41,10 @@ const MOST_CONTROL_CELLS: usize = 64;
 pub struct Job {
     /// Name of the product.
     pub name: String,
-    /// Output folder.
+    /// Output folder; of an output in a store, the folder in which it is made.
     pub output: PathBuf,
+    /// The place in a store that the product goes to.
+    pub store: Option<PathBuf>,
     /// Languages of names; the first is the default.
     pub languages: Vec<Language>,
     /// Legend of the product.
@@ -245,6 +249,11 @@ impl Job {
             .into_iter()
             .for_each(|violation| check.found(violation));
         check.domain(file.domain.as_ref());
+        let domain = file.domain.as_ref().map(|domain| Domain {
+            path: check.place("domain.path", folder, &domain.path),
+            key: domain.key.clone(),
+            sliver_cells: domain.sliver_cells,
+        });
         check.cut_or_filled(&file, &sources);
         let epochs: BTreeSet<Epoch> = sources.iter().flat_map(|s| s.maps.keys().copied()).collect();
         let epochs: Vec<Epoch> = epochs.into_iter().collect();
@@ -254,7 +263,16 @@ impl Job {
         check.that(!target.is_raw() || official.is_empty(), || {
             "change.official: a change map names classes, and `raw` has none".into()
         });
-        check.output_apart(&folder.join(&file.output), &sources, &official);
+        let output = place::output_beside(folder, &file.output).unwrap_or_else(|violation| {
+            check.found(format!("output: {violation}"));
+            PathBuf::new()
+        });
+        let store = place::is_remote(&output).then(|| output.clone());
+        check.output_apart(&output, &sources, &official);
+        let compute = ComputeFile {
+            work: file.compute.work.as_ref().map(|work| folder.join(work)),
+            ..file.compute.clone()
+        };
         let change = target.codes().iter().all(|code| *code <= LARGEST_CODE);
         check.that(change || pairs.is_empty(), || {
             format!(
@@ -292,8 +310,9 @@ impl Job {
         let (strata, violations) = strata::resolve(&file.strata, folder);
         violations.into_iter().for_each(|violation| check.found(violation));
         check.finish()?;
-        Ok(Self {
-            output: folder.join(&file.output),
+        let mut job = Self {
+            output,
+            store,
             languages: file.language.to_vec(),
             grids: grids.grids,
             sources,
@@ -307,15 +326,11 @@ impl Job {
             release,
             ellipsoidal: file.areas.ellipsoidal,
             strata,
-            domain: file.domain.as_ref().map(|domain| Domain {
-                path: folder.join(&domain.path),
-                key: domain.key.clone(),
-                sliver_cells: domain.sliver_cells,
-            }),
+            domain,
             zones,
             coast,
             edits,
-            compute: file.compute.clone(),
+            compute,
             seams,
             gaps: file.gaps,
             products: Products {
@@ -327,18 +342,33 @@ impl Job {
             },
             name: file.name,
             target,
-        })
+        };
+        job.choose_work_folder()?;
+        Ok(job)
     }
 }
 
 /// Finds the files of patterns: relative to a folder, each pattern's matches in bytewise order.
 ///
 /// # Errors
-/// Input: patterns that match nothing, all of them.
+/// Input: patterns that match nothing, all of them; a store refuses to list. Usage: a name that no store understands.
 pub fn expand_patterns(patterns: &[String], folder: &Path) -> Result<Vec<PathBuf>> {
     let (mut files, mut empty) = (Vec::new(), Vec::new());
     for pattern in patterns {
-        let full = folder.join(pattern);
+        let full = place::beside(folder, Path::new(pattern))
+            .map_err(|e| Error::usage("a file has a name that is not understood").found(e))?;
+        if place::is_remote(&full) {
+            if !full.to_string_lossy().contains('*') {
+                files.push(full);
+                continue;
+            }
+            let found = matching(&full)?;
+            if found.is_empty() {
+                empty.push(full.display().to_string());
+            }
+            files.extend(found);
+            continue;
+        }
         let is_pattern = pattern.contains(['*', '?', '[']) && !full.exists();
         if !is_pattern {
             files.push(full);
@@ -519,6 +549,14 @@ impl Check {
             let one = file.canonicalize().unwrap_or_else(|_| file.clone());
             self.that(seen.insert(one), || format!("{at}: {} is named twice", file.display()));
         }
+    }
+
+    /// The place that a key names, if it names one.
+    fn place(&mut self, key: &str, folder: &Path, name: &Path) -> PathBuf {
+        place::beside(folder, name).unwrap_or_else(|violation| {
+            self.found(format!("{key}: {violation}"));
+            PathBuf::new()
+        })
     }
 
     fn domain(&mut self, domain: Option<&DomainFile>) {

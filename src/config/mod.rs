@@ -14,6 +14,7 @@ pub mod file;
 pub mod grids;
 pub mod job;
 pub mod official;
+mod output;
 pub mod release;
 pub mod shipped;
 pub mod strata;

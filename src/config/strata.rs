@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::file::StratumFile;
 use super::zones::is_raster;
+use crate::io::place;
 
 /// Distinct values that a stratum may have: a byte tells them apart, and the lack of one.
 pub const MOST_VALUES: usize = 254;
@@ -103,7 +104,8 @@ pub fn resolve(
 ) -> (BTreeMap<String, Stratum>, Vec<String>) {
     let (mut strata, mut violations) = (BTreeMap::new(), Vec::new());
     for (id, file) in files {
-        match Stratum::of_file(id, folder.join(&file.path), file) {
+        let place = place::beside(folder, &file.path).map_err(|violation| vec![violation]);
+        match place.and_then(|path| Stratum::of_file(id, path, file)) {
             Ok(stratum) => {
                 strata.insert(id.clone(), stratum);
             }

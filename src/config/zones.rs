@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::file::ZonesFile;
 use crate::error::did_you_mean;
 use crate::io::gdal::field_names;
+use crate::io::place;
 
 /// Layers that every job has, or every job whose sources name their country.
 const OWN_LAYERS: [&str; 3] = ["all", SECTION, COUNTRY];
@@ -17,8 +18,7 @@ const RASTER_ENDINGS: [&str; 3] = ["tif", "tiff", "img"];
 
 /// Whether a file is a raster, by the ending of its name.
 pub fn is_raster(path: &Path) -> bool {
-    let ending = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
-    RASTER_ENDINGS.contains(&ending.as_str())
+    place::ending(path).is_some_and(|ending| RASTER_ENDINGS.contains(&ending.as_str()))
 }
 
 /// A layer of zones to tabulate by.
@@ -174,7 +174,8 @@ fn origin(
     has_countries: bool,
 ) -> Result<ZoneOrigin, Vec<String>> {
     let of_file = |path: &PathBuf| {
-        ZoneOrigin::of_file(folder.join(path), file.key.clone(), file.name.clone(), file.band)
+        let path = place::beside(folder, path)?;
+        ZoneOrigin::of_file(path, file.key.clone(), file.name.clone(), file.band)
     };
     match (&file.path, &file.by) {
         (Some(path), None) => of_file(path).map_err(|violation| vec![violation]),

@@ -8,6 +8,7 @@ pub mod gdal;
 pub mod machine;
 pub mod pam;
 pub mod part;
+pub mod place;
 pub mod progress;
 pub mod proj;
 pub mod quicklook;

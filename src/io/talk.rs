@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use serde_json::{Value, json};
 
-use crate::error::Error;
+use crate::error::{Error, redacted};
 
 /// How lines on stderr are written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -31,11 +31,13 @@ pub fn format() -> LogFormat {
 
 /// Something that is neither wrong nor doubtful.
 pub fn note(text: &str) {
-    line(text, || json!({ "level": "info", "message": text }));
+    let text = redacted(text);
+    line(&text, || json!({ "level": "info", "message": text }));
 }
 
 /// Something that the user should know.
 pub fn warn(text: &str) {
+    let text = redacted(text);
     line(&format!("warning: {text}"), || json!({ "level": "warning", "message": text }));
 }
 

@@ -16,8 +16,9 @@ use super::shard::{Share, costs, shard_of_tasks};
 use super::{JobPlan, Task};
 use crate::config::file::JobFile;
 use crate::config::job::Job;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, redacted};
 use crate::io::digest::sha256;
+use crate::io::place;
 use crate::model::window::Window;
 
 /// Version of the format.
@@ -32,7 +33,7 @@ pub struct PlanFile {
     plan_id: String,
     /// Version of this program and of GDAL.
     program: [String; 2],
-    /// The job file, as written.
+    /// The job file, as written but for the query strings of URLs.
     job: String,
     /// Where the paths in the job file start, seen from the plan file.
     folder: PathBuf,
@@ -87,7 +88,8 @@ impl PlanFile {
             schema: SCHEMA,
             plan_id: String::new(),
             program: program(),
-            job: JobFile::text(job_file)?,
+            // What a URL may hold behind its name is nobody else's business.
+            job: redacted(&JobFile::text(job_file)?).into_owned(),
             folder: path_between(folder_of(target), folder)?,
             allow_incomparable: plan.job.allow_incomparable,
             shards,
@@ -144,7 +146,7 @@ impl PlanFile {
     /// What the plan says of each input, by its path seen from here.
     pub fn inputs(&self, path: &Path) -> BTreeMap<PathBuf, PlannedInput> {
         let folder = self.job_folder(path);
-        self.inputs.iter().map(|(input, facts)| (folder.join(input), facts.clone())).collect()
+        self.inputs.iter().map(|(input, facts)| (place::seen_from(&folder, input), facts.clone())).collect()
     }
 
     /// Holds what is planned now against the file.

@@ -17,6 +17,9 @@
 //! | seams, gaps | where asked for: how far control lines lie behind a boundary, and which sources share a section |
 //! | settings | pairs, unchanged, tie, compression, products |
 //!
+//! A remote file stands in place of its SHA-256 with its entity tag, or when it was changed last, and its size, where its
+//! server tells them.
+//!
 //! Threads, memory, paths, names, colours, crossed layers and who edited why are not in it; names, colours, crossed layers and
 //! authors are in the identity of the merge.
 

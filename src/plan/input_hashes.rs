@@ -14,6 +14,8 @@ use super::{JobPlan, Plan, Scene};
 use crate::error::{Error, ErrorKind, Result};
 use crate::io::atomic::{io_error, write_bytes};
 use crate::io::digest::sha256_file;
+use crate::io::gdal::remote;
+use crate::io::place::is_remote;
 
 /// A file that changed so shortly before it was hashed may change again without a sign: its hash is not kept.
 const UNSETTLED_SECONDS: i64 = 2;
@@ -76,7 +78,8 @@ impl InputHashes {
             .collect::<Result<_>>()?;
         refuse_unplanned(&hashed, request.planned)?;
         let settled = |input: &&Input| input.modified.0 + UNSETTLED_SECONDS < begun;
-        keep(request.cache, known, hashed.values().filter(settled));
+        let local = hashed.iter().filter(|(path, _)| !is_remote(path)).map(|(_, input)| input);
+        keep(request.cache, known, local.filter(settled));
         Ok(Self(hashed))
     }
 
@@ -95,13 +98,16 @@ impl InputHashes {
     /// # Errors
     /// Unreadable: one is gone or was written to.
     pub fn refuse_changed<'a>(&self, paths: impl Iterator<Item = &'a PathBuf>) -> Result<()> {
+        let (remote, local): (Vec<_>, Vec<_>) = paths.partition(|path| is_remote(path));
+        remote.into_iter().try_for_each(|path| remote::refuse_changed(path).map(drop))?;
         let is_changed = |path: &&PathBuf| {
             let now = std::fs::metadata(path).ok();
             let now = now.map(|now| (now.len(), (now.mtime(), now.mtime_nsec()), now.ino()));
             let known = self.0.get(*path).map(|input| (input.bytes, input.modified, input.inode));
             known.is_some() && now != known
         };
-        let changed: Vec<String> = paths.filter(is_changed).map(|path| path.display().to_string()).collect();
+        let changed: Vec<String> =
+            local.into_iter().filter(is_changed).map(|path| path.display().to_string()).collect();
         if changed.is_empty() {
             return Ok(());
         }
@@ -122,6 +128,9 @@ impl InputHashes {
 }
 
 fn read(path: &Path, known: &BTreeMap<String, String>, request: &HashRequest) -> Result<Input> {
+    if is_remote(path) {
+        return read_remote(path);
+    }
     let metadata = std::fs::metadata(path).map_err(|e| io_error("an input cannot be read", path, &e))?;
     let (stamp, bytes) = (stamp(path, &metadata), metadata.len());
     let modified = (metadata.mtime(), metadata.mtime_nsec());
@@ -133,6 +142,18 @@ fn read(path: &Path, known: &BTreeMap<String, String>, request: &HashRequest) ->
         None => sha256_file(path)?,
     };
     Ok(Input { stamp, bytes, modified, inode: metadata.ino(), sha256 })
+}
+
+/// What stands for the bytes of a remote file: what its server says of it, where that tells versions apart.
+fn read_remote(path: &Path) -> Result<Input> {
+    let sha256 = remote::identity_of(path)?;
+    Ok(Input {
+        stamp: String::new(),
+        bytes: remote::first_stamp(path)?.bytes,
+        modified: (0, 0),
+        inode: 0,
+        sha256,
+    })
 }
 
 fn refuse_unplanned(

@@ -138,7 +138,25 @@ fn content(plan: &JobPlan, hashes: &InputHashes, Facts { totals, files, .. }: Fa
     } else {
         content["grid"] = grid(plan.first());
     }
+    tell_versions(&mut content);
     content
+}
+
+/// Calls what identifies a remote file what it is: a version that its server told, where that is no SHA-256.
+fn tell_versions(facts: &mut Value) {
+    match facts {
+        Value::Object(map) => {
+            let is_hash = |text: &str| text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+            if map.get("sha256").and_then(Value::as_str).is_some_and(|text| !is_hash(text))
+                && let Some(version) = map.remove("sha256")
+            {
+                map.insert("version".into(), version);
+            }
+            map.values_mut().for_each(tell_versions);
+        }
+        Value::Array(items) => items.iter_mut().for_each(tell_versions),
+        _ => {}
+    }
 }
 
 /// Where the cells of a grid lie; of several also its name, how its areas are told and what happens outside it.
@@ -200,7 +218,7 @@ pub fn job(plan: &JobPlan) -> Value {
         json!({ "id": rollup.id, "groups": groups.collect::<Vec<_>>() })
     };
     let mut facts = json!({
-        "name": job.name, "output": job.output, "language": job.languages, "legend": job.target.id,
+        "name": job.name, "output": job.destination(), "language": job.languages, "legend": job.target.id,
         "rollups": job.target.rollups.iter().map(rollup).collect::<Vec<_>>(),
         "source": job.sources.iter().map(source).collect::<Vec<_>>(),
         "pairs": plan.pairs, "unchanged": job.unchanged, "tie": job.tie, "fractions": job.products.fractions,

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::failure::Failure;
 use super::journal::TaskReport;
 use super::ledger::Ledger;
+use super::mirror::Mirror;
 use super::tally::Unexplained;
 use super::task;
 use crate::error::{Error, ErrorKind, Result};
@@ -58,6 +59,11 @@ pub fn attempt<'a>(
             }
             outcome => break outcome,
         }
+    };
+    // Where outputs go to a store, only what arrived there is done.
+    let outcome = match (outcome, Mirror::of(&grid.job)) {
+        (Ok(unexplained), Some(mirror)) if unexplained.is_empty() => mirror.send(path).map(|()| unexplained),
+        (outcome, _) => outcome,
     };
     let word = match &outcome {
         Ok(unexplained) if unexplained.is_empty() => "done",

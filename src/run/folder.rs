@@ -30,8 +30,8 @@ pub struct OutputFolder {
 
 /// Whose folder it is.
 #[derive(Debug, Serialize, Deserialize)]
-struct Owner {
-    job: String,
+pub(super) struct Owner {
+    pub(super) job: String,
 }
 
 impl OutputFolder {
@@ -112,7 +112,7 @@ fn remove_leftovers_unless_shared(path: &Path, work: &Path) -> Result<()> {
 }
 
 /// File that says whose folder it is.
-const OWNER: &str = "job.json";
+pub(super) const OWNER: &str = "job.json";
 
 fn owner(work: &Path) -> Option<Owner> {
     serde_json::from_slice(&std::fs::read(work.join(OWNER)).ok()?).ok()

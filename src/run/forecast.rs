@@ -9,6 +9,8 @@ use crate::config::file::OutsideGrid;
 use crate::error::Error;
 use crate::io::disk::free_bytes;
 use crate::io::gdal::RasterHeader;
+use crate::io::gdal::remote::first_stamp;
+use crate::io::place;
 use crate::model::window::Window;
 use crate::plan::alignment::Alignment;
 use crate::plan::comparability::refuse_nothing_left;
@@ -76,7 +78,11 @@ impl Forecast {
 }
 
 fn file_bytes(header: &RasterHeader) -> u64 {
-    header.files.iter().map(|path: &PathBuf| std::fs::metadata(path).map_or(0, |m| m.len())).sum()
+    let bytes = |path: &PathBuf| match place::is_remote(path) {
+        true => first_stamp(path).map_or(0, |stamp| stamp.bytes),
+        false => std::fs::metadata(path).map_or(0, |m| m.len()),
+    };
+    header.files.iter().map(bytes).sum()
 }
 
 /// Bytes of the rasters of a grid, as dense as its inputs.

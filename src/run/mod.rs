@@ -17,6 +17,7 @@ mod locate;
 mod mask;
 pub mod merge;
 mod metrics;
+pub mod mirror;
 mod official;
 pub mod outside;
 pub mod overlay;

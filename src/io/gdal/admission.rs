@@ -49,6 +49,23 @@ pub(super) fn admit(path: &Path, formats: &[RasterFormat]) -> Result<Vec<RasterF
     Ok(possible)
 }
 
+/// The formats as which a remote file may be opened: those that are one file, which names no others. Its header is not judged
+/// before GDAL reads it: that would ask the server for the same bytes twice.
+///
+/// # Errors
+/// Input: none of these formats was asked for.
+pub(super) fn admit_remote(path: &Path, formats: &[RasterFormat]) -> Result<Vec<RasterFormat>> {
+    let whole = |format: &RasterFormat| matches!(format, RasterFormat::GTiff | RasterFormat::Hfa);
+    let possible: Vec<RasterFormat> = formats.iter().copied().filter(whole).collect();
+    if possible.is_empty() {
+        return Err(Error::input("a remote raster is in a format that is read from disks alone")
+            .at(path.display())
+            .expected("GeoTIFF or Erdas Imagine (.img)")
+            .help("copy it to a disk, or convert it"));
+    }
+    Ok(possible)
+}
+
 /// Refuses names that GDAL takes for something else than a file: `/vsi…/`, `GTIFF_RAW:…`, text of a dataset.
 pub(super) fn plain_name(path: &Path) -> Result<()> {
     let text = path.to_string_lossy();

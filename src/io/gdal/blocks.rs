@@ -5,12 +5,15 @@
 //! the cells before the damage and after them what happens to stand in memory.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use gdal::Dataset;
 
 use super::raster::{RasterHeader, cells_unreadable, gdal_text};
+use super::remote;
 use crate::error::{Error, ErrorKind, Result};
+use crate::io::place;
 use crate::io::tiff::{BlockCoding, BlockDecoder, ExpectedShape, PlainBlocks, index_bytes};
 use crate::model::window::{BLOCK, Window};
 
@@ -53,7 +56,7 @@ pub(super) struct BlockReader {
     cols: usize,
     block: (usize, usize),
     cell_bytes: usize,
-    name: String,
+    path: PathBuf,
     band: usize,
     plain: Option<(PlainBlocks, BlockDecoder)>,
     compressed: Vec<u8>,
@@ -76,7 +79,7 @@ impl BlockReader {
             return None;
         }
         let expected = ExpectedShape { rows: grid.rows, cols: grid.cols, block, cell_bytes, signed };
-        let plain = (header.format == "GTiff")
+        let plain = (header.format == "GTiff" && !place::is_remote(&header.path))
             .then(|| PlainBlocks::open(&header.path, &expected))
             .flatten()
             .and_then(|blocks| blocks.decoder().ok().map(|decoder| (blocks, decoder)));
@@ -85,7 +88,7 @@ impl BlockReader {
             cols: grid.cols,
             block,
             cell_bytes,
-            name: header.path.display().to_string(),
+            path: header.path.clone(),
             band: header.band,
             plain,
             compressed: Vec::new(),
@@ -230,11 +233,15 @@ impl BlockReader {
         }
     }
 
+    fn read_by_gdal(&self, dataset: &Dataset, place: Place, out: &mut Vec<u8>) -> Result<()> {
+        remote::patiently(&self.path, || self.block_by_gdal(dataset, place, out))
+    }
+
     #[expect(unsafe_code, reason = "reading a block as bytes, whatever its type, has no safe wrapper")]
-    fn read_by_gdal(&self, dataset: &Dataset, (row, col): Place, out: &mut Vec<u8>) -> Result<()> {
+    fn block_by_gdal(&self, dataset: &Dataset, (row, col): Place, out: &mut Vec<u8>) -> Result<()> {
         let failed = |words: String| {
-            let place =
-                format!("{}, band {}, block in row {row}, column {col} of its blocks", self.name, self.band);
+            let path = self.path.display();
+            let place = format!("{path}, band {}, block in row {row}, column {col} of its blocks", self.band);
             cells_unreadable(place, words)
         };
         if row >= self.rows.div_ceil(self.block.0) || col >= self.cols.div_ceil(self.block.1) {
@@ -260,11 +267,7 @@ impl BlockReader {
         if answer == gdal_sys::CPLErr::CE_None {
             return Ok(());
         }
-        // SAFETY: the message is the calling thread's own.
-        let words = unsafe {
-            std::ffi::CStr::from_ptr(gdal_sys::CPLGetLastErrorMsg()).to_string_lossy().into_owned()
-        };
-        Err(failed(words))
+        Err(failed(remote::last_words()))
     }
 }
 

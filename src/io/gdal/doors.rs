@@ -4,31 +4,31 @@
 //! Shut are GDAL's formats but those below, its virtual file systems (`/vsicurl/`, `/vsizip/`, …) and its HTTP client. A
 //! GeoTIFF's tags, a sidecar, the CRS of a GeoJSON can name URLs, and GDAL follows them; the network being switched off
 //! in PROJ does not help. Opened again is a format that a job names, and nothing else.
+//!
+//! The file systems of stores and servers, and the HTTP client, are shut when the first file is opened, unless a job or a flag has
+//! named a remote file by then: such a process needs them, and `super::remote` lets them be used for named files alone.
 
 use std::cell::RefCell;
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock};
 
 use gdal::DriverManager;
 
 use super::formats::RasterFormat;
 use crate::error::{Error, ErrorKind, Result};
+use crate::io::place;
 
 /// Drivers that stay: rasters and polygons that are opened unasked, and rasters in memory.
 const OPEN: [&str; 7] = ["GTiff", "HFA", "MEM", "GPKG", "GeoJSON", "ESRI Shapefile", "FlatGeobuf"];
 
 /// File systems of GDAL that reach further than the disk, or into archives and parts of files. Left is `/vsimem/`, in
 /// which templates are written.
-const SHUT: [&str; 33] = [
-    "/vsicurl/",
+const SHUT: [&str; 29] = [
     "/vsicurl?",
     "/vsicurl_streaming/",
-    "/vsis3/",
     "/vsis3_streaming/",
-    "/vsigs/",
     "/vsigs_streaming/",
-    "/vsiaz/",
     "/vsiaz_streaming/",
     "/vsiadls/",
     "/vsioss/",
@@ -56,6 +56,9 @@ const SHUT: [&str; 33] = [
     "/vsicrypt/",
 ];
 
+/// File systems of stores and servers that a job may name.
+const REMOTE: [&str; 4] = ["/vsicurl/", "/vsis3/", "/vsigs/", "/vsiaz/"];
+
 /// Formats that are shut but may be named: their drivers, kept for that.
 static NAMED: Mutex<Option<Vec<(RasterFormat, Kept)>>> = Mutex::new(None);
 
@@ -75,10 +78,25 @@ pub(super) fn shut() -> Result<()> {
     if named.is_some() {
         return Ok(());
     }
-    shut_file_systems()?;
-    shut_http();
+    shut_file_systems(&SHUT)?;
     *named = Some(shut_formats());
     Ok(())
+}
+
+/// Shuts the network for good, unless a remote file was named in this process.
+///
+/// # Errors
+/// Bug: GDAL does not let itself be shut.
+fn shut_network() -> Result<()> {
+    static SHUT_ONCE: OnceLock<Result<()>> = OnceLock::new();
+    if place::is_any_remote_named() {
+        return Ok(());
+    }
+    let shut = SHUT_ONCE.get_or_init(|| {
+        shut_http();
+        shut_file_systems(&REMOTE)
+    });
+    shut.clone()
 }
 
 thread_local! {
@@ -107,6 +125,7 @@ fn note(name: *const c_char) {
 /// # Errors
 /// Input: it did. Whatever `open` returns.
 pub(super) fn watched<T>(path: &Path, open: impl FnOnce() -> Result<T>) -> Result<T> {
+    shut_network()?;
     TRIED.with(|tried| tried.take());
     let opened = open();
     match TRIED.with(|tried| tried.take()) {
@@ -163,12 +182,12 @@ pub(super) fn open_format(format: RasterFormat) -> Result<()> {
 }
 
 #[expect(unsafe_code, reason = "GDAL's file systems have no safe wrapper")]
-fn shut_file_systems() -> Result<()> {
+fn shut_file_systems(prefixes: &[&str]) -> Result<()> {
     extern "C" fn no_file(_: *mut c_void, name: *const c_char, _: *const c_char) -> *mut c_void {
         note(name);
         std::ptr::null_mut()
     }
-    for prefix in SHUT {
+    for &prefix in prefixes {
         let prefix = CString::new(prefix).map_err(|e| Error::bug(e.to_string()))?;
         // SAFETY: the structure is GDAL's own, filled with a function that lives as long as the program and freed once;
         // GDAL copies it and the prefix. The other functions may be missing: without an open file none is called, and

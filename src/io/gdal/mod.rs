@@ -8,8 +8,11 @@ mod doors;
 mod edges;
 mod formats;
 mod raster;
+pub mod remote;
+pub mod store;
 mod template;
 mod vector;
+mod vsi;
 pub mod wkb;
 mod write;
 
@@ -27,8 +30,8 @@ use crate::error::{Error, Result};
 /// GDAL's block cache, in MiB; strips that are cut by a window are not decoded twice.
 const CACHE_MIB: u32 = 64;
 
-/// Sets GDAL up for untrusted files and reproducible results: nothing to reach but the disk, few formats, no Python in
-/// VRTs, no messages on stderr (errors carry them).
+/// Sets GDAL up for untrusted files and reproducible results: nothing to reach but the disk and what a job names
+/// ([`remote`]), few formats, no Python in VRTs, no messages on stderr (errors carry them).
 ///
 /// # Errors
 /// Bug: GDAL refuses a configuration option.
@@ -39,6 +42,7 @@ pub fn init() -> Result<()> {
         gdal::config::set_config_option(key, &value).map_err(|e| Error::bug(e.to_string()))?;
     }
     gdal::config::set_error_handler(|_, _, _| {});
+    remote::init()?;
     // SAFETY: the function takes a flag by value and touches GDAL's own state only.
     unsafe { gdal_sys::OSRSetPROJEnableNetwork(0) };
     doors::shut()

@@ -8,12 +8,14 @@ use gdal::{Dataset, DatasetOptions, GdalOpenFlags, Metadata};
 use ndarray::Array2;
 use serde::Serialize;
 
-use super::admission::{admit, refuse_files_elsewhere};
+use super::admission::{admit, admit_remote, refuse_files_elsewhere};
 use super::blocks::BlockReader;
 use super::crs::describe;
 use super::doors::{open_format, watched};
 use super::formats::RasterFormat;
+use super::remote;
 use crate::error::{Error, ErrorKind, Result};
+use crate::io::place;
 use crate::io::tiff::{BlockCoding, LARGEST_BLOCK_BYTES, LARGEST_SIDE, MOST_BLOCKS};
 use crate::model::grid::{Affine, Grid};
 use crate::model::rule::NAN_VALUE;
@@ -167,11 +169,13 @@ pub fn open_raster(path: &Path, band: Option<usize>) -> Result<RasterFile> {
 /// # Errors
 /// Those of [`open_raster`]. Unsupported: the installed GDAL lacks a format.
 pub fn open_raster_as(path: &Path, band: Option<usize>, formats: &[RasterFormat]) -> Result<RasterFile> {
-    watched(path, || {
+    let open = || {
         let dataset = open_dataset(path, formats)?;
         let header = read_header(path, &dataset, band).map_err(|e| e.at(path.display()))?;
-        Ok(RasterFile { dataset, blocks: OnceCell::new(), header })
-    })
+        Ok((dataset, header))
+    };
+    let (dataset, header) = remote::patiently(path, || watched(path, open))?;
+    Ok(RasterFile { dataset, blocks: OnceCell::new(), header })
 }
 
 /// Opens a raster whose header is known, as [`open_raster`] does, but for its CRS, which takes most of the time: how a
@@ -182,7 +186,7 @@ pub fn open_raster_as(path: &Path, band: Option<usize>, formats: &[RasterFormat]
 pub fn reopen_raster(header: &RasterHeader) -> Result<RasterFile> {
     let format = RasterFormat::of_driver(&header.format)
         .ok_or_else(|| Error::bug(format!("a raster of the format {}", header.format)))?;
-    let dataset = open_dataset(&header.path, &[format])?;
+    let dataset = remote::patiently(&header.path, || open_dataset(&header.path, &[format]))?;
     let known = (header.grid.cols, header.grid.rows) == dataset.raster_size()
         && header.grid.affine == affine_of(&dataset)
         && dataset.rasterband(header.band).is_ok_and(|band| {
@@ -199,7 +203,14 @@ pub fn reopen_raster(header: &RasterHeader) -> Result<RasterFile> {
 
 fn open_dataset(path: &Path, formats: &[RasterFormat]) -> Result<Dataset> {
     let place = path.display();
-    let admitted = admit(path, formats)?;
+    let name = place::gdal_name(path)?;
+    let admitted = if place::is_remote(path) {
+        // What the server says now is what all that is read later must be of.
+        remote::first_stamp(path)?;
+        admit_remote(path, formats)?
+    } else {
+        admit(path, formats)?
+    };
     admitted.iter().try_for_each(|format| open_format(*format)).map_err(|e| e.at(&place))?;
     let drivers: Vec<&str> = admitted.iter().map(|format| format.driver()).collect();
     let options = DatasetOptions {
@@ -209,13 +220,13 @@ fn open_dataset(path: &Path, formats: &[RasterFormat]) -> Result<Dataset> {
         allowed_drivers: Some(&drivers),
         ..DatasetOptions::default()
     };
-    let dataset = Dataset::open_ex(path, options).map_err(|e| {
+    let dataset = Dataset::open_ex(name, options).map_err(|e| {
         if gdal_text(&e).contains("Too many open files") {
             return Error::new(ErrorKind::Io, "too many files are open")
                 .at(&place)
                 .help("raise the limit: ulimit -n");
         }
-        Error::input("a file is no raster that can be read")
+        Error::new(kind_of_failure(path), "a file is no raster that can be read")
             .at(&place)
             .found(gdal_text(&e))
             .expected(format!("a sound file in the format {}", drivers.join(" or ")))
@@ -224,6 +235,11 @@ fn open_dataset(path: &Path, formats: &[RasterFormat]) -> Result<Dataset> {
         refuse_files_elsewhere(path, &file_list(&dataset))?;
     }
     Ok(dataset)
+}
+
+/// What a file that cannot be opened is: a wrong input; of one whose server gave it before, perhaps only out of reach.
+pub(super) fn kind_of_failure(path: &Path) -> ErrorKind {
+    if place::is_remote(path) { ErrorKind::Unreadable } else { ErrorKind::Input }
 }
 
 fn read_header(path: &Path, dataset: &Dataset, wanted: Option<usize>) -> Result<RasterHeader> {
@@ -436,6 +452,10 @@ impl RasterFile {
 
     /// Has GDAL read a window, through its own cache of blocks.
     pub(super) fn read_by_window(&self, window: &Window) -> Result<Pixels> {
+        remote::patiently(&self.header.path, || self.window_by_gdal(window))
+    }
+
+    fn window_by_gdal(&self, window: &Window) -> Result<Pixels> {
         let header = &self.header;
         let place = || self.place_of(window);
         let failed = |e: &gdal::errors::GdalError| cells_unreadable(place(), gdal_text(e));
@@ -478,6 +498,10 @@ impl RasterFile {
     /// Input: there is no such level, or the window leaves it. Limit: one of its blocks would fill the memory. Io: the
     /// cells cannot be read or decoded.
     pub fn read_overview(&self, level: u32, window: &Window) -> Result<Array2<i32>> {
+        remote::patiently(&self.header.path, || self.overview_by_gdal(level, window))
+    }
+
+    fn overview_by_gdal(&self, level: u32, window: &Window) -> Result<Array2<i32>> {
         let header = &self.header;
         let place = || format!("{}, overview level {level}, {window}", header.path.display());
         let failed = |e: gdal::errors::GdalError| {
@@ -593,8 +617,9 @@ pub(super) fn files_of(dataset: &Dataset, path: &Path) -> Vec<PathBuf> {
         let name = name.to_string_lossy();
         [".aux.xml", ".ovr", ".msk", ".rrd", ".aux"].iter().any(|end| name.ends_with(end))
     };
-    let mut files: Vec<PathBuf> = file_list(dataset).into_iter().filter(|name| !left_behind(name)).collect();
-    files.retain(|file| file.is_file());
+    let names = file_list(dataset).into_iter().filter(|name| !left_behind(name));
+    let mut files: Vec<PathBuf> = names.map(|name| place::of_gdal_name(&name.to_string_lossy())).collect();
+    files.retain(|file| place::is_remote(file) || file.is_file());
     if !files.iter().any(|file| file == path) {
         files.push(path.to_path_buf());
     }

@@ -10,9 +10,10 @@ use super::admission::plain_name;
 use super::crs::{describe, same_crs};
 use super::doors::watched;
 use super::edges::Edges;
-use super::raster::{files_of, gdal_text};
-use super::wkb;
+use super::raster::{files_of, gdal_text, kind_of_failure};
+use super::{remote, wkb};
 use crate::error::{Error, ErrorKind, Result};
+use crate::io::place;
 use crate::io::proj::{Direction, Operation};
 use crate::model::grid::Crs;
 
@@ -64,7 +65,8 @@ pub fn open_features(
     target: &Crs,
     cell_m: f64,
 ) -> Result<FeatureLayer> {
-    read_features(path, Some(key), name, target, cell_m).map_err(|e| e.at(path.display()))
+    let read = || read_features(path, Some(key), name, target, cell_m);
+    remote::patiently(path, read).map_err(|e| e.at(path.display()))
 }
 
 /// The same without a key: all polygons are one zone.
@@ -72,7 +74,8 @@ pub fn open_features(
 /// # Errors
 /// As [`open_features`], but for the field.
 pub fn open_shapes(path: &Path, target: &Crs, cell_m: f64) -> Result<FeatureLayer> {
-    read_features(path, None, None, target, cell_m).map_err(|e| e.at(path.display()))
+    let read = || read_features(path, None, None, target, cell_m);
+    remote::patiently(path, read).map_err(|e| e.at(path.display()))
 }
 
 /// The names of the fields of a polygon layer.
@@ -80,20 +83,27 @@ pub fn open_shapes(path: &Path, target: &Crs, cell_m: f64) -> Result<FeatureLaye
 /// # Errors
 /// Input: no such file, no layer of an allowed format.
 pub fn field_names(path: &Path) -> Result<Vec<String>> {
-    let dataset = open_dataset(path).map_err(|e| e.at(path.display()))?;
-    Ok(dataset
-        .layers()
-        .flat_map(|layer| layer.defn().fields().map(|f| f.name()).collect::<Vec<_>>())
-        .collect())
+    let read = || -> Result<Vec<String>> {
+        let dataset = open_dataset(path)?;
+        let fields = dataset.layers().flat_map(|l| l.defn().fields().map(|f| f.name()).collect::<Vec<_>>());
+        Ok(fields.collect())
+    };
+    remote::patiently(path, read).map_err(|e| e.at(path.display()))
 }
 
 fn open_dataset(path: &Path) -> Result<Dataset> {
-    plain_name(path)?;
-    if !path.exists() {
+    let name = place::gdal_name(path)?;
+    let is_remote = place::is_remote(path);
+    if is_remote {
+        remote::first_stamp(path)?;
+    } else {
+        plain_name(path)?;
+    }
+    if !is_remote && !path.exists() {
         return Err(Error::input("no such file").help("check the path"));
     }
     // A pipe or a device has no end, or waits for one who writes. A folder may hold a Shapefile.
-    if !path.is_file() && !path.is_dir() {
+    if !is_remote && !path.is_file() && !path.is_dir() {
         return Err(
             Error::input("no file stands where polygons are expected").found("a pipe, a socket or a device")
         );
@@ -105,7 +115,14 @@ fn open_dataset(path: &Path) -> Result<Dataset> {
         allowed_drivers: Some(&VECTOR_DRIVERS),
         ..DatasetOptions::default()
     };
-    watched(path, || Dataset::open_ex(path, options).map_err(|e| unreadable(&e)))
+    let open = || {
+        Dataset::open_ex(name, options).map_err(|e| {
+            Error::new(kind_of_failure(path), "a polygon layer cannot be read")
+                .found(gdal_text(&e))
+                .expected("GeoPackage, GeoJSON, Shapefile or FlatGeobuf")
+        })
+    };
+    watched(path, open)
 }
 
 fn unreadable(error: &gdal::errors::GdalError) -> Error {
@@ -171,7 +188,9 @@ fn read_features(
     let (key_column, name_column) = (key.map(column).transpose()?, name.map(column).transpose()?);
     let mut known: BTreeMap<String, u32> = BTreeMap::new();
     let (mut keys, mut features, mut pieces_left) = (Vec::new(), Vec::new(), MOST_CUTS);
+    let mut read = 0;
     for (position, feature) in layer.features().enumerate() {
+        read += 1;
         let text = |column: usize| text_of(&feature, column, fields[column].1);
         let key = match key_column.zip(key) {
             Some((column, field)) => match text(column)?.filter(|key| !key.is_empty()) {
@@ -225,6 +244,12 @@ fn read_features(
             (keys.len() - 1) as u32
         });
         features.push(Feature { key: number, wkb: polygon, envelope });
+    }
+    // A server that breaks off looks to GDAL like the end of the layer.
+    if place::is_remote(path) && layer.feature_count() != read {
+        return Err(Error::new(ErrorKind::Unreadable, "a polygon layer broke off")
+            .found(format!("{read} features"))
+            .expected(format!("{} features", layer.feature_count())));
     }
     if features.is_empty() {
         return Err(no_polygon());

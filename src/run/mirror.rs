@@ -1,0 +1,242 @@
+//! Outputs in a store: made in a folder on disk just as outputs on disk are, and sent to the store object by object.
+//!
+//! The store is consistent by order alone: a part is sent when it is whole, SHA256SUMS when everything that it lists is
+//! there. Sending the same bytes twice does no harm, so that an answer that got lost, or two runs of one task, need no care.
+//! Any machine may go on where another stopped: what lies in the store and not on its own disk is fetched.
+
+use std::collections::BTreeSet;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+
+use super::folder::{Access, OWNER, OutputFolder, Owner};
+use super::ledger::Ledger;
+use super::merge::Merged;
+use super::{to_do, work_folder};
+use crate::config::job::Job;
+use crate::error::{Error, ErrorKind, Result};
+use crate::io::atomic::{io_error, make_folder, write_bytes};
+use crate::io::digest::CHECKSUMS;
+use crate::io::gdal::store;
+use crate::io::place::within;
+use crate::plan::JobPlan;
+use crate::plan::input_hashes::InputHashes;
+use crate::plan::shard::Share;
+
+/// Largest list of checksums that is understood, in bytes: half a million files.
+const LARGEST_LIST: u64 = 64 << 20;
+
+/// Largest note on whose a place is, in bytes.
+const LARGEST_NOTE: u64 = 1 << 16;
+
+/// A place in a store, and the folder on disk whose files go there.
+#[derive(Debug, Clone)]
+pub struct Mirror {
+    store: PathBuf,
+    folder: PathBuf,
+}
+
+impl Mirror {
+    /// The mirror of a job whose output goes to a store.
+    pub fn of(job: &Job) -> Option<Self> {
+        Some(Self { store: job.store.clone()?, folder: job.output.clone() })
+    }
+
+    /// Makes the folder on disk, for nobody else to write into: the parts in it will be trusted.
+    ///
+    /// # Errors
+    /// Io: it cannot be made, or belongs to somebody else.
+    fn make_folder(&self) -> Result<()> {
+        let folder = &self.folder;
+        if let Some(parent) = folder.parent() {
+            make_folder(parent)?;
+        }
+        match std::fs::DirBuilder::new().mode(0o700).create(folder) {
+            Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => {
+                return Err(io_error("a work folder cannot be made", folder, &e));
+            }
+            _ => {}
+        }
+        let found =
+            std::fs::symlink_metadata(folder).map_err(|e| io_error("a folder cannot be read", folder, &e))?;
+        if found.is_dir() && found.uid() == rustix::process::geteuid().as_raw() {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::Io, "the work folder is not this user's own")
+            .at(folder.display())
+            .help("choose another: --work FOLDER"))
+    }
+
+    /// Takes the place in the store for a job.
+    ///
+    /// # Errors
+    /// Usage: it belongs to another job, and `overwrite` was not said. Io: the store does not answer.
+    fn claim(&self, job: &str, overwrite: bool) -> Result<()> {
+        let note = work_folder(&self.folder).join(OWNER);
+        let found = store::content(&self.object(&note)?, LARGEST_NOTE)?;
+        let owner = found.and_then(|bytes| serde_json::from_slice::<Owner>(&bytes).ok());
+        match owner {
+            Some(owner) if owner.job == job => Ok(()),
+            Some(owner) if !overwrite => Err(Error::usage("the place in the store belongs to another job")
+                .at(self.store.display())
+                .found(format!("job `{}`", owner.job))
+                .expected(format!("job `{job}`"))
+                .help("choose another prefix, or say --overwrite to take this one over")),
+            _ => store::put(&note, &self.object(&note)?),
+        }
+    }
+
+    /// Sends a file of the folder, unless it was sent before and is there still.
+    ///
+    /// # Errors
+    /// Io: the store does not take it.
+    pub fn send(&self, file: &Path) -> Result<()> {
+        let object = self.object(file)?;
+        let (stamp, bytes) = self.stamp(file)?;
+        let was_sent = std::fs::read_to_string(self.receipt(file)?).is_ok_and(|receipt| receipt == stamp);
+        if was_sent && store::size(&object)? == Some(bytes) {
+            return Ok(());
+        }
+        store::put(file, &object)?;
+        self.note_sent(file)
+    }
+
+    /// Fetches a file of the folder; false if the store has none.
+    ///
+    /// # Errors
+    /// Io: the store does not give it, or the disk refuses.
+    fn fetch(&self, file: &Path) -> Result<bool> {
+        let found = store::fetch(&self.object(file)?, file)?;
+        if found {
+            self.note_sent(file)?;
+        }
+        Ok(found)
+    }
+
+    /// Sends what a merge has put in place. What an earlier merge left there and this one did not make is removed.
+    ///
+    /// # Errors
+    /// Io: the store does not take it; without SHA256SUMS nobody takes what is there for finished.
+    fn publish<'a>(&self, names: impl Iterator<Item = &'a String>) -> Result<()> {
+        let list = self.folder.join(CHECKSUMS);
+        let sums = std::fs::read(&list).map_err(|e| io_error("a file cannot be read", &list, &e))?;
+        let list_there = self.object(&list)?;
+        let before = store::content(&list_there, LARGEST_LIST)?;
+        let same = before.as_ref() == Some(&sums);
+        if before.is_some() && !same {
+            store::remove(&list_there)?;
+        }
+        let names: BTreeSet<&str> = names.map(String::as_str).collect();
+        names.par_iter().try_for_each(|name| {
+            let file = self.folder.join(name);
+            let object = self.object(&file)?;
+            let is_there = same && store::size(&object)? == Some(self.stamp(&file)?.1);
+            if is_there { Ok(()) } else { store::put(&file, &object) }
+        })?;
+        let provenance = self.folder.join("run.json");
+        store::put(&provenance, &self.object(&provenance)?)?;
+        let before = before.unwrap_or_default();
+        let before = String::from_utf8_lossy(&before);
+        for name in before.lines().filter_map(|line| line.split_once("  ")).map(|(_, name)| name) {
+            // A list in a store may be anybody's.
+            let ours = name.split('/').all(|part| !part.is_empty() && part != "." && part != "..");
+            if ours && !names.contains(name) && !name.starts_with(".nalcms") {
+                store::remove(&self.object(&self.folder.join(name))?)?;
+            }
+        }
+        if same { Ok(()) } else { store::put(&list, &list_there) }
+    }
+
+    /// The object that a file of the folder goes to.
+    fn object(&self, file: &Path) -> Result<PathBuf> {
+        Ok(within(&self.store, self.name(file)?))
+    }
+
+    fn name<'a>(&self, file: &'a Path) -> Result<&'a Path> {
+        file.strip_prefix(&self.folder).map_err(|_| Error::bug("a file lies outside the work folder"))
+    }
+
+    /// Where it is noted that a file was sent.
+    fn receipt(&self, file: &Path) -> Result<PathBuf> {
+        Ok(work_folder(&self.folder).join("sent").join(self.name(file)?))
+    }
+
+    fn note_sent(&self, file: &Path) -> Result<()> {
+        write_bytes(&self.receipt(file)?, self.stamp(file)?.0.as_bytes())
+    }
+
+    /// What a file is and where it goes, and its size: files are put in place whole, so a new one is another inode.
+    fn stamp(&self, file: &Path) -> Result<(String, u64)> {
+        let found = std::fs::metadata(file).map_err(|e| io_error("a file cannot be read", file, &e))?;
+        let (len, inode) = (found.len(), found.ino());
+        let stamp =
+            format!("{} {len} {}.{} {inode}", self.store.display(), found.mtime(), found.mtime_nsec());
+        Ok((stamp, len))
+    }
+}
+
+/// Takes the output folder of a job; of an output in a store, also its place there.
+///
+/// # Errors
+/// Those of [`OutputFolder::take`]. Usage: the place in the store belongs to another job. Io: the store does not answer.
+pub fn take(job: &Job, overwrite: bool, access: Access) -> Result<OutputFolder> {
+    let mirror = Mirror::of(job);
+    if let Some(mirror) = &mirror {
+        mirror.make_folder()?;
+    }
+    let folder = OutputFolder::take(&job.output, &job.name, overwrite, access)?;
+    if let Some(mirror) = &mirror {
+        mirror.claim(&job.name, overwrite)?;
+    }
+    Ok(folder)
+}
+
+/// Whether all outputs of some state of a job are in place.
+///
+/// # Errors
+/// Io: the store does not answer.
+pub fn is_published(job: &Job) -> Result<bool> {
+    let list = job.output.join(CHECKSUMS);
+    match Mirror::of(job) {
+        Some(mirror) => Ok(store::size(&mirror.object(&list)?)?.is_some()),
+        None => Ok(list.exists()),
+    }
+}
+
+/// Sends what a merge has put in place, where it goes to a store.
+///
+/// # Errors
+/// Io: the store does not take it.
+pub fn publish(plan: &JobPlan, merged: &Merged) -> Result<()> {
+    Mirror::of(&plan.job).map_or(Ok(()), |mirror| mirror.publish(merged.files.keys()))
+}
+
+/// Reads the state of some tasks; of a job whose output goes to a store, after fetching what lies there and not here.
+///
+/// # Errors
+/// Io: the store does not answer, or the disk refuses.
+pub fn read_ledger(plan: &JobPlan, hashes: &InputHashes, output: &Path, share: &Share) -> Result<Ledger> {
+    let ledger = Ledger::read(plan, hashes, output, share);
+    let Some(mirror) = Mirror::of(&plan.job) else { return Ok(ledger) };
+    mirror.make_folder()?;
+    let missing = to_do(plan, &ledger);
+    let fetched: Vec<bool> =
+        missing.par_iter().map(|(_, task)| mirror.fetch(ledger.part_path(task))).collect::<Result<_>>()?;
+    Ok(if fetched.contains(&true) { Ledger::read(plan, hashes, output, share) } else { ledger })
+}
+
+/// Sends the parts that are done and did not reach the store, as after a run that it refused.
+///
+/// # Errors
+/// Io: the store does not take one.
+pub fn send_done(plan: &JobPlan, ledger: &Ledger) -> Result<()> {
+    let Some(mirror) = Mirror::of(&plan.job) else { return Ok(()) };
+    let open: BTreeSet<usize> = to_do(plan, ledger).into_iter().map(|(_, task)| task.index).collect();
+    let done: Vec<&Path> = plan
+        .tasks()
+        .filter(|(_, task)| ledger.share().holds(task.index) && !open.contains(&task.index))
+        .map(|(_, task)| ledger.part_path(task))
+        .collect();
+    done.par_iter().try_for_each(|part| mirror.send(part))
+}
