@@ -10,8 +10,9 @@ use super::{Answer, Verb};
 use crate::config::file::ComputeFile;
 use crate::error::Error;
 use crate::io::disk::{allows_locks, free_bytes};
+use crate::io::gdal::{self as rasters, NEEDED_FORMATS, knows_crs, missing_formats};
 use crate::io::machine::Memory;
-use crate::io::{gdal, proj};
+use crate::io::proj;
 
 pub static VERB: Verb = Verb {
     name: "doctor",
@@ -71,23 +72,26 @@ fn libraries() -> Vec<Check> {
         });
         Check { name, found: format!("{found}, compiled against {built}"), fault }
     };
-    vec![of("GDAL", (gdal::BUILT_WITH, gdal::version())), of("PROJ", (proj::BUILT_WITH, proj::version()))]
+    vec![
+        of("GDAL", (rasters::BUILT_WITH, rasters::version())),
+        of("PROJ", (proj::BUILT_WITH, proj::version())),
+    ]
 }
 
 fn formats() -> Check {
-    let missing = gdal::missing_formats();
+    let missing = missing_formats();
     let fault =
         (!missing.is_empty()).then(|| format!("GDAL lacks {}: install its full package", missing.join(", ")));
     Check {
         name: "formats",
-        found: format!("{} needed, {} missing", gdal::NEEDED_FORMATS.len(), missing.len()),
+        found: format!("{} needed, {} missing", NEEDED_FORMATS.len(), missing.len()),
         fault,
     }
 }
 
 /// Without its database PROJ knows no CRS by its number.
 fn databases() -> Check {
-    let known = gdal::knows_crs("EPSG:5070");
+    let known = knows_crs("EPSG:5070");
     let fault = (!known)
         .then(|| "PROJ does not find proj.db: install proj-data, or set PROJ_LIB to its folder".into());
     Check { name: "CRS database", found: if known { "found" } else { "not found" }.into(), fault }
