@@ -100,6 +100,8 @@ fn main() {
             block_counts: vec![vec![(3, 4)]],
         }],
         tables: PartTables::default(),
+        reasons: Default::default(),
+        content: String::new(),
     };
     corpus.add("part", "footer", &[&[0], &serde_json::to_vec(&footer).unwrap()]);
     for (choice, kind) in [(0, "legends"), (1, "crosswalks")] {
