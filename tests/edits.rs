@@ -369,7 +369,7 @@ fn an_edit_redoes_the_tasks_that_it_touches_and_undoing_it_gives_back_the_bytes(
     let ice_near = vec![vec!["ice".to_string()]; 2];
     assert_eq!(open_tasks(&scratch, "job.toml"), (2, ice_near));
     let said = scratch.ok(&["status", "job.toml"]).stdout;
-    assert!(said.contains("2 stale") && said.contains("near edits ice"), "{said}");
+    assert!(said.contains("2 stale") && said.contains("the edit `ice` is new (2 tasks)"), "{said}");
     scratch.ok(&["run", "job.toml"]);
     let with_ice = sums(&scratch, "out");
     assert_ne!(plain, with_ice);
