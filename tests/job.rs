@@ -554,8 +554,8 @@ fn sigterm_ends_a_run_resumably_with_exit_75() {
         .stderr(std::process::Stdio::piped())
         .spawn()
         .unwrap();
-    // The lock is there once the run has begun; the job then takes seconds.
-    while !scratch.path("out/.nalcms/inputs.json").exists() {
+    // The journal is there once tasks have begun; the job then takes seconds.
+    while !scratch.path("out/.nalcms/attempts").exists() {
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
     let killed = terminate(&child).unwrap();
