@@ -479,11 +479,12 @@ fn names_that_gdal_takes_for_something_else_are_refused() {
     let scratch = Scratch::new();
     small_map(&scratch, "a.tif");
     small_map(&scratch, "GTIFF_DIR:1:a.tif");
-    for name in
-        ["GTIFF_DIR:1:a.tif", "/vsicurl/http://127.0.0.1:1/a.tif", "MEM:::DATAPOINTER=0,PIXELS=1,LINES=1"]
-    {
+    for name in ["GTIFF_DIR:1:a.tif", "MEM:::DATAPOINTER=0,PIXELS=1,LINES=1"] {
         scratch.nalcms(&["info", name]).refused(3, &["name", name]);
     }
+    scratch
+        .nalcms(&["info", "/vsizip/a.zip/a.tif"])
+        .refused(2, &["/vsizip/a.zip/a.tif", "no name that is read"]);
     scratch.ok(&["info", "./GTIFF_DIR:1:a.tif"]);
 }
 

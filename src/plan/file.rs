@@ -10,7 +10,7 @@ use std::path::{Component, Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::fingerprint::Identified;
-use super::input_hashes::{InputHashes, PlannedInput};
+use super::input_hashes::{InputHashes, PlannedInput, plain};
 use super::reasons::{Reasons, differences};
 use super::shard::{Share, costs, shard_of_tasks};
 use super::{JobPlan, Task};
@@ -146,7 +146,8 @@ impl PlanFile {
     /// What the plan says of each input, by its path seen from here.
     pub fn inputs(&self, path: &Path) -> BTreeMap<PathBuf, PlannedInput> {
         let folder = self.job_folder(path);
-        self.inputs.iter().map(|(input, facts)| (place::seen_from(&folder, input), facts.clone())).collect()
+        let seen = |input: &PathBuf| plain(&place::seen_from(&folder, input));
+        self.inputs.iter().map(|(input, facts)| (seen(input), facts.clone())).collect()
     }
 
     /// Holds what is planned now against the file.
@@ -182,8 +183,7 @@ impl PlanFile {
     }
 
     fn job_folder(&self, path: &Path) -> PathBuf {
-        let folder = folder_of(path).join(&self.folder);
-        if folder == Path::new(".") { PathBuf::new() } else { folder }
+        plain(&folder_of(path).join(&self.folder))
     }
 
     fn checksum(&self) -> Result<String> {
@@ -203,7 +203,8 @@ fn folder_of(file: &Path) -> &Path {
 
 /// A path below a folder as seen from there; other paths as they are.
 fn seen_from(folder: &Path, path: &Path) -> PathBuf {
-    path.strip_prefix(folder).unwrap_or(path).to_path_buf()
+    let path = plain(path);
+    path.strip_prefix(plain(folder)).map(Path::to_path_buf).unwrap_or(path)
 }
 
 /// The way from one folder to another: both may move together.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use rayon::prelude::*;
 
@@ -29,8 +29,16 @@ pub struct HashRequest<'a> {
     pub rehash: bool,
     /// The tasks whose inputs are asked for; layers that all tasks share are always hashed.
     pub share: &'a Share,
-    /// What a plan file says of each file.
+    /// What a plan file says of each file, by its [`plain`] path.
     pub planned: Option<&'a BTreeMap<PathBuf, PlannedInput>>,
+}
+
+/// A path without the `./` that says nothing: some ways to a file have it and some have not.
+pub fn plain(path: &Path) -> PathBuf {
+    if is_remote(path) {
+        return path.to_path_buf();
+    }
+    path.components().filter(|part| *part != Component::CurDir).collect()
 }
 
 /// What a plan file says of an input.
@@ -134,7 +142,7 @@ fn read(path: &Path, known: &BTreeMap<String, String>, request: &HashRequest) ->
     let metadata = std::fs::metadata(path).map_err(|e| io_error("an input cannot be read", path, &e))?;
     let (stamp, bytes) = (stamp(path, &metadata), metadata.len());
     let modified = (metadata.mtime(), metadata.mtime_nsec());
-    let planned = request.planned.and_then(|planned| planned.get(path));
+    let planned = request.planned.and_then(|planned| planned.get(&plain(path)));
     let planned = planned.filter(|planned| (planned.bytes, planned.modified) == (bytes, modified));
     let told = planned.map(|planned| &planned.sha256).or_else(|| known.get(&stamp));
     let sha256 = match told.filter(|_| !request.rehash) {
@@ -161,7 +169,7 @@ fn refuse_unplanned(
     planned: Option<&BTreeMap<PathBuf, PlannedInput>>,
 ) -> Result<()> {
     let Some(planned) = planned else { return Ok(()) };
-    let fault = |(path, input): (&PathBuf, &Input)| match planned.get(path) {
+    let fault = |(path, input): (&PathBuf, &Input)| match planned.get(&plain(path)) {
         None => Some(format!("{}: the plan does not know it", path.display())),
         Some(known) if known.sha256 != input.sha256 => {
             Some(format!("{}: {} bytes, planned were {} others", path.display(), input.bytes, known.bytes))

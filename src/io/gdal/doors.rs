@@ -87,9 +87,9 @@ pub(super) fn shut() -> Result<()> {
 ///
 /// # Errors
 /// Bug: GDAL does not let itself be shut.
-fn shut_network() -> Result<()> {
+fn shut_network(opened: &Path) -> Result<()> {
     static SHUT_ONCE: OnceLock<Result<()>> = OnceLock::new();
-    if place::is_any_remote_named() {
+    if place::is_remote(opened) || place::is_any_remote_named() {
         return Ok(());
     }
     let shut = SHUT_ONCE.get_or_init(|| {
@@ -125,7 +125,7 @@ fn note(name: *const c_char) {
 /// # Errors
 /// Input: it did. Whatever `open` returns.
 pub(super) fn watched<T>(path: &Path, open: impl FnOnce() -> Result<T>) -> Result<T> {
-    shut_network()?;
+    shut_network(path)?;
     TRIED.with(|tried| tried.take());
     let opened = open();
     match TRIED.with(|tried| tried.take()) {
