@@ -131,13 +131,17 @@ slurm_cancel() {
     expect 3 "$nalcms" merge "$scratch/cancelled.json"
 }
 
+# Whether Slurm has told an element to give way.
+gives_way() { scontrol show job "$1" | grep -q 'PreemptTime=[0-9]'; }
+
 slurm_preempt() {
-    local urgent
+    local urgent element
     plan preempted
     submit preempted
-    catch preempted 4
+    catch preempted 1
+    element=$(element_of "$caught")
     urgent=$(sbatch --parsable --partition=urgent --nodes=4 --output=/dev/null --wrap=true)
-    sleep 1
+    within gives_way "${array_id}_$element"
     kill -CONT "$caught"
     within completed "$urgent"
     within completed_with_haste "$merge_id"
