@@ -1,6 +1,6 @@
 //! Files in stores that answer over the network, read by GDAL's virtual file systems.
 //!
-//! GDAL may ask the network for nothing but what a job names: [`reached`] is the one place that opens the way, for the
+//! GDAL may ask the network for nothing but what a job names: `reached` is the one place that opens the way, for the
 //! thread and the time that a named file is worked on. Everywhere else a reference inside a file leads nowhere.
 //!
 //! A remote file is identified by what its server says of it. What is read counts only as long as that stays the same

@@ -53,7 +53,7 @@ pub enum HeaderFault {
 /// # Errors
 /// Those of opening and reading the file; within, the fault.
 /// # Cost
-/// A read or two for each directory; memory of [`LARGEST_VALUE`] at most.
+/// A read or two for each directory; memory of one value, 16 MiB, at most.
 /// # Source
 /// TIFF 6.0; BigTIFF; GDAL GTiff driver for tag 42112.
 pub fn judge_file(path: &Path) -> io::Result<Result<TiffSides, HeaderFault>> {
