@@ -169,6 +169,8 @@ slurm_node_cut() {
     # The straggler ended after the merge and harmed nothing.
     same cut
     "$nalcms" verify "$scratch/out/cut"
+    # The trap knows neither this function's names nor a process that has ended.
+    trap - EXIT
     ip link set "${slurm_tag}v$node" up
     within slurm_idle
 }
