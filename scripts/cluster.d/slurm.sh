@@ -135,7 +135,7 @@ slurm_cancel() {
 gives_way() { scontrol show job "$1" | grep -q 'PreemptTime=[0-9]'; }
 
 slurm_preempt() {
-    local urgent element
+    local urgent element restarts
     plan preempted
     submit preempted
     catch preempted 1
@@ -145,9 +145,10 @@ slurm_preempt() {
     kill -CONT "$caught"
     within completed "$urgent"
     within completed_with_haste "$merge_id"
-    scontrol show job "$array_id" | grep -q 'Restarts=[1-9]'
     same preempted
-    echo "say: $(scontrol show job "$array_id" | grep -c 'Restarts=[1-9]') shards gave way"
+    # Counted to the end of the list: who stops reading early makes scontrol fail.
+    restarts=$(scontrol show job "$array_id" | grep -c 'Restarts=[1-9]')
+    echo "say: $restarts shards gave way"
 }
 
 slurm_node_cut() {
