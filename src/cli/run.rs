@@ -9,6 +9,7 @@ use super::job_input::{JobInput, ShardOptions};
 use super::options::{ComputeOptions, GuardOptions, RunOptions, TalkOptions};
 use super::{Answer, Verb};
 use crate::error::Result;
+use crate::io::place::is_any_remote_named;
 use crate::io::progress::Progress;
 use crate::io::talk;
 use crate::model::area::Amount;
@@ -102,7 +103,9 @@ pub fn execute(plan: &JobPlan, progress: Progress, overwrite: bool, talk: &TalkO
         let cache = &work_folder(&plan.job.output).join("inputs.json");
         InputHashes::of(plan, &HashRequest { cache, rehash: false, share, planned: None })
     };
-    let conduct = Conduct::default();
+    // Whoever waits for one verb is told at once what is wrong with a file on disk; servers have their moods.
+    let retries = if is_any_remote_named() { Conduct::default().retries } else { 0 };
+    let conduct = Conduct { retries, ..Conduct::default() };
     Run { plan, hashes: &hashes, conduct, metrics: None, progress, overwrite, talk }.whole()
 }
 

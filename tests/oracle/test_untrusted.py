@@ -195,8 +195,8 @@ def uses(name):
     yield ["reclass", name, "-o", "out.tif", "--crosswalk", "nrcan-nalcms", "--missing-stratum", "default", "--overwrite"], None
     yield ["change", name, "sound.tif", "--years", "2010", "2015", "--legend", "raw", "--tables-only", "-o", "out", "--overwrite"], None
     yield ["change", "sound.tif", "sound.tif", "--years", "2010", "2015", "--legend", "nalcms", "-o", "out", "--overwrite", *zones], None
-    yield ["run", "job.toml", "--overwrite"], SOURCE_JOB.format(name)
-    yield ["run", "job.toml", "--overwrite"], MASK_JOB.format(name)
+    yield ["run", "job.toml", "--retries", "0", "--overwrite"], SOURCE_JOB.format(name)
+    yield ["run", "job.toml", "--retries", "0", "--overwrite"], MASK_JOB.format(name)
 
 
 def judge(folder, name):
