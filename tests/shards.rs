@@ -87,6 +87,14 @@ fn parts(scratch: &Scratch) -> Vec<String> {
     names
 }
 
+/// The lines of the journals of `out`; one that is being written is none yet.
+fn events(scratch: &Scratch) -> Vec<Value> {
+    let journals = std::fs::read_dir(scratch.path("out/.nalcms/attempts")).unwrap();
+    let text: String =
+        journals.map(|entry| std::fs::read_to_string(entry.unwrap().path()).unwrap()).collect();
+    text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+}
+
 /// Waits for something that a running process does.
 fn wait_for(what: &str, mut holds: impl FnMut() -> bool) {
     let begun = Instant::now();
@@ -302,12 +310,9 @@ fn a_poisoned_tile_fails_its_own_task_and_what_there_is_may_be_published() {
         status.contains("3 done") && status.contains("1 failed") && status.contains("2015_1.tif"),
         "{status}"
     );
-    let journals = std::fs::read_dir(scratch.path("out/.nalcms/attempts")).unwrap();
-    let lines: String =
-        journals.map(|entry| std::fs::read_to_string(entry.unwrap().path()).unwrap()).collect();
-    let events: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let events = events(&scratch);
     let failed: Vec<&Value> = events.iter().filter(|event| event["outcome"] == "failed").collect();
-    assert_eq!(failed.len(), 1, "{lines}");
+    assert_eq!(failed.len(), 1, "{events:?}");
     assert_eq!(
         (&failed[0]["tries"], &failed[0]["task"], &failed[0]["sources"]),
         (&2.into(), &1.into(), &serde_json::json!(["s"]))
@@ -384,10 +389,13 @@ fn a_file_that_comes_back_is_read_and_one_that_changes_is_not_mixed() {
     let run = start(&scratch, &["run", "job.toml", "--threads", "1", "--retries", "4"], &[]);
     wait_for("the first task", is_begun);
     away("tiles/2015_3.tif", "2015_3.tif");
-    std::thread::sleep(Duration::from_millis(1500));
+    wait_for("the last task", || events(&scratch).iter().any(|e| e["event"] == "begin" && e["task"] == 3));
+    std::thread::sleep(Duration::from_millis(300));
     away("2015_3.tif", "tiles/2015_3.tif");
     let run = end(run);
     assert_eq!(run.code, 0, "{}", run.stderr);
+    let tried = events(&scratch).into_iter().find(|e| e["event"] == "task" && e["task"] == 3).unwrap();
+    assert!(tried["tries"].as_u64().unwrap() > 1, "{tried}");
     assert_eq!(sums(&scratch, "out"), reference);
     // Another file in its place: the task fails rather than mixing the two, and the next run goes by the new one.
     std::fs::remove_dir_all(scratch.path("out")).unwrap();
@@ -432,18 +440,21 @@ fn a_shard_ends_with_the_process_that_started_it() {
     let (scratch, reference) = tiles();
     // A shell that starts a shard and is killed.
     let program = Path::new(env!("CARGO_BIN_EXE_nalcms")).display();
-    let script = format!(
-        "'{program}' run job.toml --shard 0/1 --threads 1 --die-with-parent --metrics metrics.prom & echo $! > pid; wait"
-    );
+    let script =
+        format!("'{program}' run job.toml --shard 0/1 --threads 1 --die-with-parent & echo $! > pid; wait");
     let mut shell = Command::new("sh").args(["-c", &script]).current_dir(scratch.path("")).spawn().unwrap();
-    wait_for("the shard", || {
-        scratch.path("out/.nalcms/inputs.json").exists() || scratch.path("metrics.prom").exists()
-    });
+    wait_for("the shard", || scratch.path("pid").exists() && scratch.path("out/.nalcms/attempts").exists());
+    let pid = std::fs::read_to_string(scratch.path("pid")).unwrap().trim().to_string();
+    let signal =
+        |name: &str| Command::new("sh").args(["-c", &format!("kill -{name} {pid}")]).status().unwrap();
+    // Held, so that it is at work when the shell ends; a shard that is not told would go on to its end.
+    signal("STOP");
     shell.kill().unwrap();
     shell.wait().unwrap();
-    let pid = std::fs::read_to_string(scratch.path("pid")).unwrap();
-    let stat = format!("/proc/{}/stat", pid.trim());
+    signal("CONT");
+    let stat = format!("/proc/{pid}/stat");
     wait_for("its end", || std::fs::read_to_string(&stat).map_or(true, |stat| stat.contains(") Z ")));
+    assert!(parts(&scratch).len() < 4);
     assert!(!scratch.path("out/SHA256SUMS").exists());
     scratch.ok(&["run", "job.toml", "--metrics", "metrics.prom", "--quiet"]);
     assert_eq!(sums(&scratch, "out"), reference);
