@@ -142,12 +142,13 @@ slurm_preempt() {
     element=$(element_of "$caught")
     urgent=$(sbatch --parsable --partition=urgent --nodes=4 --output=/dev/null --wrap=true)
     within gives_way "${array_id}_$element"
-    kill -CONT "$caught"
+    # Slurm has let it go on, to come to its end: it must not within the grace time, or nothing would be queued again.
+    kill -STOP "$caught"
     within completed "$urgent"
     within completed_with_haste "$merge_id"
     same preempted
-    # A shard that comes to its end within the grace time gives way without being queued again.
-    restarts=$(scontrol show job "$array_id" | grep -c 'Restarts=[1-9]' || true)
+    # Counted to the end of the list: who stops reading early makes scontrol fail.
+    restarts=$(scontrol show job "$array_id" | grep -c 'Restarts=[1-9]')
     echo "say: $restarts shards were queued again"
 }
 
