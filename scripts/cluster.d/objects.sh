@@ -26,14 +26,14 @@ http {
 CONF
     nginx -p "$scratch/web" -c "$scratch/web/nginx.conf" >"$scratch/web/out.log" 2>&1 &
     at_exit "kill $!"
-    within 20 curl --silent --output /dev/null "http://127.0.0.1:$web_port/"
+    within curl --silent --output /dev/null "http://127.0.0.1:$web_port/"
 }
 
 # A store for S3 with the world in bucket `maps`, and an empty bucket `made`.
 s3_up() {
     "$objects_python" -m moto.server -H 127.0.0.1 -p "$s3_port" >"$scratch/moto.log" 2>&1 &
     at_exit "kill $!"
-    within 60 curl --silent --output /dev/null "http://127.0.0.1:$s3_port/"
+    within curl --silent --output /dev/null "http://127.0.0.1:$s3_port/"
     s3 <<'PY'
 import pathlib, sys
 for bucket in ("maps", "made"):
@@ -103,7 +103,7 @@ store_array() {
     in_store "$nalcms" plan "$scratch/store.toml" -o "$scratch/store.json" --shards "$shards" >/dev/null
     in_store "$nalcms" run "$scratch/store.json" --shard 0 --threads 1 --work "$scratch/machines/killed" --progress none &
     pid=$!
-    within 60 parts_of_killed 1
+    within parts_of_killed 1
     kill -KILL "$pid"
     wait "$pid" || true
     for ((shard = 1; shard < shards; shard++)); do
