@@ -124,7 +124,7 @@ fn owner(work: &Path) -> Option<Owner> {
 /// Usage: it belongs to another job, or holds files of somebody else.
 pub fn refuse_foreign(path: &Path, job: &str) -> Result<()> {
     let work = work_folder(path);
-    if !work.exists() && path.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
+    if is_of_somebody_else(path, &work) {
         return Err(Error::usage("the output folder holds files that are not of this program")
             .at(path.display())
             .help("choose another folder, or say --overwrite to write into this one"));
@@ -137,6 +137,14 @@ pub fn refuse_foreign(path: &Path, job: &str) -> Result<()> {
             .help("choose another folder, or say --overwrite to take this one over")),
         _ => Ok(()),
     }
+}
+
+/// Whether a folder holds something, but not the work folder: by one listing, as another process may make it meanwhile, and
+/// over a network a name that was looked for in vain may stay away for a while after it is there.
+fn is_of_somebody_else(path: &Path, work: &Path) -> bool {
+    let Ok(entries) = path.read_dir() else { return false };
+    let names: Vec<_> = entries.flatten().map(|entry| entry.file_name()).collect();
+    !names.is_empty() && !names.iter().any(|name| Some(name.as_os_str()) == work.file_name())
 }
 
 fn subfolders(folder: &Path) -> Result<Vec<PathBuf>> {

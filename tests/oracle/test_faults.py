@@ -4,12 +4,14 @@ Full and read-only disks are real ones: small file systems in memory, mounted fo
 that the tests say that they were skipped.
 """
 
+import json
 import os
 import shutil
 import signal
 import subprocess
 import time
 import unittest
+from pathlib import Path
 
 from support import NALCMS, REPOSITORY, Case
 
@@ -17,6 +19,28 @@ from support import NALCMS, REPOSITORY, Case
 def may_mount():
     probe = ["unshare", "--mount", "sh", "-c", "mount -t tmpfs none /mnt"]
     return shutil.which("unshare") and subprocess.run(probe, capture_output=True).returncode == 0
+
+
+class SmallMemory:
+    """A control group whose processes are killed when together they take more than its limit."""
+
+    def __init__(self):
+        self.limit_file, above = (
+            ("memory.limit_in_bytes", Path("/sys/fs/cgroup/memory")) if Path("/sys/fs/cgroup/memory").is_dir() else ("memory.max", Path("/sys/fs/cgroup"))
+        )
+        self.group = above / f"nalcms-test-{os.getpid()}"
+        self.group.mkdir()
+        if not (self.group / self.limit_file).exists():
+            self.group.rmdir()
+            raise OSError("no control over memory")
+
+    def run(self, mib, arguments, folder):
+        (self.group / self.limit_file).write_text(str(mib << 20))
+        script = f'echo $$ > {self.group}/cgroup.procs; exec "$@"'
+        return subprocess.run(["sh", "-c", script, "sh", NALCMS, *arguments], cwd=folder, capture_output=True, text=True)
+
+    def remove(self):
+        self.group.rmdir()
 
 
 needs_mount = unittest.skipUnless(may_mount(), "only root may mount a small file system")
@@ -103,6 +127,33 @@ class Faults(Case):
         answer = subprocess.run(command, cwd=self.folder, capture_output=True, text=True)
         self.assertIn(answer.returncode, (3, 4), answer.stderr)
         self.assertIn("mx_2015.tif", answer.stderr)
+
+    def test_a_run_that_is_killed_for_its_memory_leaves_the_names_of_its_tasks_and_completes_with_more(self):
+        try:
+            small = SmallMemory()
+        except OSError as error:
+            self.skipTest(f"SKIPPED: no control group can be made ({error})")
+        self.addCleanup(small.remove)
+        reference = self.reference()
+        output = self.disk / "out"
+        begun = set()
+        # How much the program takes differs from machine to machine: less and less, until it dies at work.
+        for mib in range(96, 8, -12):
+            shutil.rmtree(output, ignore_errors=True)
+            # It sees the limit and would keep to it, or refuse; here it is told to take more than it has.
+            answer = small.run(mib, ["run", "disk.toml", "--quiet", "--memory-mib", "1024"], self.folder)
+            self.assertIn(answer.returncode, (0, -signal.SIGKILL), answer.stderr)
+            journals = [path.read_text() for path in output.glob(".nalcms/attempts/*.jsonl")]
+            events = [json.loads(line) for line in "".join(journals).splitlines()]
+            ended = {event["task"] for event in events if event["event"] == "task"}
+            begun = {event["task"] for event in events if event["event"] == "begin"} - ended
+            if begun:
+                break
+        self.assertEqual(answer.returncode, -signal.SIGKILL, "no limit killed it at work")
+        self.assertLessEqual(begun, set(range(4)))
+        self.assertFalse((output / "SHA256SUMS").exists())
+        self.nalcms("run", "disk.toml", "--quiet")
+        self.assertEqual((output / "SHA256SUMS").read_bytes(), reference)
 
     def test_signals_of_schedulers_end_a_run_at_once_and_resumably(self):
         reference = self.reference()
