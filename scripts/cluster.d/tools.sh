@@ -1,9 +1,11 @@
 # shellcheck shell=bash
-# Steps with engines that run on one machine: GNU parallel; Snakemake where it is there.
+# Steps with engines that run on one machine: GNU parallel and Snakemake.
 
 scratch=${scratch:?}
 root=${root:?}
 nalcms=${nalcms:?}
+target=${target:?}
+snakemake_home=$target/snakemake-venv
 
 parallel_install() {
     command -v parallel >/dev/null && return
@@ -22,10 +24,21 @@ parallel_killed() {
     same parallel
 }
 
-snakemake_clean() {
+# An environment of its own under the target folder, kept from one call to the next.
+snakemake_install() {
+    [ -x "$snakemake_home/bin/snakemake" ] && return
+    python3 -m venv "$snakemake_home" && "$snakemake_home/bin/pip" install --quiet --disable-pip-version-check snakemake
+}
+
+snakemake_killed() {
+    local engine
     plan snake
-    (cd "$scratch" && snakemake --snakefile "$root/examples/engines/Snakefile" --cores 2 --quiet \
-        --config plan="$scratch/snake.json" nalcms="$nalcms")
+    (cd "$scratch" && exec "$snakemake_home/bin/snakemake" --snakefile "$root/examples/engines/Snakefile" --cores 2 --quiet \
+        --config plan="$scratch/snake.json" nalcms="$nalcms") &
+    engine=$!
+    catch snake
+    kill -KILL "$caught"
+    wait "$engine"
     same snake
 }
 
@@ -35,9 +48,9 @@ tools_steps() {
     else
         skip "GNU parallel" "it is not installed and cannot be installed"
     fi
-    if command -v snakemake >/dev/null; then
-        step "Snakemake" snakemake_clean
+    if snakemake_install >"$scratch/step.log" 2>&1; then
+        step "Snakemake: kill -9 of a shard" snakemake_killed
     else
-        skip "Snakemake" "it is not installed"
+        skip "Snakemake" "it cannot be installed with pip"
     fi
 }
