@@ -3,10 +3,10 @@
 
 use libfuzzer_sys::fuzz_target;
 use nalcms::io::cog::{
-    BlockDecoder, BlockEncoder, BlockStore, CogSpec, Compression, LayoutVerdict, SampleType, TemplateTags, assemble,
+    BlockDecoder, BlockEncoder, CogSpec, Compression, LayoutVerdict, SampleType, TemplateTags, assemble,
     check_layout,
 };
-use nalcms_fuzz::{SCRATCH, split_u16};
+use nalcms_fuzz::{SCRATCH, Same, split_u16};
 
 const CODECS: [Compression; 6] = [
     Compression::Fast,
@@ -16,20 +16,6 @@ const CODECS: [Compression; 6] = [
     Compression::Lzw,
     Compression::None,
 ];
-
-/// The same block wherever one is asked for.
-struct Same(Vec<u8>);
-
-impl BlockStore for Same {
-    fn block_len(&self, _: u32, _: u64) -> std::io::Result<u32> {
-        Ok(self.0.len() as u32)
-    }
-
-    fn copy_block(&mut self, _: u32, _: u64, out: &mut Vec<u8>) -> std::io::Result<()> {
-        out.extend_from_slice(&self.0);
-        Ok(())
-    }
-}
 
 fuzz_target!(|data: &[u8]| {
     let Some((choice, rest)) = split_u16(data) else { return };

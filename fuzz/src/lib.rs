@@ -1,8 +1,9 @@
-//! What several targets need: a file for readers that take a path.
+//! What several targets need: a file for readers that take a path, a store of blocks for writers.
 
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
+use nalcms::io::cog::BlockStore;
 use tempfile::NamedTempFile;
 
 /// A file whose content is replaced for every input; in memory where the system has such a folder.
@@ -38,4 +39,18 @@ thread_local! {
 pub fn split_u16(data: &[u8]) -> Option<(usize, &[u8])> {
     let (head, rest) = data.split_first_chunk::<2>()?;
     Some((usize::from(u16::from_le_bytes(*head)), rest))
+}
+
+/// The same block wherever one is asked for.
+pub struct Same(pub Vec<u8>);
+
+impl BlockStore for Same {
+    fn block_len(&self, _: u32, _: u64) -> std::io::Result<u32> {
+        Ok(self.0.len() as u32)
+    }
+
+    fn copy_block(&mut self, _: u32, _: u64, out: &mut Vec<u8>) -> std::io::Result<()> {
+        out.extend_from_slice(&self.0);
+        Ok(())
+    }
 }

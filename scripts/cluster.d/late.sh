@@ -5,7 +5,7 @@
 scratch=${scratch:?}
 nalcms=${nalcms:?}
 shards=${shards:?}
-late_s=5
+late_s=20
 # The processes of the two machines.
 one=
 other=

@@ -2,11 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use nalcms::io::cog::{
-    BlockEncoder, BlockStore, CogSpec, Compression, SampleType, TemplateTags, assemble,
-};
+use nalcms::io::cog::{BlockEncoder, CogSpec, Compression, SampleType, TemplateTags, assemble};
 use nalcms::io::part::{PartCells, PartFooter, PartProduct, PartTables};
 use nalcms::model::window::Window;
+use nalcms_fuzz::Same;
 
 struct Corpus(PathBuf);
 
@@ -15,19 +14,6 @@ impl Corpus {
         let folder = self.0.join(target);
         std::fs::create_dir_all(&folder).unwrap();
         std::fs::write(folder.join(name), pieces.concat()).unwrap();
-    }
-}
-
-struct Same(Vec<u8>);
-
-impl BlockStore for Same {
-    fn block_len(&self, _: u32, _: u64) -> std::io::Result<u32> {
-        Ok(self.0.len() as u32)
-    }
-
-    fn copy_block(&mut self, _: u32, _: u64, out: &mut Vec<u8>) -> std::io::Result<()> {
-        out.extend_from_slice(&self.0);
-        Ok(())
     }
 }
 
