@@ -101,7 +101,7 @@ fn image(cols: u64, rows: u64) -> Vec<(u16, u16, u64, u64)> {
 fn a_sound_header_is_let_pass_in_every_byte_order() {
     for form in FORMS {
         let judged = judge_bytes(&form.file(&image(5, 7))).unwrap();
-        assert_eq!(judged, Ok(TiffSides { rows: 7, cols: 5 }));
+        assert_eq!(judged, Ok(TiffSides { rows: 7, cols: 5, is_to_be_cut: false }));
     }
 }
 
@@ -173,7 +173,11 @@ fn sizes_that_no_reader_should_believe_are_refused() {
         form.file(&[&tags[..], &[(322, 4, 1, tile_cols), (323, 4, 1, tile_rows)]].concat())
     };
     let sparse = judge_bytes(&tiled(60_000, 60_000, 256, 256)).unwrap();
-    assert_eq!(sparse, Ok(TiffSides { rows: 60_000, cols: 60_000 }), "large is not absurd");
+    assert_eq!(
+        sparse,
+        Ok(TiffSides { rows: 60_000, cols: 60_000, is_to_be_cut: false }),
+        "large is not absurd"
+    );
     for (cols, rows, tile_cols, tile_rows) in [
         (1 << 21, 1, 256, 256),
         (1, 0xffff_ffff, 256, 256),
@@ -192,6 +196,94 @@ fn sizes_that_no_reader_should_believe_are_refused() {
 
 /// An answer in time, with an exit code of refusals or of success, and the file's name where it is refused.
 #[track_caller]
+#[test]
+fn what_readers_understand_differently_is_refused() {
+    let damaged = |file: &[u8], word: &str| {
+        let judged = judge_bytes(file).unwrap();
+        assert!(matches!(&judged, Err(HeaderFault::Damaged(words)) if words.contains(word)), "{judged:?}");
+    };
+    for form in FORMS {
+        // Some readers take the first of two tags, some the last.
+        damaged(&form.file(&[image(5, 7), vec![(256, 4, 1, 900_000)]].concat()), "256 twice");
+        // Types that hold whole numbers below zero too; those that hold none.
+        let typed = |kind| {
+            let mut tags = image(5, 7);
+            tags[0] = (256, kind, 1, 5);
+            judge_bytes(&form.file(&tags)).unwrap()
+        };
+        assert_eq!(typed(9), Ok(TiffSides { rows: 7, cols: 5, is_to_be_cut: false }));
+        assert!(matches!(typed(11), Err(HeaderFault::Damaged(_))));
+        let mut negative = image(5, 7);
+        negative[0] = (256, 9, 1, 0xffff_ffff);
+        assert!(matches!(judge_bytes(&form.file(&negative)).unwrap(), Err(HeaderFault::TooLarge(_))));
+    }
+}
+
+#[test]
+fn directories_below_others_are_judged_like_them() {
+    for form in FORMS {
+        let long = if form.wide { 16 } else { 4 };
+        let file = |below: &[(u16, u16, u64, u64)]| {
+            let mut tags = image(5, 7);
+            tags.push((330, long, 1, 0));
+            let length = form.directory(&tags, 0).len() as u64;
+            let place = form.first() + length;
+            tags[9].3 = place;
+            [form.header(form.first()), form.directory(&tags, 0), form.directory(below, 0)].concat()
+        };
+        assert_eq!(
+            judge_bytes(&file(&image(2, 3))).unwrap(),
+            Ok(TiffSides { rows: 7, cols: 5, is_to_be_cut: false })
+        );
+        let judged = judge_bytes(&file(&image(4_194_304, 4_194_304))).unwrap();
+        assert!(
+            matches!(&judged, Err(HeaderFault::TooLarge(words)) if words.contains("directory 2")),
+            "{judged:?}"
+        );
+    }
+    let form = FORMS[0];
+    let many = form.file(&[image(5, 7), vec![(330, 4, 65_000, 8)]].concat());
+    let judged = judge_bytes(&[many, vec![0; 300_000]].concat()).unwrap();
+    assert!(
+        matches!(&judged, Err(HeaderFault::TooLarge(words)) if words.contains("directories")),
+        "{judged:?}"
+    );
+}
+
+#[test]
+fn metadata_are_read_once_and_no_more_than_so_much() {
+    let form = FORMS[0];
+    let text = vec![b'&'; 15 << 20];
+    let directory = |next| form.directory(&[image(5, 7), vec![(42112, 2, 15 << 20, 1000)]].concat(), next);
+    let second = 8 + directory(0).len() as u64;
+    let mut file = [form.header(8), directory(second), directory(0)].concat();
+    file.resize(1000, 0);
+    file.extend(&text);
+    let start = Instant::now();
+    let judged = judge_bytes(&file).unwrap();
+    assert!(matches!(&judged, Err(HeaderFault::TooLarge(words)) if words.contains("metadata")), "{judged:?}");
+    assert!(start.elapsed() < LIMIT);
+}
+
+#[test]
+fn one_strip_of_plain_cells_is_cut_by_who_reads_it() {
+    let scratch = Scratch::new();
+    let (cols, rows) = (12_000, 12_000);
+    let mut tags = image(cols, rows);
+    tags.retain(|tag| ![273, 278, 279].contains(&tag.0));
+    let place = 8 + FORMS[0].directory(&tags, 0).len() as u64 + 3 * 12;
+    tags.extend([(273, 4, 1, place), (278, 4, 1, rows), (279, 4, 1, cols * rows)]);
+    tags.sort_unstable();
+    let path = scratch.path("plain.tif");
+    std::fs::write(&path, FORMS[0].file(&tags)).unwrap();
+    // The cells are a hole: nothing is written.
+    std::fs::File::options().write(true).open(&path).unwrap().set_len(place + cols * rows).unwrap();
+    scratch.ok(&["info", "plain.tif"]);
+    // Of a VRT nobody asks how it is cut.
+    scratch.write("plain.vrt", &vrt("plain.tif", 1));
+    scratch.nalcms(&["info", "plain.vrt", "--format", "VRT"]).refused(4, &["one strip", "re-tile"]);
+}
+
 fn assert_answers(scratch: &Scratch, arguments: &[&str], file: &str) -> Run {
     let start = Instant::now();
     let run = scratch.nalcms(arguments);
@@ -475,6 +567,96 @@ fn a_vrt_shows_no_file_that_does_not_lie_with_it() {
 }
 
 #[test]
+fn a_linked_vrt_is_judged_from_where_it_lies() {
+    let (scratch, elsewhere) = (Scratch::new(), Scratch::new());
+    small_map(&elsewhere, "secret.tif");
+    small_map(&scratch, "top/s/x.tif");
+    small_map(&scratch, "real/tile.tif");
+    scratch.write("real/map.vrt", &vrt("tile.tif", 1));
+    scratch.write("top/t/inner.vrt", &vrt("s/x.tif", 1));
+    std::fs::create_dir_all(scratch.path("top/t/s")).unwrap();
+    let link = |target: &std::path::Path, name: &str| {
+        std::os::unix::fs::symlink(target, scratch.path(name)).unwrap()
+    };
+    link(&elsewhere.path("secret.tif"), "top/t/s/x.tif");
+    link(std::path::Path::new("t/inner.vrt"), "top/map.vrt");
+    link(std::path::Path::new("real/map.vrt"), "sound.vrt");
+    for name in ["top/t/inner.vrt", "top/map.vrt"] {
+        let run = scratch.nalcms(&["info", name, "--counts", "--format", "VRT"]);
+        assert_eq!((run.code, run.stdout.as_str()), (3, ""), "{name}");
+    }
+    scratch.ok(&["info", "sound.vrt", "--counts", "--format", "VRT"]);
+}
+
+#[test]
+fn a_declaration_hides_no_second_vrt() {
+    let scratch = Scratch::new();
+    small_map(&scratch, "tile.tif");
+    let sound = vrt("tile.tif", 1);
+    let raw = sound
+        .replace("band=\"1\"", "band=\"1\" subClass=\"VRTRawRasterBand\"")
+        .replace("tile.tif", "/etc/passwd");
+    scratch.write("map.vrt", &format!("<?xml />{raw} ?>{sound}"));
+    scratch.nalcms(&["info", "map.vrt", "--counts", "--format", "VRT"]).refused(3, &["declaration"]);
+    scratch.write("map.vrt", &format!("<?xml version=\"1.0\"?>\n{sound}"));
+    scratch.ok(&["info", "map.vrt", "--counts", "--format", "VRT"]);
+}
+
+#[test]
+fn companions_are_what_their_names_say_however_they_are_spelt() {
+    let scratch = Scratch::new();
+    small_map(&scratch, "a.tif");
+    small_map(&scratch, "small.tif");
+    let overviews = |name: &str| {
+        format!(
+            "<PAMDataset><Metadata domain=\"OVERVIEWS\"><MDI key=\"OVERVIEW_FILE\">{name}</MDI></Metadata></PAMDataset>"
+        )
+    };
+    // A text beside the raster, its own companion that is a VRT, and names in numbers that readers take differently.
+    scratch.write("ov.txt", &vrt("tile.tif", 1));
+    for name in [":::BASE:::ov.txt", ":::BASE:::../a.rrd"] {
+        let path = scratch.write("a.tif.aux.xml", &overviews(name));
+        scratch.nalcms(&["info", "a.tif"]).refused(3, &["a.tif.aux.xml"]);
+        std::fs::remove_file(path).unwrap();
+    }
+    for odd in ["&#x000000000004F;", "&#x10000004F;", "&#000000000079;"] {
+        let path = scratch.write(
+            "a.tif.aux.xml",
+            &overviews("ov.txt").replacen('O', odd, 1).replace("OVERVIEW_", &format!("{odd}VERVIEW_")),
+        );
+        scratch.nalcms(&["info", "a.tif"]).refused(3, &["a.tif.aux.xml"]);
+        std::fs::remove_file(path).unwrap();
+    }
+    let path = scratch.write("a.rrd", &vrt("tile.tif", 1));
+    scratch.nalcms(&["info", "a.tif"]).refused(3, &["a.rrd"]);
+    std::fs::remove_file(path).unwrap();
+    // Three levels deep.
+    for name in ["a.tif.ovr", "a.tif.ovr.ovr", "a.tif.ovr.ovr.ovr"] {
+        std::fs::copy(scratch.path("small.tif"), scratch.path(name)).unwrap();
+    }
+    scratch.nalcms(&["info", "a.tif"]).refused(3, &["a.tif.ovr.ovr.ovr"]);
+    std::fs::remove_file(scratch.path("a.tif.ovr.ovr.ovr")).unwrap();
+    scratch.ok(&["info", "a.tif"]);
+    // Texts as large as no program writes.
+    std::fs::File::create(scratch.path("a.IMD")).unwrap().set_len(17 << 20).unwrap();
+    scratch.nalcms(&["info", "a.tif"]).refused(4, &["a.IMD"]);
+}
+
+#[test]
+fn a_map_of_a_drawing_board_is_one_without_a_crs() {
+    let scratch = Scratch::new();
+    small_map(&scratch, "a.tif");
+    let options =
+        gdal::DatasetOptions { open_flags: gdal::GdalOpenFlags::GDAL_OF_UPDATE, ..Default::default() };
+    let mut dataset = gdal::Dataset::open_ex(scratch.path("a.tif"), options).unwrap();
+    let board = gdal::spatial_ref::SpatialRef::from_wkt("LOCAL_CS[\"Unnamed\",UNIT[\"metre\",1]]").unwrap();
+    dataset.set_spatial_ref(&board).unwrap();
+    dataset.close().unwrap();
+    let run = scratch.ok(&["info", "a.tif", "--json"]);
+    assert!(!run.stderr.contains("OSRGetSemiMajor"));
+}
+
+#[test]
 fn names_that_gdal_takes_for_something_else_are_refused() {
     let scratch = Scratch::new();
     small_map(&scratch, "a.tif");
@@ -499,6 +681,12 @@ fn a_pipe_is_no_map_and_no_layer() {
     assert_answers(&scratch, &["info", "pipe.tif"], "pipe.tif").refused(3, &["a pipe"]);
     assert_answers(&scratch, &["info", "a.tif"], "a.tif.aux.xml").refused(3, &["a pipe"]);
     std::fs::remove_file(scratch.path("a.tif.aux.xml")).unwrap();
+    for name in ["a.aux", "a.tif.aux", "a.IMD", "a.tfw", "a_rpc.txt"] {
+        let made = std::process::Command::new("mkfifo").arg(scratch.path(name)).status().unwrap();
+        assert!(made.success());
+        assert_answers(&scratch, &["info", "a.tif"], name).refused(3, &["a pipe", name]);
+        std::fs::remove_file(scratch.path(name)).unwrap();
+    }
     let zones = ["--zones", "pipe.geojson", "--zone-key", "k"];
     let arguments = [
         &["change", "a.tif", "a.tif", "-o", "out", "--years", "2010", "2015", "--legend", "nalcms"][..],
@@ -569,7 +757,7 @@ proptest::proptest! {
         if let Ok(members) = nalcms::io::virtual_raster::members(&bytes) {
             proptest::prop_assert!(members.iter().all(|member| !member.name.is_empty()));
         }
-        let foreign = nalcms::io::sidecar::foreign_overviews(&bytes).is_some();
+        let foreign = nalcms::io::sidecar::foreign_overviews(&bytes, &["map.rrd".to_string()]).is_some();
         proptest::prop_assert!(!foreign || nalcms::io::sidecar::names_overviews(&bytes));
         let bounds = nalcms::io::gdal::wkb::envelope(&bytes).is_ok();
         proptest::prop_assert_eq!(bounds, nalcms::io::gdal::wkb::edges(&bytes).is_ok());

@@ -17,10 +17,9 @@ use crate::plan::comparability::refuse_nothing_left;
 use crate::plan::file::PlanFile;
 use crate::plan::fingerprint::Identified;
 use crate::plan::shard::{Share, worthwhile_shards};
-use crate::run::folder::{Access, OutputFolder};
-use crate::run::ledger::Ledger;
+use crate::run::folder::Access;
 use crate::run::merge::is_in_place;
-use crate::run::work_folder;
+use crate::run::{mirror, work_folder};
 
 pub static VERB: Verb = Verb {
     name: "submit",
@@ -75,12 +74,17 @@ fn slurm(args: &SlurmArgs) -> Result<Answer> {
     let laid = args.job.lay_out(|_| {}, &args.guard, false)?;
     let plan = &laid.plan;
     refuse_nothing_left(&plan.job, &plan.comparability)?;
+    if plan.job.store.is_some() && (args.job.work.is_some() || plan.job.compute.work.is_none()) {
+        return Err(Error::usage("plan, scripts and logs need a folder that all nodes see")
+            .found("an output in a store, and a work folder of this machine")
+            .help("name one in the job file: [compute] work = \"FOLDER\"; or make the array yourself: docs/clusters.md"));
+    }
     let hashes = laid.hashes(&Share::All)?;
     let planned = laid.shards(None);
     let shards = planned.unwrap_or_else(|| worthwhile_shards(plan, Some(args.max_array)));
     refuse_too_many(shards, args.max_array)?;
 
-    let ledger = Ledger::read(plan, &hashes, &plan.job.output, &Share::All);
+    let ledger = mirror::read_ledger(plan, &hashes, &plan.job.output, &Share::All)?;
     if is_in_place(plan, &ledger, &plan.job.output) {
         let text = format!("{}: everything is done; nothing was submitted\n", plan.job.output.display());
         let json = json!({ "shards": shards, "todo_shards": [], "array_job": null, "merge_job": null });
@@ -98,7 +102,7 @@ fn slurm(args: &SlurmArgs) -> Result<Answer> {
         return Ok(rehearsal(&submission, &scripts, array.as_deref()));
     }
 
-    let folder = OutputFolder::take(&plan.job.output, &plan.job.name, false, Access::Parts)?;
+    let folder = mirror::take(&plan.job, false, Access::Parts)?;
     make_folder(&submission.folder)?;
     if planned.is_none() {
         let identified = Identified::of(plan, &hashes, &Share::All);

@@ -2,14 +2,42 @@
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use tempfile::{NamedTempFile, TempDir, TempPath};
 
+use super::digest::sha256;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Prefix of temporary names; what bears it is never taken for an output.
-pub const TEMPORARY_PREFIX: &str = ".nalcms-";
+const TEMPORARY_PREFIX: &str = ".nalcms-";
+
+/// Older than this, in seconds, what is in the making is no more: its process would have touched it.
+const ABANDONED_SECONDS: i64 = 24 * 3600;
+
+/// Prefix of temporary names of this machine, until it is started anew: what it locks and what it leaves are told apart from
+/// what other machines do in the folder.
+///
+/// Source: random(4), boot_id. Where there is none, all machines are one.
+fn prefix() -> &'static str {
+    static PREFIX: LazyLock<String> = LazyLock::new(|| {
+        let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+        format!("{TEMPORARY_PREFIX}{}-", &sha256(boot.trim())[..8])
+    });
+    &PREFIX
+}
+
+/// Whether a file or folder is one that a killed process of this machine left half-written, or another machine's long ago; `now` is the
+/// time of the file system, in seconds since 1970. That no process of this machine is writing, its caller's lock tells; on some
+/// network file systems a lock says nothing about other machines.
+pub fn is_leftover(path: &Path, now: i64) -> bool {
+    let Some(name) = path.file_name().map(|name| name.to_string_lossy()) else { return false };
+    let touched = || std::fs::symlink_metadata(path).ok().map(|found| found.mtime());
+    name.starts_with(TEMPORARY_PREFIX)
+        && (name.starts_with(prefix()) || touched().is_some_and(|at| at + ABANDONED_SECONDS < now))
+}
 
 /// Makes a folder and those above it.
 ///
@@ -17,6 +45,15 @@ pub const TEMPORARY_PREFIX: &str = ".nalcms-";
 /// Io: the disk refuses.
 pub fn make_folder(path: &Path) -> Result<()> {
     std::fs::create_dir_all(path).map_err(|e| io_error("a folder cannot be made", path, &e))
+}
+
+/// The time of the disk that a folder lies on, in seconds since 1970: that of a file just made.
+///
+/// # Errors
+/// Io: the disk refuses.
+pub fn disk_time(folder: &Path) -> Result<i64> {
+    let found = temporary_in(folder)?.as_file().metadata();
+    found.map(|found| found.mtime()).map_err(|e| io_error("a file cannot be made", folder, &e))
 }
 
 /// A file in the making: nobody sees it under its name before [`AtomicFile::commit`].
@@ -138,13 +175,13 @@ pub fn io_error(what: &str, path: &Path, cause: &std::io::Error) -> Error {
 pub fn temporary_folder(within: &Path) -> Result<TempDir> {
     make_folder(within)?;
     let mut builder = tempfile::Builder::new();
-    builder.prefix(TEMPORARY_PREFIX).rand_bytes(16);
+    builder.prefix(prefix()).rand_bytes(16);
     builder.tempdir_in(within).map_err(|e| io_error("a folder cannot be made", within, &e))
 }
 
 fn temporary_in(folder: &Path) -> Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
-    builder.prefix(TEMPORARY_PREFIX).suffix(".tmp").rand_bytes(16);
+    builder.prefix(prefix()).suffix(".tmp").rand_bytes(16);
     #[cfg(unix)]
     {
         // Outputs are for others to read; the process's umask still applies.
@@ -162,9 +199,27 @@ fn persist(temporary: TempPath, target: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Makes a rename durable. A file system that cannot sync folders keeps the rename anyway, only later.
-fn sync_folder(target: &Path) {
+/// Makes a rename or a removal durable. A file system that cannot sync folders keeps it anyway, only later.
+pub fn sync_folder(target: &Path) {
     if let Some(folder) = target.parent() {
         let _ = File::open(folder).and_then(|folder| folder.sync_all());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_this_machine_left_is_left_over_and_what_others_make_only_after_a_day() {
+        let folder = tempfile::tempdir().unwrap();
+        let own = temporary_in(folder.path()).unwrap();
+        let other = folder.path().join(".nalcms-0f0f0f0f-abc.tmp");
+        let output = folder.path().join("run.json");
+        [&other, &output].into_iter().for_each(|path| write_bytes(path, b"x").unwrap());
+        let now = disk_time(folder.path()).unwrap();
+        let told = |now| [own.path(), &other, &output].map(|path| is_leftover(path, now));
+        assert_eq!(told(now), [true, false, false]);
+        assert_eq!(told(now + ABANDONED_SECONDS + 60), [true, true, false]);
     }
 }

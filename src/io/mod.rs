@@ -12,6 +12,7 @@ pub mod place;
 pub mod progress;
 pub mod proj;
 pub mod quicklook;
+pub mod seen;
 pub mod sidecar;
 pub mod stop;
 pub mod table;

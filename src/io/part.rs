@@ -282,6 +282,7 @@ fn refuse_conflict(path: &Path, there: &str, made: &str) -> Result<()> {
 #[derive(Debug)]
 pub struct Part {
     path: PathBuf,
+    checksum: Checksum,
     /// What stands where.
     pub footer: PartFooter,
 }
@@ -302,19 +303,33 @@ impl Part {
     /// The fault, when it cannot be used.
     pub fn open(path: &Path, verify: bool) -> std::result::Result<Self, PartFault> {
         let mut file = File::open(path).map_err(|_| PartFault::Missing)?;
-        let footer = read_footer(&mut file, verify).ok_or(PartFault::Torn)?;
-        Ok(Self { path: path.to_path_buf(), footer })
+        let (footer, checksum) = read_footer(&mut file, verify).ok_or(PartFault::Torn)?;
+        Ok(Self { path: path.to_path_buf(), checksum, footer })
     }
 
     /// Opens it for reading blocks and cells. Thousands of parts exist; few are open at a time.
     ///
     /// # Errors
-    /// Io: the part is gone.
+    /// Io: the part is gone, or another stands in its place since it was opened.
     pub fn reader(&self) -> Result<PartReader> {
-        let file = File::open(&self.path).map_err(|e| io_error("a part cannot be read", &self.path, &e))?;
-        let length = file.metadata().map_err(|e| io_error("a part cannot be read", &self.path, &e))?.len();
+        let failed = |e| io_error("a part cannot be read", &self.path, &e);
+        let file = File::open(&self.path).map_err(failed)?;
+        let length = file.metadata().map_err(failed)?.len();
+        if read_trailer(&file).is_none_or(|trailer| trailer.checksum != self.checksum) {
+            return Err(replaced(&self.path));
+        }
         Ok(PartReader { file, length, path: self.path.clone() })
     }
+}
+
+/// A run of the job in another state, or of another version, may leave its parts while outputs are assembled from these.
+pub fn replaced(path: &Path) -> Error {
+    Error::new(
+        ErrorKind::Io,
+        "a part was replaced by that of another state of the job while outputs were assembled",
+    )
+    .at(path.display())
+    .help("let nothing else run in the output folder, and run the job again; nothing was published")
 }
 
 /// An open part.
@@ -345,29 +360,41 @@ impl PartReader {
     }
 }
 
-fn read_footer(file: &mut File, verify: bool) -> Option<PartFooter> {
-    let length = file.metadata().ok()?.len();
-    let body = length.checked_sub(TRAILER)?;
+type Checksum = [u8; 32];
+
+/// The last bytes of a part.
+struct Trailer {
+    footer_length: u64,
+    /// Of all that stands before it.
+    checksum: Checksum,
+    /// Where it begins.
+    at: u64,
+}
+
+fn read_trailer(file: &File) -> Option<Trailer> {
+    let at = file.metadata().ok()?.len().checked_sub(TRAILER)?;
     let mut trailer = [0; TRAILER as usize];
-    file.read_exact_at(&mut trailer, body).ok()?;
-    let (footer_length, rest) = trailer.split_first_chunk::<8>()?;
-    let (checksum, magic) = rest.split_at_checked(32)?;
-    if magic != MAGIC {
-        return None;
-    }
+    file.read_exact_at(&mut trailer, at).ok()?;
+    let (footer_length, rest) = trailer.split_first_chunk()?;
+    let (checksum, magic) = rest.split_first_chunk()?;
+    let footer_length = u64::from_le_bytes(*footer_length);
+    (magic == MAGIC).then_some(Trailer { footer_length, checksum: *checksum, at })
+}
+
+fn read_footer(file: &mut File, verify: bool) -> Option<(PartFooter, Checksum)> {
+    let Trailer { footer_length, checksum, at } = read_trailer(file)?;
     if verify {
         let mut hasher = Sha256::new();
         file.seek(SeekFrom::Start(0)).ok()?;
-        std::io::copy(&mut Read::by_ref(file).take(body + 8), &mut hasher).ok()?;
-        if hasher.finalize()[..] != *checksum {
+        std::io::copy(&mut Read::by_ref(file).take(at + 8), &mut hasher).ok()?;
+        if hasher.finalize()[..] != checksum {
             return None;
         }
     }
-    let footer_length = u64::from_le_bytes(*footer_length);
-    let start = body.checked_sub(footer_length)?;
+    let start = at.checked_sub(footer_length)?;
     let mut json = vec![0; usize::try_from(footer_length).ok()?];
     file.read_exact_at(&mut json, start).ok()?;
-    serde_json::from_slice(&json).ok()
+    Some((serde_json::from_slice(&json).ok()?, checksum))
 }
 
 #[cfg(test)]
@@ -417,6 +444,21 @@ mod tests {
         written(&path, b"xyz", footer()).unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), first);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_part_that_another_took_the_place_of_is_not_read_as_the_one_that_was_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("p.part");
+        written(&path, b"cells", footer()).unwrap();
+        let part = Part::open(&path, false).unwrap();
+        // The same once more is no other.
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(part.reader().unwrap_err().kind(), ErrorKind::Io);
+        written(&path, b"cells", footer()).unwrap();
+        assert_eq!(part.reader().unwrap().read(0, 5).unwrap(), b"cells");
+        written(&path, b"other", PartFooter { task_id: "other".into(), ..footer() }).unwrap();
+        assert!(part.reader().unwrap_err().to_string().contains("was replaced"));
     }
 
     #[test]

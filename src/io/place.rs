@@ -54,6 +54,13 @@ pub fn beside(folder: &Path, name: &Path) -> std::result::Result<PathBuf, String
         let known = REMOTE_ENDINGS.map(|ending| format!(".{ending}")).join(" ");
         return Err(format!("`{shown}` has an ending that is not asked of servers; known are {known}"));
     }
+    // Where a URL ends in a text is told by these: behind one, a secret would be shown.
+    if query.is_some_and(|query| query.contains(|sign: char| sign.is_whitespace() || "\"'`<>".contains(sign)))
+    {
+        return Err(format!(
+            "`{shown}` holds a quote, a blank or an angle bracket behind its `?`: write them as %27, %22, %60, %20, %3C, %3E"
+        ));
+    }
     if let Some(query) = query.filter(|query| !query.starts_with(HIDDEN)) {
         remember(&shown, query)?;
     }

@@ -7,11 +7,14 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ffi::{CStr, CString, c_char, c_double, c_int, c_void};
+use std::path::PathBuf;
 use std::ptr;
 use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
+use super::digest::sha256_file;
 use crate::error::{Error, Result};
 use crate::model::grid::Crs;
 
@@ -158,6 +161,25 @@ pub struct Operation {
     pub name: String,
     /// Its PROJ string.
     pub text: String,
+    /// The grids of shifts that it reads.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub grids: Vec<ShiftGrid>,
+}
+
+/// A grid of shifts between datums, as it is installed here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ShiftGrid {
+    /// PROJ's name of it.
+    pub name: String,
+    /// SHA-256 of its file.
+    pub sha256: String,
+}
+
+/// A grid that an operation needs.
+struct NamedGrid {
+    name: String,
+    /// Where it is installed; none where it is not.
+    path: Option<PathBuf>,
 }
 
 /// Which way points go.
@@ -184,7 +206,15 @@ impl Operation {
         let candidate =
             (0..session.count()).find(holds).or((session.count() > 0).then_some(0)).ok_or_else(none)?;
         let (name, text) = session.describe(candidate).ok_or_else(none)?;
-        Ok(Self { from: from.wkt.clone(), to: to.wkt.clone(), candidate, name, text })
+        let read = session.grids(candidate).into_iter().filter_map(|grid| Some((grid.name, grid.path?)));
+        let grids = read.map(|(name, path)| Ok(ShiftGrid { name, sha256: sha256_file(&path)? }));
+        let grids = grids.collect::<Result<_>>()?;
+        Ok(Self { from: from.wkt.clone(), to: to.wkt.clone(), candidate, name, text, grids })
+    }
+
+    /// All of it that decides where points go, beside PROJ's own version.
+    pub fn identity(&self) -> Value {
+        json!([self.name, self.text, self.grids])
     }
 
     /// The operation between two CRSs that keeps longitude and latitude, whatever the datums.
@@ -203,6 +233,7 @@ impl Operation {
             candidate: -1,
             name: "longitude and latitude kept, no change of datum".into(),
             text: format!("+proj=pipeline {there} {back}"),
+            grids: Vec::new(),
         })
     }
 
@@ -216,7 +247,8 @@ impl Operation {
                 && all.accuracy(*candidate).is_some_and(|accuracy| accuracy < chosen)
         };
         (0..all.count()).filter(better).find_map(|candidate| {
-            let missing = all.missing_grids(candidate);
+            let missing = all.grids(candidate).into_iter().filter(|grid| grid.path.is_none());
+            let missing: Vec<String> = missing.map(|grid| grid.name).collect();
             let (accuracy, (name, _)) = (all.accuracy(candidate)?, all.describe(candidate)?);
             (!missing.is_empty()).then(|| {
                 format!(
@@ -440,36 +472,39 @@ impl Session {
         (accuracy >= 0.0).then_some(accuracy)
     }
 
-    /// The grids of a candidate that are not installed.
-    fn missing_grids(&self, candidate: c_int) -> Vec<String> {
-        let mut missing = Vec::new();
+    /// The grids of a candidate.
+    fn grids(&self, candidate: c_int) -> Vec<NamedGrid> {
+        let mut grids = Vec::new();
         // SAFETY: names belong to the candidate and are copied before it is destroyed; what is not asked for is null.
         unsafe {
             let pj = ffi::proj_list_get(self.context, self.list, candidate);
             if pj.is_null() {
-                return missing;
+                return grids;
             }
+            let copy = |text: *const c_char| CStr::from_ptr(text).to_string_lossy().into_owned();
             for index in 0..ffi::proj_coordoperation_get_grid_used_count(self.context, pj) {
-                let (mut name, mut available) = (ptr::null(), 0);
+                let (mut name, mut path, mut available) = (ptr::null(), ptr::null(), 0);
                 let known = ffi::proj_coordoperation_get_grid_used(
                     self.context,
                     pj,
                     index,
                     &mut name,
-                    ptr::null_mut(),
+                    &mut path,
                     ptr::null_mut(),
                     ptr::null_mut(),
                     ptr::null_mut(),
                     ptr::null_mut(),
                     &mut available,
                 );
-                if known != 0 && available == 0 && !name.is_null() {
-                    missing.push(CStr::from_ptr(name).to_string_lossy().into_owned());
+                if known != 0 && !name.is_null() {
+                    let is_here = available != 0 && !path.is_null();
+                    let path = is_here.then(|| copy(path)).filter(|path| !path.is_empty());
+                    grids.push(NamedGrid { name: copy(name), path: path.map(PathBuf::from) });
                 }
             }
             ffi::proj_destroy(pj);
         }
-        missing
+        grids
     }
 
     fn describe(&self, candidate: c_int) -> Option<(String, String)> {

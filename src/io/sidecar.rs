@@ -12,59 +12,59 @@ const BESIDE: &str = ":::BASE:::";
 /// Largest `.aux.xml` that GDAL is given to read, in bytes.
 pub const LARGEST_SIDECAR: u64 = 16 << 20;
 
-/// Whether metadata speak of overviews in another file.
+/// Whether metadata speak of overviews in another file, or may.
 pub fn names_overviews(xml: &[u8]) -> bool {
-    plain_text(xml).contains(ITEM)
+    let text = String::from_utf8_lossy(xml);
+    has_odd_reference(&text) || plain_text(&text).contains(ITEM)
 }
 
-/// The overviews that metadata name, unless all of them lie beside the raster.
-pub fn foreign_overviews(xml: &[u8]) -> Option<String> {
-    let text = plain_text(xml);
-    text.split(ITEM).skip(1).find_map(|rest| {
+/// The overviews that metadata name, unless they are among the names of companions of the raster, which are judged by themselves.
+pub fn foreign_overviews(xml: &[u8], companions: &[String]) -> Option<String> {
+    let text = String::from_utf8_lossy(xml);
+    if has_odd_reference(&text) {
+        return Some("a name in numbers of characters".into());
+    }
+    let known = |name: &str| companions.iter().any(|companion| companion.eq_ignore_ascii_case(name));
+    plain_text(&text).split(ITEM).skip(1).find_map(|rest| {
         // After the name of the item its value: `<MDI key="OVERVIEW_FILE">:::BASE:::a.rrd</MDI>`.
         let value =
             rest.split_once('>').map_or("", |(_, value)| value.split('<').next().unwrap_or(value)).trim();
-        let beside = value.strip_prefix(BESIDE).is_some_and(is_file_name);
+        let beside = value.strip_prefix(BESIDE).is_some_and(known);
         (!beside).then(|| value.to_string())
     })
 }
 
-/// Whether text names a file in the same folder.
-fn is_file_name(text: &str) -> bool {
-    !text.is_empty() && text != ".." && !text.contains(['/', '\\', ':'])
+/// Whether a reference to a character by its number is written as programs never do: readers take long numbers, zeros in front and
+/// numbers beyond all characters each in their own way.
+fn has_odd_reference(text: &str) -> bool {
+    text.split("&#").skip(1).any(|rest| {
+        let number = rest.split_once(';').map_or("", |(number, _)| number);
+        let digits = number.strip_prefix('x').unwrap_or(number);
+        digits.len() > 6 || digits.starts_with('0') || character(number).is_none()
+    })
 }
 
 /// Text with references to characters resolved, in upper case, as GDAL compares names: it must not hide what GDAL sees.
-fn plain_text(xml: &[u8]) -> String {
-    let text = String::from_utf8_lossy(xml);
-    let mut plain = String::with_capacity(text.len());
-    let mut rest = text.as_ref();
-    while let Some((before, after)) = rest.split_once('&') {
-        plain.push_str(before);
-        let end = after.char_indices().take(12).find(|(_, c)| *c == ';').map(|(at, _)| at);
-        let resolved = end.and_then(|end| Some((character(after.get(..end)?)?, after.get(end + 1..)?)));
-        match resolved {
-            Some((character, after)) => {
-                plain.push(character);
-                rest = after;
-            }
-            None => {
-                plain.push('&');
-                rest = after;
-            }
-        }
+fn plain_text(text: &str) -> String {
+    let mut pieces = text.split("&#");
+    let mut plain = pieces.next().unwrap_or_default().to_string();
+    for piece in pieces {
+        let resolved = piece.split_once(';').and_then(|(number, after)| Some((character(number)?, after)));
+        let (sign, after) = resolved.unwrap_or(('&', piece));
+        plain.push(sign);
+        plain.push_str(after);
     }
-    plain.push_str(rest);
     plain.make_ascii_uppercase();
     plain
 }
 
-fn character(reference: &str) -> Option<char> {
-    let number = match reference.strip_prefix('#')? {
-        hexadecimal if hexadecimal.starts_with(['x', 'X']) => u32::from_str_radix(&hexadecimal[1..], 16),
-        decimal => decimal.parse(),
+/// The character that a reference such as `79` or `x4F` means.
+fn character(number: &str) -> Option<char> {
+    let value = match number.strip_prefix('x') {
+        Some(hexadecimal) => u32::from_str_radix(hexadecimal, 16),
+        None => number.parse(),
     };
-    char::from_u32(number.ok()?)
+    char::from_u32(value.ok()?)
 }
 
 #[cfg(test)]
@@ -79,22 +79,33 @@ mod tests {
 
     #[test]
     fn overviews_beside_a_raster_are_let_pass_and_all_others_told() {
-        assert_eq!(foreign_overviews(b"<PAMDataset/>"), None);
-        assert_eq!(foreign_overviews(item(":::BASE:::map.rrd").as_bytes()), None);
-        for foreign in
-            ["/VSICURL/HTTP://HOST/X", "/TMP/A.TIF", ":::BASE:::../A.TIF", "A.TIF", ":::BASE:::", ""]
-        {
-            let found = foreign_overviews(item(foreign).as_bytes());
+        let companions = ["Map.rrd".to_string()];
+        assert_eq!(foreign_overviews(b"<PAMDataset/>", &companions), None);
+        assert_eq!(foreign_overviews(item(":::BASE:::map.rrd").as_bytes(), &companions), None);
+        for foreign in [
+            "/VSICURL/HTTP://HOST/X",
+            "/TMP/A.TIF",
+            ":::BASE:::../MAP.RRD",
+            "MAP.RRD",
+            ":::BASE:::A.RRD",
+            ":::BASE:::",
+            "",
+        ] {
+            let found = foreign_overviews(item(foreign).as_bytes(), &companions);
             assert_eq!(found.as_deref(), Some(foreign));
         }
-        assert!(foreign_overviews(b"OVERVIEW_FILE").is_some());
+        assert!(foreign_overviews(b"OVERVIEW_FILE", &companions).is_some());
     }
 
     #[test]
     fn references_to_characters_hide_nothing() {
         let hidden = item("/etc/a").replace("OVERVIEW", "&#79;v&#x65;rview");
         assert!(names_overviews(hidden.as_bytes()));
-        assert_eq!(foreign_overviews(hidden.as_bytes()).as_deref(), Some("/ETC/A"));
-        assert!(!names_overviews("a & b &amp; &#; &#xzz; &é;".as_bytes()));
+        assert_eq!(foreign_overviews(hidden.as_bytes(), &[]).as_deref(), Some("/ETC/A"));
+        assert!(!names_overviews("a & b &amp; &#233; &#xe9; &é;".as_bytes()));
+        for odd in ["&#x000000000004F;", "&#10000079;", "&#x10000004F;", "&#;", "&#xzz;", "&#079;", "&#79"] {
+            assert!(names_overviews(odd.as_bytes()), "{odd}");
+            assert!(foreign_overviews(odd.as_bytes(), &[]).is_some(), "{odd}");
+        }
     }
 }

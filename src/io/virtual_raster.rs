@@ -49,8 +49,8 @@ const KNOWN: [(&str, &[&str]); 39] = [
     ("GDALRasterAttributeTable", &["tableType", "Row0Min", "BinSize"]),
     ("FieldDefn", &["index"]),
     ("Name", &[]),
-    ("Type", &[]),
-    ("Usage", &[]),
+    ("Type", &["typeAsString"]),
+    ("Usage", &["usageAsString"]),
     ("Row", &["index"]),
     ("F", &[]),
     ("SimpleSource", &["resampling"]),
@@ -95,8 +95,10 @@ pub fn members(text: &[u8]) -> Result<Vec<Member>, String> {
     if super::sidecar::names_overviews(text.as_bytes()) {
         return Err("metadata that name another file, as its overviews".into());
     }
+    refuse_odd_declaration(text)?;
     let mut reader = Reader::from_str(text);
     let mut scan = Scan::default();
+    let mut is_first = true;
     loop {
         match reader.read_event().map_err(|e| format!("text that is no XML: {e}"))? {
             Event::Start(start) => scan.open(&start, false)?,
@@ -117,16 +119,26 @@ pub fn members(text: &[u8]) -> Result<Vec<Member>, String> {
                 };
                 scan.text(plain);
             }
-            Event::Comment(_) if scan.path.is_empty() => {}
-            Event::Decl(_) => {}
+            Event::Decl(_) if is_first => {}
+            Event::Decl(_) => return Err("a second declaration".into()),
             Event::Eof => break,
-            Event::Comment(_) => return Err("a comment among its elements".into()),
+            Event::Comment(_) => return Err("a comment".into()),
             Event::CData(_) | Event::DocType(_) | Event::PI(_) => {
                 return Err("a document type, a processing instruction or raw text".into());
             }
         }
+        is_first = false;
     }
     scan.finish()
+}
+
+/// GDAL takes a declaration for an element, which ends at the first `>`, and reads on where others still read the declaration.
+fn refuse_odd_declaration(text: &str) -> Result<(), String> {
+    let Some(rest) = text.trim_start_matches('\u{feff}').strip_prefix("<?xml") else { return Ok(()) };
+    match rest.split_once("?>") {
+        Some((inside, _)) if !inside.contains(['<', '>', '/', '?']) => Ok(()),
+        _ => Err("a declaration that readers of XML understand differently".into()),
+    }
 }
 
 /// Where the reading has come.
@@ -173,7 +185,7 @@ impl Scan {
                         _ => return Err(format!("relativeToVRT=\"{value}\"; expected 0 or 1")),
                     }
                 }
-                "resampling" if !value.eq_ignore_ascii_case("nearest") => {
+                "resampling" if !["near", "nearest"].contains(&value.to_ascii_lowercase().as_str()) => {
                     return Err(format!("resampling=\"{value}\": classes are not interpolated"));
                 }
                 "RasterXSize" => cols = value.parse().ok(),
@@ -221,6 +233,10 @@ impl Scan {
                 }
                 self.name = Some((file, self.relative));
             }
+            // PROJ opens what these name.
+            "SRS" if self.words.contains("init=") || self.words.split("grids=").skip(1).any(names_a_path) => {
+                return Err("a CRS that names files".into());
+            }
             "SourceBand" if self.words.is_empty() || !self.words.bytes().all(|b| b.is_ascii_digit()) => {
                 return Err(format!("the band {:?}", self.words));
             }
@@ -249,6 +265,11 @@ impl Scan {
     }
 }
 
+/// Whether a list of grids, at the beginning of a text, holds more than their names.
+fn names_a_path(text: &str) -> bool {
+    text.split([' ', '"']).next().is_some_and(|names| names.contains(['/', '\\']))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -269,6 +290,20 @@ mod tests {
         let found = members(around(&[SOURCE, SOURCE].concat()).as_bytes());
         let member = Member { name: "a&b.tif".into(), relative: true, sides: Some((3, 4)) };
         assert_eq!(found, Ok(vec![member]));
+    }
+
+    #[test]
+    fn what_newer_versions_and_options_write_is_let_pass() {
+        let table = "<GDALRasterAttributeTable><FieldDefn index=\"0\"><Name>V</Name><Type typeAsString=\"Integer\">0</Type>\
+            <Usage usageAsString=\"Generic\">0</Usage></FieldDefn></GDALRasterAttributeTable>";
+        let near = SOURCE.replace("<SimpleSource>", "<SimpleSource resampling=\"near\">");
+        let mercator = around(&[table, &near].concat())
+            .replace("EPSG:3978", "EXTENSION[\"PROJ4\",\"+proj=merc +nadgrids=@null +wktext\"]");
+        assert_eq!(
+            members(format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{mercator}").as_bytes())
+                .map(|m| m.len()),
+            Ok(1)
+        );
     }
 
     #[test]
@@ -311,6 +346,12 @@ mod tests {
                 "overviews",
             ),
             (around(&SOURCE.repeat(MOST_MEMBERS + 1)), "more than"),
+            // GDAL reads the first of two.
+            (format!("<?xml />{} ?>{}", around(SOURCE), around(SOURCE)), "declaration"),
+            (format!("<?xml version=\"1.0\"?><?xml ?>{}", around(SOURCE)), "declaration"),
+            (format!("<!-- a -->{}", around(SOURCE)), "comment"),
+            (around(SOURCE).replace("EPSG:3978", "+init=/tmp/a:1"), "CRS"),
+            (around(SOURCE).replace("EPSG:3978", "+proj=utm +nadgrids=a.gsb,../b.gsb +zone=1"), "CRS"),
         ];
         for (text, word) in cases {
             let found = members(text.as_bytes()).unwrap_err();

@@ -87,10 +87,10 @@ impl Alignment {
         match self {
             Self::Copy { row, col } => format!("copy {row} {col}"),
             Self::Nearest { operation, frame } => {
-                format!("nearest {:?} {frame:?}", operation.as_ref().map(|o| (&o.name, &o.text)))
+                format!("nearest {:?} {frame:?}", operation.as_ref().map(Operation::identity))
             }
             Self::Mode { lattice, row, col } => {
-                let operation = lattice.operation.as_ref().map(|o| (&o.name, &o.text));
+                let operation = lattice.operation.as_ref().map(Operation::identity);
                 format!("mode {operation:?} {:?} {row} {col}", lattice.grid.affine)
             }
         }

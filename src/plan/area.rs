@@ -136,7 +136,7 @@ impl Sizing {
         match self {
             Self::ByRow(ellipsoid) => json!(["row", ellipsoid]),
             Self::ByPlace { ellipsoid, unit_m, to_base } => {
-                json!(["place", ellipsoid, unit_m, to_base.as_ref().map(|o| (&o.name, &o.text))])
+                json!(["place", ellipsoid, unit_m, to_base.as_ref().map(Operation::identity)])
             }
         }
     }

@@ -31,8 +31,8 @@ pub struct PlanFile {
     schema: u32,
     /// SHA-256 of the other keys, sorted, as JSON.
     plan_id: String,
-    /// Version of this program and of GDAL.
-    program: [String; 2],
+    /// Version of this program, of GDAL and of PROJ.
+    program: [String; 3],
     /// The job file, as written but for the query strings of URLs.
     job: String,
     /// Where the paths in the job file start, seen from the plan file.
@@ -88,8 +88,7 @@ impl PlanFile {
             schema: SCHEMA,
             plan_id: String::new(),
             program: program(),
-            // What a URL may hold behind its name is nobody else's business.
-            job: redacted(&JobFile::text(job_file)?).into_owned(),
+            job: without_secrets(&JobFile::text(job_file)?)?,
             folder: path_between(folder_of(target), folder)?,
             allow_incomparable: plan.job.allow_incomparable,
             shards,
@@ -117,7 +116,9 @@ impl PlanFile {
                 .expected("a file that this version wrote: nalcms plan JOB.toml -o PLAN.json")
         })?;
         if file.program != program() || file.schema != SCHEMA {
-            let words = |[nalcms, gdal]: &[String; 2]| format!("nalcms {nalcms} with GDAL {gdal}");
+            let words = |[nalcms, gdal, proj]: &[String; 3]| {
+                format!("nalcms {nalcms} with GDAL {gdal} and PROJ {proj}")
+            };
             return Err(Error::input("the plan was made by another version")
                 .found(words(&file.program))
                 .expected(words(&program()))
@@ -193,8 +194,37 @@ impl PlanFile {
     }
 }
 
-fn program() -> [String; 2] {
-    [env!("CARGO_PKG_VERSION").into(), crate::io::gdal::version()]
+/// The text of a job file without what its URLs hold behind their names: that is nobody else's business.
+///
+/// # Errors
+/// Usage: one is spelt so that it cannot be taken out.
+fn without_secrets(text: &str) -> Result<String> {
+    let shown = redacted(text).into_owned();
+    let holds_secret = |value: &toml::Value| value.as_str().is_some_and(|text| redacted(text) != text);
+    // TOML may spell a sign by its number.
+    let value = toml::from_str::<toml::Value>(&shown)
+        .map_err(|e| Error::input("a job file cannot be read").found(e))?;
+    if any_value(&value, &holds_secret) {
+        return Err(Error::usage(
+            "the job file spells a URL so that its query cannot be kept out of the plan",
+        )
+        .expected("a plain `?`, and no \\u003f")
+        .help("write the URL as it is"));
+    }
+    Ok(shown)
+}
+
+/// Whether a value, or one in it, is such a one.
+fn any_value(value: &toml::Value, holds: &impl Fn(&toml::Value) -> bool) -> bool {
+    match value {
+        toml::Value::Array(values) => values.iter().any(|value| any_value(value, holds)),
+        toml::Value::Table(table) => table.values().any(|value| any_value(value, holds)),
+        value => holds(value),
+    }
+}
+
+fn program() -> [String; 3] {
+    [env!("CARGO_PKG_VERSION").into(), crate::io::gdal::version(), crate::io::proj::version()]
 }
 
 fn folder_of(file: &Path) -> &Path {

@@ -2,7 +2,7 @@
 //!
 //! | input | in the hash as |
 //! |---|---|
-//! | this program | version |
+//! | this program, GDAL, PROJ | versions; SHA-256 of the grids of shifts that an operation reads |
 //! | target grid, task | CRS (name and PROJ string), affine transform, shape, window |
 //! | scenes that meet the task | SHA-256 of the file, header as understood, source, order, alignment with its PROJ text |
 //! | legends, crosswalks, nodata | codes of the target; the compiled rules of each scene |
@@ -23,6 +23,8 @@
 //! Threads, memory, paths, names, colours, crossed layers and who edited why are not in it; names, colours, crossed layers and
 //! authors are in the identity of the merge.
 
+use std::sync::Arc;
+
 use rayon::prelude::*;
 use serde_json::{Value, json};
 
@@ -39,12 +41,13 @@ use super::zones::{CountedLayer, ZoneCells};
 use super::{EpochPlan, JobPlan, Plan, Scene, Task};
 use crate::io::digest::sha256;
 use crate::io::gdal::{FeatureLayer, RasterHeader};
+use crate::io::proj::Operation;
 use crate::model::source::Role;
 
 /// What of a polygon layer decides which cells it holds.
 fn layer_facts(polygons: &FeatureLayer, hashes: &InputHashes) -> Value {
     let keys: Vec<u32> = polygons.features.iter().map(|feature| feature.key).collect();
-    json!([hashes.all(&polygons.files), polygons.operation.as_ref().map(|o| (&o.name, &o.text)), keys])
+    json!([hashes.all(&polygons.files), polygons.operation.as_ref().map(Operation::identity), keys])
 }
 
 /// The identity of a task, and what it is made of.
@@ -182,6 +185,7 @@ fn common(plan: &Plan, hashes: &InputHashes) -> Value {
     let mut facts = json!({
         "version": env!("CARGO_PKG_VERSION"),
         "gdal": crate::io::gdal::version(),
+        "proj": crate::io::proj::version(),
         "grid": [plan.grid.crs.as_ref().map(|c| (&c.name, &c.proj)), plan.grid.affine, plan.grid.rows, plan.grid.cols, plan.grid.lattice],
         "task_cells": job.compute.task_cells,
         "target": [json!(job.target.codes()), json!(job.target.fill)],
@@ -292,13 +296,13 @@ impl SceneIdentity {
         let (header, alignment) = (header_facts(&scene.header, hashes), scene.alignment.identity());
         let rules = format!("{:?}", scene.rules);
         let strata: Vec<Value> = scene.strata.iter().map(|layer| stratum_facts(layer, hashes)).collect();
-        let masks: Vec<Value> = scene
-            .mask
-            .iter()
-            .map(|mask| json!([header_facts(&mask.header, hashes), mask.alignment.identity()]))
-            .collect();
+        let masks = |masks: &[Arc<ValueRaster>]| -> Vec<Value> {
+            masks.iter().map(|mask| raster_facts(mask, hashes)).collect()
+        };
+        // The mask of the labels above a base tells where they must stand, even in a task that they do not reach.
+        let masks = json!([masks(&scene.mask), masks(&scene.mask_above)]);
         let mut facts = json!([header, scene.source, alignment, rules, strata]);
-        if scene.depth > 0 || !scene.mask.is_empty() {
+        if scene.depth > 0 || !scene.mask.is_empty() || !scene.mask_above.is_empty() {
             facts = json!([facts, scene.depth, masks]);
         }
         let source = &plan.job.sources[usize::from(scene.source)].id;

@@ -16,6 +16,7 @@ use crate::io::atomic::{io_error, write_bytes};
 use crate::io::digest::sha256_file;
 use crate::io::gdal::remote;
 use crate::io::place::is_remote;
+use crate::io::seen::{self, FileState};
 
 /// A file that changed so shortly before it was hashed may change again without a sign: its hash is not kept.
 const UNSETTLED_SECONDS: i64 = 2;
@@ -58,10 +59,11 @@ pub struct PlannedInput {
 struct Input {
     /// Under which its hash is kept.
     stamp: String,
-    bytes: u64,
-    modified: (i64, i64),
-    inode: u64,
+    state: FileState,
     sha256: String,
+    /// Whether this program read these bytes, now or before. A plan made elsewhere knows a file by size and time of modification alone,
+    /// which another edition may share.
+    is_read: bool,
 }
 
 /// SHA-256 of the input files of a plan.
@@ -85,7 +87,7 @@ impl InputHashes {
             })
             .collect::<Result<_>>()?;
         refuse_unplanned(&hashed, request.planned)?;
-        let settled = |input: &&Input| input.modified.0 + UNSETTLED_SECONDS < begun;
+        let settled = |input: &&Input| input.is_read && input.state.modified.0 + UNSETTLED_SECONDS < begun;
         let local = hashed.iter().filter(|(path, _)| !is_remote(path)).map(|(_, input)| input);
         keep(request.cache, known, local.filter(settled));
         Ok(Self(hashed))
@@ -109,9 +111,8 @@ impl InputHashes {
         let (remote, local): (Vec<_>, Vec<_>) = paths.partition(|path| is_remote(path));
         remote.into_iter().try_for_each(|path| remote::refuse_changed(path).map(drop))?;
         let is_changed = |path: &&PathBuf| {
-            let now = std::fs::metadata(path).ok();
-            let now = now.map(|now| (now.len(), (now.mtime(), now.mtime_nsec()), now.ino()));
-            let known = self.0.get(*path).map(|input| (input.bytes, input.modified, input.inode));
+            let now = std::fs::metadata(path).ok().as_ref().map(FileState::of);
+            let known = self.0.get(*path).map(|input| input.state);
             known.is_some() && now != known
         };
         let changed: Vec<String> =
@@ -128,8 +129,8 @@ impl InputHashes {
     /// What a plan file is to say of each file.
     pub fn planned(&self) -> BTreeMap<PathBuf, PlannedInput> {
         let planned = |(path, input): (&PathBuf, &Input)| {
-            let Input { bytes, modified, sha256, .. } = input.clone();
-            (path.clone(), PlannedInput { bytes, modified, sha256 })
+            let FileState { bytes, modified, .. } = input.state;
+            (path.clone(), PlannedInput { bytes, modified, sha256: input.sha256.clone() })
         };
         self.0.iter().map(planned).collect()
     }
@@ -139,17 +140,29 @@ fn read(path: &Path, known: &BTreeMap<String, String>, request: &HashRequest) ->
     if is_remote(path) {
         return read_remote(path);
     }
-    let metadata = std::fs::metadata(path).map_err(|e| io_error("an input cannot be read", path, &e))?;
-    let (stamp, bytes) = (stamp(path, &metadata), metadata.len());
-    let modified = (metadata.mtime(), metadata.mtime_nsec());
+    let metadata = std::fs::metadata(path).map_err(|e| match e.kind() {
+        std::io::ErrorKind::NotFound => Error::input("no such file")
+            .at(path.display())
+            .help("it was there a moment ago: put it back and run again"),
+        _ => io_error("an input cannot be read", path, &e),
+    })?;
+    let (stamp, state) = (stamp(path, &metadata), FileState::of(&metadata));
+    if seen::has_changed(path, state) {
+        return Err(Error::new(ErrorKind::Unreadable, "an input changed while the job was planned")
+            .at(path.display())
+            .help("run again when nobody writes to it"));
+    }
     let planned = request.planned.and_then(|planned| planned.get(&plain(path)));
-    let planned = planned.filter(|planned| (planned.bytes, planned.modified) == (bytes, modified));
-    let told = planned.map(|planned| &planned.sha256).or_else(|| known.get(&stamp));
-    let sha256 = match told.filter(|_| !request.rehash) {
+    let planned =
+        planned.filter(|planned| (planned.bytes, planned.modified) == (state.bytes, state.modified));
+    let of_plan = planned.map(|planned| &planned.sha256);
+    let told = known.get(&stamp).or(of_plan).filter(|_| !request.rehash);
+    let sha256 = match told {
         Some(hash) => hash.clone(),
         None => sha256_file(path)?,
     };
-    Ok(Input { stamp, bytes, modified, inode: metadata.ino(), sha256 })
+    let is_read = told.is_none() || known.contains_key(&stamp);
+    Ok(Input { stamp, state, sha256, is_read })
 }
 
 /// What stands for the bytes of a remote file: what its server says of it, where that tells versions apart.
@@ -157,10 +170,9 @@ fn read_remote(path: &Path) -> Result<Input> {
     let sha256 = remote::identity_of(path)?;
     Ok(Input {
         stamp: String::new(),
-        bytes: remote::first_stamp(path)?.bytes,
-        modified: (0, 0),
-        inode: 0,
+        state: FileState { bytes: remote::first_stamp(path)?.bytes, modified: (0, 0), inode: 0 },
         sha256,
+        is_read: false,
     })
 }
 
@@ -171,9 +183,12 @@ fn refuse_unplanned(
     let Some(planned) = planned else { return Ok(()) };
     let fault = |(path, input): (&PathBuf, &Input)| match planned.get(&plain(path)) {
         None => Some(format!("{}: the plan does not know it", path.display())),
-        Some(known) if known.sha256 != input.sha256 => {
-            Some(format!("{}: {} bytes, planned were {} others", path.display(), input.bytes, known.bytes))
-        }
+        Some(known) if known.sha256 != input.sha256 => Some(format!(
+            "{}: {} bytes, planned were {} others",
+            path.display(),
+            input.state.bytes,
+            known.bytes
+        )),
         Some(_) => None,
     };
     let faults: Vec<String> = hashed.iter().filter_map(fault).collect();
@@ -212,7 +227,7 @@ pub fn shared_files(grid: &Plan) -> impl Iterator<Item = PathBuf> {
 /// The files of a scene: the map, the masks of an update, strata in rasters.
 pub fn scene_files(scene: &Scene) -> impl Iterator<Item = &PathBuf> {
     let strata = scene.strata.iter().filter_map(StratumLayer::raster).map(|stratum| &stratum.raster.header);
-    let masks = scene.mask.iter().map(|mask| &mask.header);
+    let masks = scene.mask.iter().chain(&scene.mask_above).map(|mask| &mask.header);
     std::iter::once(&scene.header).chain(masks).chain(strata).flat_map(|header| &header.files)
 }
 

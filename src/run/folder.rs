@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::work_folder;
 use crate::error::{Error, ErrorKind, Result};
-use crate::io::atomic::{TEMPORARY_PREFIX, io_error, make_folder, write_bytes};
+use crate::io::atomic::{disk_time, io_error, is_leftover, make_folder, write_bytes};
 
 /// What a process is going to do in an output folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,7 +108,8 @@ fn remove_leftovers_unless_shared(path: &Path, work: &Path) -> Result<()> {
     // Each of several grids has a folder of its own among the parts.
     let of_grids = subfolders(&parts)?;
     let folders = of_grids.into_iter().chain([parts, work.to_path_buf(), path.to_path_buf()]);
-    folders.into_iter().try_for_each(|folder| remove_leftovers(&folder))
+    let now = disk_time(work)?;
+    folders.into_iter().try_for_each(|folder| remove_leftovers(&folder, now))
 }
 
 /// File that says whose folder it is.
@@ -154,12 +155,12 @@ fn subfolders(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(paths.collect::<Result<Vec<_>>>()?.into_iter().filter(|path| path.is_dir()).collect())
 }
 
-/// Removes what a killed run left half-written; the locks say that nobody is writing now.
-fn remove_leftovers(folder: &Path) -> Result<()> {
+/// Removes what a killed run left half-written; the locks say that nobody of this machine is writing now.
+fn remove_leftovers(folder: &Path, now: i64) -> Result<()> {
     let failed = |e: &std::io::Error| io_error("a folder cannot be read", folder, e);
     for entry in std::fs::read_dir(folder).map_err(|e| failed(&e))? {
         let path = entry.map_err(|e| failed(&e))?.path();
-        if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(TEMPORARY_PREFIX)) {
+        if is_leftover(&path, now) {
             let removed =
                 if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
             removed.map_err(|e| io_error("a leftover cannot be removed", &path, &e))?;

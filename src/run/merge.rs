@@ -10,14 +10,18 @@ use std::path::{Path, PathBuf};
 use ndarray::{Array2, ArrayView1, s};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::encode::{CellStore, new_encoder};
 use super::ledger::{Ledger, TaskState};
 use super::parts::{GridParts, added_up};
 use super::{stand_in, task_words, work_folder};
+use crate::config::job::SourceMap;
 use crate::config::zones::ZoneLayer;
 use crate::error::{Error, Result};
-use crate::io::atomic::{AtomicFile, io_error, make_folder, publish, temporary_folder, write_bytes};
+use crate::io::atomic::{
+    AtomicFile, io_error, make_folder, publish, sync_folder, temporary_folder, write_bytes,
+};
 use crate::io::cog::{BlockDecoder, BlockEncoder, BlockStore, CogSpec, LevelShape, SampleType, assemble};
 use crate::io::digest::{CHECKSUMS, sha256, sha256_file};
 use crate::io::gdal::{ProductTags, template_tags};
@@ -118,9 +122,10 @@ pub fn merge(
     Ok(merged)
 }
 
-/// Whether an earlier merge of just this left its outputs; whether they are still intact is not looked at.
+/// Whether an earlier merge of just this left its outputs, and all are there; whether they are still intact is not looked at.
 pub fn is_in_place(plan: &JobPlan, ledger: &Ledger, output: &Path) -> bool {
-    in_place(&identity(plan, ledger), output).is_some()
+    let record = in_place(&identity(plan, ledger), output);
+    record.is_some_and(|record| record.files.keys().all(|name| output.join(name).is_file()))
 }
 
 /// What a merge notes of itself.
@@ -184,7 +189,12 @@ fn identity(plan: &JobPlan, ledger: &Ledger) -> String {
         .sources
         .iter()
         .map(|s| {
-            (&s.id, &s.section, &s.country, s.maps.iter().map(|(y, m)| (y, &m.date)).collect::<Vec<_>>())
+            // The tables name the rules and the classes of the sources too.
+            let words = |map: &SourceMap| {
+                json!([map.crosswalk.as_ref().map(|crosswalk| &crosswalk.id), &*map.legend])
+            };
+            let maps = s.maps.iter().map(|(year, map)| (year, &map.date, words(map)));
+            (&s.id, &s.section, &s.country, maps.collect::<Vec<_>>())
         })
         .collect();
     let grids: Vec<_> = plan
@@ -195,7 +205,7 @@ fn identity(plan: &JobPlan, ledger: &Ledger) -> String {
     let stamp = crate::config::environment::source_date_epoch();
     let overlays = overlays::settings(plan);
     sha256(
-        serde_json::json!([
+        json!([
             ledger.ids,
             job.name,
             job.languages,
@@ -241,6 +251,8 @@ fn put_in_place(
     {
         remove_file(&output.join(stale))?;
     }
+    // Before anything new is seen, whatever happens to the machine.
+    sync_folder(&output.join(CHECKSUMS));
     for name in files.keys() {
         publish(&staging.join(name), &output.join(name))?;
     }

@@ -16,7 +16,7 @@ use super::merge::Merged;
 use super::{to_do, work_folder};
 use crate::config::job::Job;
 use crate::error::{Error, ErrorKind, Result};
-use crate::io::atomic::{io_error, make_folder, write_bytes};
+use crate::io::atomic::{io_error, make_folder, temporary_folder, write_bytes};
 use crate::io::digest::CHECKSUMS;
 use crate::io::gdal::store;
 use crate::io::place::within;
@@ -117,17 +117,31 @@ impl Mirror {
     /// Sends what a merge has put in place. What an earlier merge left there and this one did not make is removed.
     ///
     /// # Errors
-    /// Io: the store does not take it; without SHA256SUMS nobody takes what is there for finished.
+    /// Io: the store does not take it, or another merge sends at the same time; without SHA256SUMS nobody takes what is there
+    /// for finished.
     fn publish<'a>(&self, names: impl Iterator<Item = &'a String>) -> Result<()> {
         let list = self.folder.join(CHECKSUMS);
         let sums = std::fs::read(&list).map_err(|e| io_error("a file cannot be read", &list, &e))?;
         let list_there = self.object(&list)?;
-        let before = store::content(&list_there, LARGEST_LIST)?;
-        let same = before.as_ref() == Some(&sums);
-        if before.is_some() && !same {
+        let names: BTreeSet<&str> = names.map(String::as_str).collect();
+        let list_before = store::content(&list_there, LARGEST_LIST)?;
+        let note_there = self.object(&self.note_of_names())?;
+        let note_before = store::content(&note_there, LARGEST_LIST)?;
+        let same = list_before.as_ref() == Some(&sums);
+        let before = [list_before.unwrap_or_default(), note_before.unwrap_or_default()].concat();
+        let before = String::from_utf8_lossy(&before);
+        let named = before.lines().filter_map(|line| line.split_once("  ")).map(|(_, name)| name);
+        // A list in a store may be anybody's.
+        let is_ours = |name: &&str| {
+            !name.starts_with(".nalcms")
+                && name.split('/').all(|part| !part.is_empty() && part != "." && part != "..")
+        };
+        let before: BTreeSet<&str> = named.filter(is_ours).collect();
+        // Who is killed from here on must not orphan what there was, nor what came since: all names are noted first.
+        let note = self.send_note(before.union(&names).copied())?;
+        if !same {
             store::remove(&list_there)?;
         }
-        let names: BTreeSet<&str> = names.map(String::as_str).collect();
         names.par_iter().try_for_each(|name| {
             let file = self.folder.join(name);
             let object = self.object(&file)?;
@@ -136,16 +150,39 @@ impl Mirror {
         })?;
         let provenance = self.folder.join("run.json");
         store::put(&provenance, &self.object(&provenance)?)?;
-        let before = before.unwrap_or_default();
-        let before = String::from_utf8_lossy(&before);
-        for name in before.lines().filter_map(|line| line.split_once("  ")).map(|(_, name)| name) {
-            // A list in a store may be anybody's.
-            let ours = name.split('/').all(|part| !part.is_empty() && part != "." && part != "..");
-            if ours && !names.contains(name) && !name.starts_with(".nalcms") {
-                store::remove(&self.object(&self.folder.join(name))?)?;
-            }
+        for name in before.difference(&names) {
+            store::remove(&self.object(&self.folder.join(name))?)?;
         }
-        if same { Ok(()) } else { store::put(&list, &list_there) }
+        // A store has no locks. Whose note was replaced leaves no list, so that a mixture is not taken for finished.
+        if store::content(&note_there, LARGEST_LIST)?.is_none_or(|there| there != note) {
+            store::remove(&list_there)?;
+            return Err(Error::new(
+                ErrorKind::Io,
+                "another process sends outputs to the same place in the store",
+            )
+            .at(self.store.display())
+            .help("wait until it ends, then run or merge again: what is there now is not finished"));
+        }
+        if !same {
+            store::put(&list, &list_there)?;
+        }
+        self.send_note(names.into_iter()).map(drop)
+    }
+
+    fn note_of_names(&self) -> PathBuf {
+        work_folder(&self.folder).join("published")
+    }
+
+    /// Writes down which objects are there or come, after a line that no other process writes; what was written.
+    fn send_note<'a>(&self, names: impl Iterator<Item = &'a str>) -> Result<Vec<u8>> {
+        let note = self.note_of_names();
+        // A name that nobody else draws.
+        let drawn = temporary_folder(&work_folder(&self.folder))?;
+        let mut text = format!("# {}\n", drawn.path().file_name().unwrap_or_default().display());
+        text.extend(names.map(|name| format!("-  {name}\n")));
+        write_bytes(&note, text.as_bytes())?;
+        store::put(&note, &self.object(&note)?)?;
+        Ok(text.into_bytes())
     }
 
     /// The object that a file of the folder goes to.

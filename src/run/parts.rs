@@ -3,7 +3,7 @@
 use super::ledger::Ledger;
 use super::{gaps, task_words};
 use crate::error::{Error, ErrorKind, Result};
-use crate::io::part::Part;
+use crate::io::part::{Part, replaced};
 use crate::plan::{JobPlan, Plan};
 use crate::report::totals::Totals;
 
@@ -21,7 +21,7 @@ impl<'a> GridParts<'a> {
     /// Opens all parts and adds up their tables; of a part only where its blocks stand is kept.
     ///
     /// # Errors
-    /// Io: a part vanished.
+    /// Io: a part vanished, or is that of another state of the job since the ledger looked at it.
     pub fn open(job: &JobPlan, plan: &'a Plan, ledger: &Ledger) -> Result<Self> {
         let mut totals = Totals::new(plan.epochs.len(), plan.pairs.len(), plan.zones.len());
         let cell_mm2 = job.cell_mm2(plan);
@@ -31,6 +31,10 @@ impl<'a> GridParts<'a> {
             let mut part = Part::open(path, false).map_err(|_| {
                 Error::new(ErrorKind::Io, "a part vanished").at(path.display()).help("run the job again")
             })?;
+            // A stand-in has an identity of its own.
+            if !ledger.is_missing(task) && part.footer.task_id != ledger.identity(task).id {
+                return Err(replaced(path));
+            }
             let mut tables = std::mem::take(&mut part.footer.tables);
             totals.add(&tables, cell_mm2)?;
             gaps.iter_mut().zip(tables.gaps.drain(..)).for_each(|(joiner, piece)| joiner.add(piece));

@@ -1,6 +1,7 @@
 //! Judges a raster before GDAL opens it: what it is, whether its header asks for the possible, and what other files GDAL
 //! would follow from it.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -8,6 +9,7 @@ use std::path::{Path, PathBuf};
 use super::formats::RasterFormat;
 use crate::error::{Error, ErrorKind, Result};
 use crate::io::sidecar::{LARGEST_SIDECAR, foreign_overviews};
+use crate::io::stop;
 use crate::io::tiff::{HeaderFault, TiffSides, judge_file};
 use crate::io::virtual_raster::{LARGEST_VRT, Member, members};
 
@@ -155,32 +157,103 @@ fn judge_tiff(path: &Path) -> Result<TiffSides> {
     })
 }
 
+/// Endings of texts that GDAL looks for beside a raster, in place of its own ending: world files and metadata of satellites.
+const TEXTS: [&str; 15] = [
+    "tfw", "tifw", "tiffw", "gfw", "wld", "prj", "tab", "imd", "rpb", "pvl", "til", "xml", "eph", "att",
+    "geo",
+];
+
+/// Endings of files that hold a layer of polygons together.
+const LAYER_FILES: [&str; 9] = ["shx", "dbf", "prj", "cpg", "qix", "sbn", "sbx", "idm", "ind"];
+
+/// Endings of Imagine files that GDAL takes as overviews and metadata beside a raster.
+const IMAGINE_COMPANIONS: [&str; 2] = ["rrd", "aux"];
+
+/// A name with something behind it.
+fn with_end(path: &Path, end: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_os_string();
+    name.push(end);
+    PathBuf::from(name)
+}
+
+/// In each spelling that GDAL tries.
+fn spellings(end: &str) -> [String; 2] {
+    [end.to_string(), end.to_ascii_uppercase()]
+}
+
+/// Refuses what is no plain file among the texts beside a raster, and texts larger than any that programs write.
+fn judge_texts(path: &Path) -> Result<()> {
+    let replaced = TEXTS.iter().flat_map(|end| spellings(end)).map(|end| path.with_extension(end));
+    let stem = path.with_extension("");
+    let added =
+        ["_rpc.txt", "_RPC.TXT", "_metadata.txt", "_METADATA.TXT", "_mtl.txt", "_MTL.txt", "_MTL.TXT"];
+    let added = added
+        .map(|end| with_end(&stem, end))
+        .into_iter()
+        .chain([with_end(path, ".wld"), with_end(path, ".WLD")]);
+    for text in replaced.chain(added).filter(|text| text != path && text.symlink_metadata().is_ok()) {
+        head_of(&text)?;
+        let bytes = fs::metadata(&text).map_or(0, |found| found.len());
+        if bytes > LARGEST_SIDECAR {
+            return Err(too_large_a_text(&text, LARGEST_SIDECAR).found(format!("{bytes} bytes")));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses what is no plain file among the files of a polygon layer.
+///
+/// # Errors
+/// Input: a pipe, a device or a folder stands there.
+pub(super) fn judge_layer_files(path: &Path) -> Result<()> {
+    let files = LAYER_FILES.iter().flat_map(|end| spellings(end)).map(|end| path.with_extension(end));
+    files
+        .filter(|file| file != path && file.symlink_metadata().is_ok())
+        .try_for_each(|file| head_of(&file).map(drop))
+}
+
 /// Judges what GDAL opens beside a file without being asked: metadata, overviews and masks, and theirs.
 fn judge_companions(path: &Path, depth: usize) -> Result<()> {
-    let beside = |end: &str| {
-        let mut name = path.as_os_str().to_os_string();
-        name.push(end);
-        PathBuf::from(name)
-    };
-    let sidecar = beside(".aux.xml");
-    if sidecar.exists() {
+    judge_texts(path)?;
+    let imagine = IMAGINE_COMPANIONS.iter().flat_map(|end| spellings(end));
+    let imagine: Vec<PathBuf> = imagine
+        .flat_map(|end| [path.with_extension(&end), with_end(path, &format!(".{end}"))])
+        .filter(|companion| companion != path)
+        .collect();
+    for companion in imagine.iter().filter(|companion| companion.symlink_metadata().is_ok()) {
+        // GDAL reads others as what they are, whatever that is.
+        if kind_of(&head_of(companion)?) != Some(RasterFormat::Hfa) {
+            return Err(Error::input("what stands beside a raster is not what its name says")
+                .at(companion.display())
+                .expected("an Erdas Imagine file, as its overviews")
+                .help("move it elsewhere"));
+        }
+    }
+    let sidecar = with_end(path, ".aux.xml");
+    if sidecar.symlink_metadata().is_ok() {
         let text = read_small(&sidecar, LARGEST_SIDECAR)?;
-        if let Some(name) = foreign_overviews(&text) {
-            return Err(Error::input("metadata beside a raster name a file that does not lie there")
+        let name = |companion: &PathBuf| Some(companion.file_name()?.to_string_lossy().into_owned());
+        let names: Vec<String> = imagine.iter().filter_map(name).collect();
+        if let Some(name) = foreign_overviews(&text, &names) {
+            return Err(Error::input("metadata beside a raster name a file that is no companion of it")
                 .at(sidecar.display())
                 .found(format!("overviews in {name:?}"))
+                .expected(format!("{}, beside it", names.join(", ")))
                 .help("remove the item OVERVIEW_FILE from it, or the file"));
         }
     }
-    for end in [".ovr", ".OVR", ".msk", ".MSK"] {
-        let companion = beside(end);
-        if companion.exists() {
-            head_of(&companion)?;
-            judge_tiff(&companion)?;
-            if depth > 1 {
-                judge_companions(&companion, depth - 1)?;
-            }
+    for companion in [".ovr", ".OVR", ".msk", ".MSK"].map(|end| with_end(path, end)) {
+        if companion.symlink_metadata().is_err() {
+            continue;
         }
+        if depth == 0 {
+            return Err(Error::input("overviews of overviews of overviews, or masks of theirs")
+                .at(companion.display())
+                .help("remove the file: no program makes such"));
+        }
+        head_of(&companion)?;
+        judge_tiff(&companion)?;
+        judge_companions(&companion, depth - 1)?;
     }
     Ok(())
 }
@@ -191,15 +264,18 @@ fn judge_vrt(path: &Path) -> Result<()> {
         Error::input("a VRT is more than a mosaic of GeoTIFFs")
             .at(path.display())
             .found(found)
-            .expected("what gdalbuildvrt writes: windows of files, as they are")
+            .expected("windows of files as they are, without masks, overviews or resampling, as gdalbuildvrt writes them")
             .help("have GDAL make a GeoTIFF of it: gdal_translate IN.vrt OUT.tif")
     };
     let members = members(&read_small(path, LARGEST_VRT)?).map_err(refused)?;
-    let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let folder = fs::canonicalize(parent)
-        .map_err(|e| Error::io("a folder cannot be read", &e).at(parent.display()))?;
+    // GDAL follows a link to a VRT before it takes names relative to it.
+    let real =
+        fs::canonicalize(path).map_err(|e| Error::io("a file cannot be read", &e).at(path.display()))?;
+    let folder = real.parent().unwrap_or(Path::new("/"));
+    let mut judged = BTreeMap::new();
     for member in &members {
-        judge_member(member, path, &folder).map_err(|e| {
+        stop::check()?;
+        judge_member(member, path, folder, &mut judged).map_err(|e| {
             Error::new(e.kind(), "a VRT names a file that cannot be read as its part")
                 .at(path.display())
                 .found(e)
@@ -208,7 +284,13 @@ fn judge_vrt(path: &Path) -> Result<()> {
     Ok(())
 }
 
-fn judge_member(member: &Member, vrt: &Path, folder: &Path) -> Result<()> {
+/// Judges a file of a VRT; `judged` holds the sides of those that were judged before, under whatever name.
+fn judge_member(
+    member: &Member,
+    vrt: &Path,
+    folder: &Path,
+    judged: &mut BTreeMap<PathBuf, TiffSides>,
+) -> Result<()> {
     let named = Path::new(&member.name);
     plain_name(named)?;
     // GDAL takes a name that is not relative to the VRT from the folder where the program runs.
@@ -225,14 +307,27 @@ fn judge_member(member: &Member, vrt: &Path, folder: &Path) -> Result<()> {
                 "put the VRT at the top of the folder of its files, or list the files themselves in the job",
             ));
     }
-    let sides = judge_tiff(&place)?;
+    let sides = match judged.get(&real) {
+        Some(sides) => *sides,
+        None => judge_tiff(&place)?,
+    };
+    // Nobody looks at the blocks of a part once the VRT is open.
+    if sides.is_to_be_cut {
+        return Err(Error::new(ErrorKind::Limit, "a file of a VRT is one strip that would fill the memory")
+            .at(place.display())
+            .found(format!("{} rows x {} columns in one strip", sides.rows, sides.cols))
+            .help("re-tile it: gdal_translate -co TILED=YES -co COMPRESS=DEFLATE IN OUT"));
+    }
     if member.sides.is_some_and(|said| said != (sides.rows, sides.cols)) {
         return Err(Error::input("a VRT is older than one of its files")
             .at(vrt.display())
             .found(format!("{}: {} rows x {} columns", member.name, sides.rows, sides.cols))
             .help("make it anew: gdalbuildvrt"));
     }
-    judge_companions(&place, 2)
+    // GDAL looks for companions under the name that it is given.
+    judge_companions(&place, 2)?;
+    judged.insert(real, sides);
+    Ok(())
 }
 
 /// Reads a file that must be small.
@@ -242,14 +337,16 @@ fn read_small(path: &Path, limit: u64) -> Result<Vec<u8>> {
     let mut text = Vec::new();
     File::open(path).map_err(unreadable)?.take(limit + 1).read_to_end(&mut text).map_err(unreadable)?;
     if text.len() as u64 > limit {
-        return Err(Error::new(
-            ErrorKind::Limit,
-            "a text beside a raster is larger than any that programs write",
-        )
-        .at(path.display())
-        .expected(format!("at most {limit} bytes")));
+        return Err(too_large_a_text(path, limit));
     }
     Ok(text)
+}
+
+fn too_large_a_text(path: &Path, limit: u64) -> Error {
+    Error::new(ErrorKind::Limit, "a text beside a raster is larger than any that programs write")
+        .at(path.display())
+        .expected(format!("at most {limit} bytes"))
+        .help("move it elsewhere")
 }
 
 /// Refuses a raster of which GDAL says that some of its files lie elsewhere, as an Imagine file can have it.

@@ -37,7 +37,12 @@ const CACHE_MIB: u32 = 64;
 /// Bug: GDAL refuses a configuration option.
 #[expect(unsafe_code, reason = "PROJ's network switch has no safe wrapper")]
 pub fn init() -> Result<()> {
-    let options = [("GDAL_VRT_ENABLE_PYTHON", "NO".to_string()), ("GDAL_CACHEMAX", CACHE_MIB.to_string())];
+    let options = [
+        ("GDAL_VRT_ENABLE_PYTHON", "NO".to_string()),
+        ("GDAL_CACHEMAX", CACHE_MIB.to_string()),
+        // Companions are found by their names as they are known here, not by a list of the folder in any spelling.
+        ("GDAL_DISABLE_READDIR_ON_OPEN", "TRUE".to_string()),
+    ];
     for (key, value) in options {
         gdal::config::set_config_option(key, &value).map_err(|e| Error::bug(e.to_string()))?;
     }

@@ -16,6 +16,7 @@ use super::formats::RasterFormat;
 use super::remote;
 use crate::error::{Error, ErrorKind, Result};
 use crate::io::place;
+use crate::io::seen;
 use crate::io::tiff::{BlockCoding, LARGEST_BLOCK_BYTES, LARGEST_SIDE, MOST_BLOCKS};
 use crate::model::grid::{Affine, Grid};
 use crate::model::rule::NAN_VALUE;
@@ -209,6 +210,7 @@ fn open_dataset(path: &Path, formats: &[RasterFormat]) -> Result<Dataset> {
         remote::first_stamp(path)?;
         admit_remote(path, formats)?
     } else {
+        seen::note(path);
         admit(path, formats)?
     };
     admitted.iter().try_for_each(|format| open_format(*format)).map_err(|e| e.at(&place))?;
@@ -283,6 +285,8 @@ fn read_header(path: &Path, dataset: &Dataset, wanted: Option<usize>) -> Result<
             .help("re-tile it: gdal_translate -co TILED=YES -co COMPRESS=DEFLATE IN OUT"));
     }
     let crs = match dataset.spatial_ref() {
+        // One of a drawing board has no place on Earth, and is as good as none.
+        Ok(reference) if reference.is_local() => None,
         Ok(reference) => Some(describe(&reference)?),
         Err(_) => None,
     };

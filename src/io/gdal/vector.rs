@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use gdal::vector::{Feature as OgrFeature, Geometry, LayerAccess, OGRFieldType};
 use gdal::{Dataset, DatasetOptions, GdalOpenFlags};
 
-use super::admission::plain_name;
+use super::admission::{judge_layer_files, plain_name};
 use super::crs::{describe, same_crs};
 use super::doors::watched;
 use super::edges::Edges;
@@ -15,6 +15,7 @@ use super::{remote, wkb};
 use crate::error::{Error, ErrorKind, Result};
 use crate::io::place;
 use crate::io::proj::{Direction, Operation};
+use crate::io::seen;
 use crate::model::grid::Crs;
 
 /// Formats that are opened unasked.
@@ -102,6 +103,10 @@ fn open_dataset(path: &Path) -> Result<Dataset> {
     if !is_remote && !path.exists() {
         return Err(Error::input("no such file").help("check the path"));
     }
+    if !is_remote {
+        judge_layer_files(path)?;
+        seen::note(path);
+    }
     // A pipe or a device has no end, or waits for one who writes. A folder may hold a Shapefile.
     if !is_remote && !path.is_file() && !path.is_dir() {
         return Err(
@@ -122,7 +127,10 @@ fn open_dataset(path: &Path) -> Result<Dataset> {
                 .expected("GeoPackage, GeoJSON, Shapefile or FlatGeobuf")
         })
     };
-    watched(path, open)
+    let dataset = watched(path, open)?;
+    // A Shapefile's keys are not in its .shp.
+    files_of(&dataset, path).iter().filter(|file| *file != path).for_each(|file| seen::note(file));
+    Ok(dataset)
 }
 
 fn unreadable(error: &gdal::errors::GdalError) -> Error {

@@ -16,7 +16,7 @@ const MOST_DIRECTORIES: usize = 256;
 /// Most entries of a directory. Writers make some thirty.
 const MOST_ENTRIES: u64 = 1024;
 
-/// Most bytes of a value that is no list of blocks: palettes, names, metadata.
+/// Most bytes of a value that is no list of blocks: palettes, names, metadata; and of all metadata of a file together.
 const LARGEST_VALUE: u64 = 16 << 20;
 
 /// Most blocks of a directory: 128 MiB in a reader that holds where each stands.
@@ -35,6 +35,8 @@ pub struct TiffSides {
     pub rows: u64,
     /// Cells from left to right.
     pub cols: u64,
+    /// Whether it is one strip of plain cells larger than a block may be, which readers cut into rows, or ought to.
+    pub is_to_be_cut: bool,
 }
 
 /// Why a file is not handed on.
@@ -70,7 +72,7 @@ pub fn judge_bytes(bytes: &[u8]) -> io::Result<Result<TiffSides, HeaderFault>> {
 
 fn judge_source<S: ReadAt + ?Sized>(source: &S) -> io::Result<Result<TiffSides, HeaderFault>> {
     let len = source.size()?;
-    match (Walk { source, len, big_endian: false, wide: false }).judge() {
+    match (Walk { source, len, big_endian: false, wide: false, metadata_bytes: 0 }).judge() {
         Ok(sides) => Ok(Ok(sides)),
         Err(Stop::Fault(fault)) => Ok(Err(fault)),
         Err(Stop::Io(error)) if error.kind() == io::ErrorKind::InvalidData => {
@@ -106,6 +108,8 @@ struct Walk<'a, S: ReadAt + ?Sized> {
     big_endian: bool,
     /// BigTIFF.
     wide: bool,
+    /// Bytes of metadata that were read.
+    metadata_bytes: u64,
 }
 
 /// One entry: where its value stands, and how much it is.
@@ -118,6 +122,7 @@ struct Entry {
 
 /// The entries of a directory that say how large it is; defaults of TIFF 6.0 where there is none.
 struct Image {
+    compression: u64,
     cols: u64,
     rows: u64,
     block_cols: Option<u64>,
@@ -126,6 +131,36 @@ struct Image {
     bits: u64,
     samples: u64,
     planes: u64,
+    /// Where directories below this one stand: of overviews, for those who put them there.
+    below: Vec<u64>,
+    /// Tags that were read.
+    read: BTreeSet<u16>,
+}
+
+/// Tags whose values are read here.
+const READ: [u16; 11] = [
+    tag::IMAGE_WIDTH,
+    tag::IMAGE_LENGTH,
+    tag::TILE_WIDTH,
+    tag::TILE_LENGTH,
+    tag::ROWS_PER_STRIP,
+    tag::BITS_PER_SAMPLE,
+    tag::SAMPLES_PER_PIXEL,
+    tag::PLANAR_CONFIG,
+    tag::COMPRESSION,
+    tag::SUB_DIRECTORIES,
+    tag::GDAL_METADATA,
+];
+
+/// Bytes of a value of a type of TIFF 6.0 or BigTIFF.
+fn width_of(kind: u16) -> Option<u64> {
+    match kind {
+        1 | 2 | 6 | 7 => Some(1),
+        3 | 8 => Some(2),
+        4 | 9 | 11 | 13 => Some(4),
+        5 | 10 | 12 | 16 | 17 | 18 => Some(8),
+        _ => None,
+    }
 }
 
 impl<S: ReadAt + ?Sized> Walk<'_, S> {
@@ -134,17 +169,17 @@ impl<S: ReadAt + ?Sized> Walk<'_, S> {
         if first == 0 {
             return Err(damaged("it has no directory".into()));
         }
-        let (mut seen, mut native) = (BTreeSet::new(), None);
+        let (mut seen, mut native, mut below) = (BTreeSet::new(), None, Vec::new());
         while first != 0 {
             if !seen.insert(first) {
                 return Err(damaged(format!("the directories run in a circle: byte {first} comes again")));
             }
-            if seen.len() > MOST_DIRECTORIES {
+            if seen.len() + below.len() > MOST_DIRECTORIES {
                 return Err(too_large(format!("more than {MOST_DIRECTORIES} directories")));
             }
-            let (sides, next) = self.directory(first, seen.len())?;
+            let (sides, next) = self.directory(first, seen.len(), &mut below)?;
             native.get_or_insert(sides);
-            first = next;
+            first = if next == 0 { below.pop().unwrap_or(0) } else { next };
         }
         native.ok_or_else(|| damaged("it has no directory".into()))
     }
@@ -175,7 +210,7 @@ impl<S: ReadAt + ?Sized> Walk<'_, S> {
         Ok(self.uint(8, 8)?)
     }
 
-    fn directory(&self, at: u64, number: usize) -> Result<(TiffSides, u64), Stop> {
+    fn directory(&mut self, at: u64, number: usize, below: &mut Vec<u64>) -> Result<(TiffSides, u64), Stop> {
         let (count_bytes, entry_bytes, pointer) = if self.wide { (8, 20, 8) } else { (2, 12, 4) };
         let count = self.uint(at, count_bytes)?;
         if count > MOST_ENTRIES {
@@ -186,6 +221,7 @@ impl<S: ReadAt + ?Sized> Walk<'_, S> {
         let entries_at = at.saturating_add(count_bytes);
         let bytes = self.read(entries_at, count * entry_bytes)?;
         let mut image = Image {
+            compression: 1,
             cols: 0,
             rows: 0,
             block_cols: None,
@@ -194,29 +230,26 @@ impl<S: ReadAt + ?Sized> Walk<'_, S> {
             bits: 1,
             samples: 1,
             planes: 1,
+            below: Vec::new(),
+            read: BTreeSet::new(),
         };
         for (index, raw) in (0..).zip(bytes.chunks_exact(entry_bytes as usize)) {
             self.entry(raw, entries_at + index * entry_bytes, number, &mut image)?;
         }
         let next = self.uint(entries_at + count * entry_bytes, pointer)?;
         let sides = image.judge().map_err(|words| too_large(format!("directory {number}: {words}")))?;
+        below.extend(image.below);
         Ok((sides, next))
     }
 
     /// Judges an entry and notes what it says of the size of the image.
-    fn entry(&self, raw: &[u8], at: u64, number: usize, image: &mut Image) -> Result<(), Stop> {
+    fn entry(&mut self, raw: &[u8], at: u64, number: usize, image: &mut Image) -> Result<(), Stop> {
         let (id, rest) = raw.split_at(2);
         let (kind, rest) = rest.split_at(2);
         let (count, value) = rest.split_at(rest.len() / 2);
         let (id, kind, count) = (self.number(id) as u16, self.number(kind) as u16, self.number(count));
-        let width = match kind {
-            1 | 2 | 6 | 7 => 1,
-            3 | 8 => 2,
-            4 | 9 | 11 | 13 => 4,
-            5 | 10 | 12 | 16 | 17 | 18 => 8,
-            // Readers skip types that they do not know.
-            _ => return Ok(()),
-        };
+        // Readers skip types that they do not know.
+        let Some(width) = width_of(kind) else { return Ok(()) };
         let claims = || format!("directory {number}: tag {id} claims {count} values");
         let bytes = count.checked_mul(width).ok_or_else(|| damaged(claims()))?;
         let at = match bytes <= value.len() as u64 {
@@ -234,11 +267,25 @@ impl<S: ReadAt + ?Sized> Walk<'_, S> {
         if !blocks && bytes > LARGEST_VALUE {
             return Err(too_large(format!("{}; expected at most {LARGEST_VALUE} bytes", claims())));
         }
-        self.note(id, &Entry { kind, count, bytes, at }, image)
+        if !READ.contains(&id) {
+            return Ok(());
+        }
+        // Some readers take the first of two, some the last.
+        if !image.read.insert(id) {
+            return Err(damaged(format!("directory {number}: tag {id} twice")));
+        }
+        let entry = Entry { kind, count, bytes, at };
+        self.note(id, &entry, image).map_err(|stop| match stop {
+            Stop::Fault(HeaderFault::Damaged(words)) => {
+                damaged(format!("directory {number}: tag {id} {words}"))
+            }
+            stop => stop,
+        })
     }
 
-    fn note(&self, id: u16, entry: &Entry, image: &mut Image) -> Result<(), Stop> {
+    fn note(&mut self, id: u16, entry: &Entry, image: &mut Image) -> Result<(), Stop> {
         match id {
+            tag::COMPRESSION => image.compression = self.first(entry)?,
             tag::IMAGE_WIDTH => image.cols = self.first(entry)?,
             tag::IMAGE_LENGTH => image.rows = self.first(entry)?,
             tag::TILE_WIDTH => image.block_cols = Some(self.first(entry)?),
@@ -247,11 +294,27 @@ impl<S: ReadAt + ?Sized> Walk<'_, S> {
             tag::BITS_PER_SAMPLE => image.bits = self.first(entry)?,
             tag::SAMPLES_PER_PIXEL => image.samples = self.first(entry)?,
             tag::PLANAR_CONFIG => image.planes = self.first(entry)?,
+            tag::SUB_DIRECTORIES => {
+                let width = width_of(entry.kind).filter(|width| [4, 8].contains(width));
+                let width = width.ok_or_else(|| damaged("holds no places of directories".into()))?;
+                if entry.count > MOST_DIRECTORIES as u64 {
+                    return Err(too_large(format!("more than {MOST_DIRECTORIES} directories")));
+                }
+                let places = (0..entry.count).map(|index| self.uint(entry.at + index * width, width));
+                image.below = places.collect::<io::Result<_>>()?;
+                image.below.retain(|place| *place != 0);
+            }
             tag::GDAL_METADATA => {
+                self.metadata_bytes += entry.bytes;
+                if self.metadata_bytes > LARGEST_VALUE {
+                    return Err(too_large(format!(
+                        "more than {LARGEST_VALUE} bytes of metadata (tag 42112)"
+                    )));
+                }
                 let text = self.read(entry.at, entry.bytes)?;
                 if crate::io::sidecar::names_overviews(&text) {
                     return Err(damaged(
-                        "its metadata (tag 42112) name another file, as its overviews; no program writes that".into(),
+                        "(metadata of GDAL) names another file, as its overviews, or may; no program writes that".into(),
                     ));
                 }
             }
@@ -260,16 +323,14 @@ impl<S: ReadAt + ?Sized> Walk<'_, S> {
         Ok(())
     }
 
-    /// The first value of an entry; 0 of one that holds no whole number.
+    /// The first value of an entry. One below zero is taken for one beyond all bounds.
     fn first(&self, entry: &Entry) -> Result<u64, Stop> {
-        let width = match entry.kind {
-            1 => 1,
-            3 => 2,
-            4 => 4,
-            16 => 8,
-            _ => return Ok(0),
-        };
-        if entry.count == 0 { Ok(0) } else { Ok(self.uint(entry.at, width)?) }
+        let whole = [1, 3, 4, 6, 8, 9, 16, 17].contains(&entry.kind);
+        let width = width_of(entry.kind).filter(|_| whole && entry.count > 0);
+        let width = width.ok_or_else(|| damaged("holds no whole number".into()))?;
+        let value = self.uint(entry.at, width)?;
+        let is_signed = [6, 8, 9, 17].contains(&entry.kind);
+        Ok(if is_signed && value >> (8 * width - 1) == 1 { u64::MAX } else { value })
     }
 
     fn uint(&self, at: u64, width: u64) -> io::Result<u64> {
@@ -313,7 +374,10 @@ impl Image {
             .checked_mul(block_rows)
             .and_then(|cells| cells.checked_mul(self.bits.max(1)))
             .and_then(|bits| bits.checked_mul(together));
-        if bits.is_none_or(|bits| bits / 8 > LARGEST_BLOCK_BYTES) {
+        // Readers cut a single strip of plain cells into rows; the blocks that GDAL makes of it are judged when it is open.
+        let is_cut = self.compression == 1 && self.block_cols.is_none() && block_rows >= rows;
+        let is_too_large = bits.is_none_or(|bits| bits / 8 > LARGEST_BLOCK_BYTES);
+        if is_too_large && !is_cut {
             return Err(format!(
                 "blocks of {block_rows} x {block_cols} cells of {} bits would fill the memory; expected at most \
                  {LARGEST_BLOCK_BYTES} bytes a block",
@@ -326,6 +390,6 @@ impl Image {
         if blocks > MOST_BLOCKS {
             return Err(format!("{blocks} blocks; expected at most {MOST_BLOCKS}"));
         }
-        Ok(TiffSides { rows, cols })
+        Ok(TiffSides { rows, cols, is_to_be_cut: is_too_large })
     }
 }
