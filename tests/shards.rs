@@ -288,6 +288,28 @@ fn a_changed_file_of_the_same_size_and_time_is_found_when_hashed_again() {
     assert_eq!(status["stale"], 1);
 }
 
+#[test]
+fn what_a_plan_says_of_a_file_is_not_kept_as_if_it_had_been_read() {
+    let (scratch, _) = tiles();
+    let tile = scratch.path("tiles/2010_0.tif");
+    let past = std::time::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+    // Two editions of one size and time: nothing is compressed.
+    let edition = |seed: u64| {
+        std::fs::remove_file(&tile).unwrap();
+        let drawing = Drawing { origin: (0.0, 0.0), options: &["TILED=YES"], ..Drawing::default() };
+        drawing.plot(&tile, 512, 512, |row, col| patchy(row, col, seed, &CLASSES));
+        std::fs::File::options().write(true).open(&tile).unwrap().set_modified(past).unwrap();
+        std::fs::metadata(&tile).unwrap().len()
+    };
+    let bytes = edition(2010);
+    scratch.ok(&["plan", "job.toml", "-o", "plan.json"]);
+    assert_eq!(edition(77), bytes);
+    scratch.ok(&["run", "plan.json"]);
+    assert!(scratch.ok(&["run", "job.toml"]).stdout.contains("1 of 4 tasks computed, 3 kept"));
+    scratch.ok(&["run", "reference.toml"]);
+    assert_eq!(sums(&scratch, "out"), sums(&scratch, "reference"));
+}
+
 /// Overwrites the cells of a tile; its header stays.
 fn poison(scratch: &Scratch, tile: &str) -> Vec<u8> {
     let path = scratch.path(tile);
