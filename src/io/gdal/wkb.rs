@@ -35,7 +35,7 @@ pub fn map_points(
     Ok(())
 }
 
-/// The smallest box around a polygon: xmin, ymin, xmax, ymax; not finite where a point is not.
+/// The smallest box around a polygon: xmin, ymin, xmax, ymax; not finite where a point is not, or there is none.
 ///
 /// # Errors
 /// Bug: the bytes are no polygon.
@@ -106,6 +106,9 @@ fn walk(bytes: &[u8], at: usize, outermost: bool, parts: &mut Vec<Vec<Range<usiz
         return None;
     }
     let (kind, members) = (number(at + 1)?, number(at + 5)?);
+    if kind != POLYGON && kind != MULTI_POLYGON {
+        return None;
+    }
     let mut at = at + 9;
     let mut rings = Vec::new();
     for _ in 0..members {
@@ -183,6 +186,14 @@ mod tests {
         both.extend([square(9.0), square(3.0)].concat());
         let held = [(1.0, 1.0), (4.0, 1.0), (9.1, 1.0)].map(|(x, y)| holds(&both, x, y).unwrap());
         assert_eq!(held, [true, true, false]);
+    }
+
+    #[test]
+    fn what_is_no_polygon_is_refused_even_without_members() {
+        for kind in [0, 1, 2, 4, 5, 7, 76] {
+            assert!(envelope(&[LITTLE_ENDIAN, kind, 0, 0, 0, 0, 0, 0, 0]).is_err(), "{kind}");
+        }
+        assert!(envelope(&[LITTLE_ENDIAN, 6, 0, 0, 0, 0, 0, 0, 0]).unwrap()[0].is_infinite());
     }
 
     #[test]
