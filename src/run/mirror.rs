@@ -137,19 +137,15 @@ impl Mirror {
                 && name.split('/').all(|part| !part.is_empty() && part != "." && part != "..")
         };
         let before: BTreeSet<&str> = named.filter(is_ours).collect();
+        if same && before.is_subset(&names) {
+            return self.send_products(&names, same);
+        }
         // Who is killed from here on must not orphan what there was, nor what came since: all names are noted first.
         let note = self.send_note(before.union(&names).copied())?;
         if !same {
             store::remove(&list_there)?;
         }
-        names.par_iter().try_for_each(|name| {
-            let file = self.folder.join(name);
-            let object = self.object(&file)?;
-            let is_there = same && store::size(&object)? == Some(self.stamp(&file)?.1);
-            if is_there { Ok(()) } else { store::put(&file, &object) }
-        })?;
-        let provenance = self.folder.join("run.json");
-        store::put(&provenance, &self.object(&provenance)?)?;
+        self.send_products(&names, same)?;
         for name in before.difference(&names) {
             store::remove(&self.object(&self.folder.join(name))?)?;
         }
@@ -163,10 +159,20 @@ impl Mirror {
             .at(self.store.display())
             .help("wait until it ends, then run or merge again: what is there now is not finished"));
         }
-        if !same {
-            store::put(&list, &list_there)?;
-        }
-        self.send_note(names.into_iter()).map(drop)
+        self.send_note(names.into_iter())?;
+        if same { Ok(()) } else { store::put(&list, &list_there) }
+    }
+
+    /// Sends what the list of checksums names, and run.json; where the list is `same` as the one in the store, only what is missing.
+    fn send_products(&self, names: &BTreeSet<&str>, same: bool) -> Result<()> {
+        names.par_iter().try_for_each(|name| {
+            let file = self.folder.join(name);
+            let object = self.object(&file)?;
+            let is_there = same && store::size(&object)? == Some(self.stamp(&file)?.1);
+            if is_there { Ok(()) } else { store::put(&file, &object) }
+        })?;
+        let provenance = self.folder.join("run.json");
+        store::put(&provenance, &self.object(&provenance)?)
     }
 
     fn note_of_names(&self) -> PathBuf {
