@@ -370,6 +370,30 @@ class RemoteOutputs(Objects):
         listed_there = {line.split("  ")[1] for line in self.server.objects[f"/made/demo/{SUMS}"].decode().splitlines()}
         self.assertEqual(names - {SUMS}, listed_there)
 
+    def test_a_merge_that_is_killed_while_it_sends_orphans_nothing(self):
+        self.job()
+        self.nalcms("run", "job.toml")
+        text = (self.folder / "job.toml").read_text()
+        self.write("job.toml", text.replace('pairs = "consecutive"', 'pairs = "first-last"'))
+        self.server.fail("PUT", r"landcover|change|tables", "stall")
+        killed = subprocess.Popen([NALCMS, "run", "job.toml"], cwd=self.folder, stdout=subprocess.DEVNULL,
+                                  stderr=subprocess.DEVNULL, env={**os.environ, **self.environment})
+        self.addCleanup(killed.kill)
+        deadline = time.monotonic() + 120
+        while not any(method == "PUT" and how == "stall" for method, how in self.server.failed):
+            self.assertLess(time.monotonic(), deadline, "nothing was sent")
+            self.assertIsNone(killed.poll(), "it ended by itself")
+            time.sleep(0.05)
+        killed.send_signal(signal.SIGKILL)
+        killed.wait()
+        self.server.mend()
+        self.assertNotIn(f"/made/demo/{SUMS}", self.server.objects)
+        self.nalcms("run", "job.toml")
+        names = set(self.objects_below("/made/demo/"))
+        self.assertFalse(any("2010_2015" in name for name in names))
+        listed_there = {line.split("  ")[1] for line in self.server.objects[f"/made/demo/{SUMS}"].decode().splitlines()}
+        self.assertEqual(names - {SUMS}, listed_there)
+
 
 @needs_moto
 class Moto(Objects):
