@@ -98,13 +98,18 @@ web_inputs() {
 
 # An array of shards on machines of their own, one of them killed and gone on with on another machine.
 store_array() {
-    local shard pid
+    local shard pid deadline=$((SECONDS + patience))
     remote_job store s3://maps s3://made/store
     in_store "$nalcms" plan "$scratch/store.toml" -o "$scratch/store.json" --shards "$shards" >/dev/null
     in_store "$nalcms" run "$scratch/store.json" --shard 0 --threads 1 --work "$scratch/machines/killed" --progress none &
     pid=$!
-    within parts_of_killed 1
-    kill -KILL "$pid"
+    # At once: it has little left to do.
+    until parts_of_killed 1; do
+        [ "$SECONDS" -lt "$deadline" ]
+        sleep 0.01
+    done
+    # The function runs in a shell of its own, whose child the program is.
+    kill_tree "$pid"
     wait "$pid" || true
     for ((shard = 1; shard < shards; shard++)); do
         in_store "$nalcms" run "$scratch/store.json" --shard "$shard" --work "$scratch/machines/$shard" --progress none &
