@@ -277,6 +277,20 @@ class Secrets(Objects):
 
 
 class RemoteOutputs(Objects):
+    def kill_while_a_put_stalls(self, *options):
+        """Runs the job until the store holds up what it was told to, and kills it; then the store mends."""
+        killed = subprocess.Popen([NALCMS, "run", "job.toml", *options], cwd=self.folder, stdout=subprocess.DEVNULL,
+                                  stderr=subprocess.DEVNULL, env={**os.environ, **self.environment})
+        self.addCleanup(killed.kill)
+        deadline = time.monotonic() + 120
+        while not any(method == "PUT" and how == "stall" for method, how in self.server.failed):
+            self.assertLess(time.monotonic(), deadline, "nothing was held up")
+            self.assertIsNone(killed.poll(), "it ended by itself")
+            time.sleep(0.05)
+        killed.send_signal(signal.SIGKILL)
+        killed.wait()
+        self.server.mend()
+
     def job(self, name="job.toml", work="work", output="s3://made/demo"):
         self.write(name, demo("s3://maps", output, work=work, files=listed()))
 
@@ -305,17 +319,7 @@ class RemoteOutputs(Objects):
         self.job(work="one")
         self.server.fail("PUT", r"\.part$", "pass", 1)
         self.server.fail("PUT", r"\.part$", "stall")
-        killed = subprocess.Popen([NALCMS, "run", "job.toml", "--threads", "1"], cwd=self.folder,
-                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, **self.environment})
-        self.addCleanup(killed.kill)
-        deadline = time.monotonic() + 120
-        while not any(method == "PUT" and how == "stall" for method, how in self.server.failed):
-            self.assertLess(time.monotonic(), deadline, "no second part")
-            self.assertIsNone(killed.poll(), "it ended by itself")
-            time.sleep(0.05)
-        killed.send_signal(signal.SIGKILL)
-        killed.wait()
-        self.server.mend()
+        self.kill_while_a_put_stalls("--threads", "1")
         self.assertEqual(self.objects_below("/made/demo/"), {})
         self.job(work="two")
         went_on = json.loads(self.nalcms("run", "job.toml", "--json").stdout)
@@ -376,17 +380,7 @@ class RemoteOutputs(Objects):
         text = (self.folder / "job.toml").read_text()
         self.write("job.toml", text.replace('pairs = "consecutive"', 'pairs = "first-last"'))
         self.server.fail("PUT", r"landcover|change|tables", "stall")
-        killed = subprocess.Popen([NALCMS, "run", "job.toml"], cwd=self.folder, stdout=subprocess.DEVNULL,
-                                  stderr=subprocess.DEVNULL, env={**os.environ, **self.environment})
-        self.addCleanup(killed.kill)
-        deadline = time.monotonic() + 120
-        while not any(method == "PUT" and how == "stall" for method, how in self.server.failed):
-            self.assertLess(time.monotonic(), deadline, "nothing was sent")
-            self.assertIsNone(killed.poll(), "it ended by itself")
-            time.sleep(0.05)
-        killed.send_signal(signal.SIGKILL)
-        killed.wait()
-        self.server.mend()
+        self.kill_while_a_put_stalls()
         self.assertNotIn(f"/made/demo/{SUMS}", self.server.objects)
         self.nalcms("run", "job.toml")
         names = set(self.objects_below("/made/demo/"))
