@@ -24,6 +24,8 @@ pub enum ErrorKind {
     Input,
     /// An input's cells cannot be read or decoded.
     Unreadable,
+    /// An input is out of reach, or changes while it is read: another try may end otherwise.
+    Transient,
     /// Class codes that no crosswalk row and no legend explains.
     Unmapped,
     /// Grids that do not fit each other without resampling.
@@ -55,7 +57,7 @@ impl ErrorKind {
             Self::Incomplete | Self::Difference => 1,
             Self::Usage => 2,
             Self::Input | Self::Unreadable | Self::Unmapped | Self::Misaligned | Self::Unsupported => 3,
-            Self::Limit | Self::Io => 4,
+            Self::Limit | Self::Io | Self::Transient => 4,
             Self::Conflict | Self::Bug => 70,
             Self::Terminated => 75,
             Self::Interrupted => 130,
@@ -68,6 +70,7 @@ impl ErrorKind {
             Self::Usage => "usage",
             Self::Input => "input",
             Self::Unreadable => "unreadable",
+            Self::Transient => "transient",
             Self::Unmapped => "unmapped",
             Self::Misaligned => "misaligned",
             Self::Unsupported => "unsupported",

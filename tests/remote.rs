@@ -1,6 +1,18 @@
 //! Remote rasters, read from a server on loopback that notes every request: few of them, and none for what nobody named.
+//!
+//! A program of its own: a process that opens a file on disk before any remote one is named shuts the network for good.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods, reason = "tests fail loudly")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "a test that cannot set itself up should fail loudly"
+)]
+
+#[allow(dead_code, reason = "most of it is for the other tests")]
+#[path = "program/support/mod.rs"]
+mod support;
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
@@ -12,8 +24,6 @@ use gdal::raster::{Buffer, RasterCreationOptions};
 use nalcms::io::gdal::{Pixels, open_raster};
 use nalcms::model::window::Window;
 use support::Scratch;
-
-mod support;
 
 /// Cells of a side of the test's map.
 const SIDE: usize = 4096;

@@ -15,6 +15,7 @@ use crate::plan::file::PlanFile;
 use crate::plan::fingerprint::Identified;
 use crate::plan::input_hashes::{HashRequest, InputHashes, PlannedInput};
 use crate::plan::shard::{Shard, Share};
+use crate::run::merge::words;
 use crate::run::work_folder;
 
 /// A job, however it is told.
@@ -100,7 +101,8 @@ impl LaidOut {
         };
         let hashes = InputHashes::of(&self.plan, &request)?;
         if let Some(file) = &self.file {
-            file.refuse_differences(&self.plan, share, &Identified::of(&self.plan, &hashes, share))?;
+            let identified = Identified::of(&self.plan, &hashes, share);
+            file.refuse_differences(&self.plan, share, &identified, &words(&self.plan))?;
         }
         Ok(hashes)
     }

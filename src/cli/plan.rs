@@ -19,6 +19,7 @@ use crate::plan::shard::{Share, worthwhile_shards};
 use crate::plan::{EpochPlan, JobPlan, Plan, Scene};
 use crate::report::{comparability, officials, overlays, stratum_layers, zone_layers};
 use crate::run::forecast::Forecast;
+use crate::run::merge::words;
 use crate::run::{thread_pool, work_folder, workers};
 
 pub static VERB: Verb = Verb {
@@ -77,7 +78,7 @@ fn write_plan_file(plan: &JobPlan, args: &PlanArgs, path: &Path) -> Result<()> {
     let request = HashRequest { cache, rehash: false, share: &Share::All, planned: None };
     let hashes = thread_pool(plan)?.install(|| InputHashes::of(plan, &request))?;
     let identified = Identified::of(plan, &hashes, &Share::All);
-    let file = PlanFile::of(plan, &args.job, path, &hashes, identified, shards)?;
+    let file = PlanFile::of(plan, &args.job, path, &hashes, identified, words(plan), shards)?;
     write_bytes(path, file.text()?.as_bytes())
 }
 

@@ -18,7 +18,7 @@ use crate::plan::file::PlanFile;
 use crate::plan::fingerprint::Identified;
 use crate::plan::shard::{Share, worthwhile_shards};
 use crate::run::folder::Access;
-use crate::run::merge::is_in_place;
+use crate::run::merge::{is_in_place, words};
 use crate::run::{mirror, work_folder};
 
 pub static VERB: Verb = Verb {
@@ -106,7 +106,8 @@ fn slurm(args: &SlurmArgs) -> Result<Answer> {
     make_folder(&submission.folder)?;
     if planned.is_none() {
         let identified = Identified::of(plan, &hashes, &Share::All);
-        let file = PlanFile::of(plan, &args.job.job, &submission.plan, &hashes, identified, shards)?;
+        let file =
+            PlanFile::of(plan, &args.job.job, &submission.plan, &hashes, identified, words(plan), shards)?;
         write_bytes(&submission.plan, file.text()?.as_bytes())?;
     }
     for (path, script) in &scripts {

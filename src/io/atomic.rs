@@ -141,6 +141,23 @@ impl AtomicPath {
         synced.map_err(|e| io_error("a file cannot be synced", &self.target, &e))?;
         persist(self.temporary, &self.target)
     }
+
+    /// The same where nothing bears the name of the target; else what was written goes away. Whether it was renamed.
+    ///
+    /// # Errors
+    /// Io: the disk refuses.
+    pub fn commit_where_none_is(self) -> Result<bool> {
+        match self.temporary.persist_noclobber(&self.target) {
+            Ok(()) => {
+                sync_folder(&self.target);
+                Ok(true)
+            }
+            Err(refused) if refused.error.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),
+            Err(refused) => {
+                Err(io_error("a finished file cannot be put in place", &self.target, &refused.error))
+            }
+        }
+    }
 }
 
 /// Renames a finished file into place, whatever stood there.
@@ -221,5 +238,18 @@ mod tests {
         let told = |now| [own.path(), &other, &output].map(|path| is_leftover(path, now));
         assert_eq!(told(now), [true, false, false]);
         assert_eq!(told(now + ABANDONED_SECONDS + 60), [true, true, false]);
+    }
+
+    #[test]
+    fn a_file_that_must_be_new_replaces_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("part");
+        for (content, is_new) in [(b"1", true), (b"2", false)] {
+            let file = AtomicPath::beside(&target).unwrap();
+            write_bytes(file.path(), content).unwrap();
+            assert_eq!(file.commit_where_none_is().unwrap(), is_new);
+            assert_eq!(std::fs::read(&target).unwrap(), b"1");
+        }
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 }

@@ -22,7 +22,7 @@ use crate::io::place;
 use crate::model::window::Window;
 
 /// Version of the format.
-const SCHEMA: u32 = 1;
+const SCHEMA: u32 = 2;
 
 /// A plan file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +46,8 @@ pub struct PlanFile {
     tasks: Vec<PlannedTask>,
     /// What the identities of all tasks are made of.
     reasons: Reasons,
+    /// SHA-256 of what the merge alone looks at: names, dates, what tables say of rules.
+    words: String,
 }
 
 /// A task of a plan file.
@@ -62,7 +64,7 @@ struct PlannedTask {
 }
 
 impl PlanFile {
-    /// A plan of a job file.
+    /// A plan of a job file; `words` is what the merge alone looks at, hashed.
     ///
     /// # Errors
     /// Usage: the job file cannot be read. Bug: the plan cannot be written as JSON.
@@ -72,6 +74,7 @@ impl PlanFile {
         target: &Path,
         hashes: &InputHashes,
         identified: Identified,
+        words: String,
         shards: usize,
     ) -> Result<Self> {
         let folder = folder_of(job_file);
@@ -95,6 +98,7 @@ impl PlanFile {
             inputs: inputs.collect(),
             tasks: tasks.collect(),
             reasons: identified.reasons,
+            words,
         };
         file.plan_id = file.checksum()?;
         Ok(file)
@@ -154,22 +158,35 @@ impl PlanFile {
     /// Holds what is planned now against the file.
     ///
     /// # Errors
-    /// Input: a task of the share is another than planned; what changed is named.
-    pub fn refuse_differences(&self, plan: &JobPlan, share: &Share, identified: &Identified) -> Result<()> {
+    /// Input: a task of the share, or a word of the outputs, is another than planned; what changed is named.
+    pub fn refuse_differences(
+        &self,
+        plan: &JobPlan,
+        share: &Share,
+        identified: &Identified,
+        words: &str,
+    ) -> Result<()> {
         let is_planned = |(task, planned): (&Task, &PlannedTask)| {
             !share.holds(task.index)
                 || (task.window == planned.window && identified.ids[task.index] == planned.id)
         };
         let tasks = plan.tasks().map(|(_, task)| task).zip(&self.tasks);
-        if plan.task_count() == self.tasks.len() && tasks.into_iter().all(is_planned) {
+        let are_tasks = plan.task_count() == self.tasks.len() && tasks.into_iter().all(is_planned);
+        if are_tasks && words == self.words {
             return Ok(());
         }
         let known = |reasons: &Reasons| -> Reasons {
             let both = reasons.iter().filter(|(name, _)| identified.reasons.contains_key(*name));
             both.map(|(name, hash)| (name.clone(), hash.clone())).collect()
         };
+        let found = match are_tasks {
+            true => {
+                vec!["the cells are as planned; names, dates or what tables say of rules are not".to_string()]
+            }
+            false => differences(&known(&self.reasons), &identified.reasons),
+        };
         Err(Error::input("the job is not what was planned")
-            .found_all(differences(&known(&self.reasons), &identified.reasons))
+            .found_all(found)
             .expected("legends, crosswalks, layers and inputs as they were when the plan was made")
             .help("put them back, or make a new plan: nalcms plan JOB.toml -o PLAN.json"))
     }

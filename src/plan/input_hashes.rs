@@ -106,7 +106,7 @@ impl InputHashes {
     /// Whether files still are what was hashed, as far as size, times and inode tell.
     ///
     /// # Errors
-    /// Unreadable: one is gone or was written to.
+    /// Transient: one is gone or was written to.
     pub fn refuse_changed<'a>(&self, paths: impl Iterator<Item = &'a PathBuf>) -> Result<()> {
         let (remote, local): (Vec<_>, Vec<_>) = paths.partition(|path| is_remote(path));
         remote.into_iter().try_for_each(|path| remote::refuse_changed(path).map(drop))?;
@@ -120,7 +120,7 @@ impl InputHashes {
         if changed.is_empty() {
             return Ok(());
         }
-        Err(Error::new(ErrorKind::Unreadable, "an input was removed or changed while the job ran")
+        Err(Error::new(ErrorKind::Transient, "an input was removed or changed while the job ran")
             .found_all(changed)
             .expected("the file as it was when the run began")
             .help("put the right file in its place and run again"))
@@ -148,7 +148,7 @@ fn read(path: &Path, known: &BTreeMap<String, String>, request: &HashRequest) ->
     })?;
     let (stamp, state) = (stamp(path, &metadata), FileState::of(&metadata));
     if seen::has_changed(path, state) {
-        return Err(Error::new(ErrorKind::Unreadable, "an input changed while the job was planned")
+        return Err(Error::new(ErrorKind::Transient, "an input changed while the job was planned")
             .at(path.display())
             .help("run again when nobody writes to it"));
     }

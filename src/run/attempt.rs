@@ -26,7 +26,7 @@ const GLANCE: Duration = Duration::from_millis(50);
 /// Works on a task, and again where its inputs could not be read; notes a failure beside the part.
 ///
 /// # Errors
-/// As [`task::process`]; and Unreadable where an input is no longer what its hash was taken of.
+/// As [`task::process`]; and Transient where an input is no longer what its hash was taken of.
 pub fn attempt<'a>(
     (grid, task): (&'a Plan, &'a Task),
     ledger: &Ledger,
@@ -53,7 +53,8 @@ pub fn attempt<'a>(
         match try_once() {
             Err(error) if stop::requested().is_none() => {
                 let error = told_by_inputs(error, inputs_hold);
-                if error.kind() != ErrorKind::Unreadable || tries > retries || wait(tries).is_err() {
+                let may_pass = matches!(error.kind(), ErrorKind::Unreadable | ErrorKind::Transient);
+                if !may_pass || tries > retries || wait(tries).is_err() {
                     break Err(error);
                 }
             }
@@ -100,7 +101,9 @@ fn in_short(unexplained: &[Unexplained]) -> Error {
 /// What went wrong; that an input changed under our hands explains whatever was found in it.
 fn told_by_inputs(error: Error, inputs_hold: impl Fn() -> Result<()>) -> Error {
     match error.kind() {
-        ErrorKind::Input | ErrorKind::Unreadable => inputs_hold().err().unwrap_or(error),
+        ErrorKind::Input | ErrorKind::Unreadable | ErrorKind::Transient => {
+            inputs_hold().err().unwrap_or(error)
+        }
         _ => error,
     }
 }

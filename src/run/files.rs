@@ -48,7 +48,7 @@ impl OpenFiles {
     /// The open file of a scene.
     ///
     /// # Errors
-    /// Unreadable: it is not the file that was planned with. Input, Io: it cannot be opened.
+    /// Transient: it is not the file that was planned with. Input, Io: it cannot be opened.
     pub fn of(&mut self, scene: &Scene) -> Result<&RasterFile> {
         self.open(&scene.header)
     }

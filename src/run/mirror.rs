@@ -16,13 +16,14 @@ use super::merge::Merged;
 use super::{to_do, work_folder};
 use crate::config::job::Job;
 use crate::error::{Error, ErrorKind, Result};
-use crate::io::atomic::{io_error, make_folder, temporary_folder, write_bytes};
+use crate::io::atomic::{AtomicPath, io_error, make_folder, temporary_folder, write_bytes};
 use crate::io::digest::CHECKSUMS;
 use crate::io::gdal::store;
+use crate::io::part::Part;
 use crate::io::place::within;
-use crate::plan::JobPlan;
 use crate::plan::input_hashes::InputHashes;
 use crate::plan::shard::Share;
+use crate::plan::{JobPlan, Plan, Task};
 
 /// Largest list of checksums that is understood, in bytes: half a million files.
 const LARGEST_LIST: u64 = 64 << 20;
@@ -99,19 +100,30 @@ impl Mirror {
             return Ok(());
         }
         store::put(file, &object)?;
-        self.note_sent(file)
+        write_bytes(&self.receipt(file)?, stamp.as_bytes())
     }
 
-    /// Fetches a file of the folder; false if the store has none.
+    /// Fetches a part of the folder. One that is not what a task's part will be takes the place of none: a run beside this
+    /// one may just have made a newer. Whether it lies in the folder now.
     ///
     /// # Errors
     /// Io: the store does not give it, or the disk refuses.
-    fn fetch(&self, file: &Path) -> Result<bool> {
-        let found = store::fetch(&self.object(file)?, file)?;
-        if found {
-            self.note_sent(file)?;
+    fn fetch(&self, part: &Path, task_id: &str) -> Result<bool> {
+        let fetched = AtomicPath::beside(part)?;
+        if !store::fetch(&self.object(part)?, fetched.path())? {
+            return Ok(false);
         }
-        Ok(found)
+        // It keeps time and inode when it gets its name.
+        let (stamp, _) = self.stamp(fetched.path())?;
+        let is_wanted = Part::open(fetched.path(), true).is_ok_and(|part| part.footer.task_id == task_id);
+        let lies_there = match is_wanted {
+            true => fetched.commit().map(|()| true)?,
+            false => fetched.commit_where_none_is()?,
+        };
+        if lies_there {
+            write_bytes(&self.receipt(part)?, stamp.as_bytes())?;
+        }
+        Ok(lies_there)
     }
 
     /// Sends what a merge has put in place. What an earlier merge left there and this one did not make is removed.
@@ -205,10 +217,6 @@ impl Mirror {
         Ok(work_folder(&self.folder).join("sent").join(self.name(file)?))
     }
 
-    fn note_sent(&self, file: &Path) -> Result<()> {
-        write_bytes(&self.receipt(file)?, self.stamp(file)?.0.as_bytes())
-    }
-
     /// What a file is and where it goes, and its size: files are put in place whole, so a new one is another inode.
     fn stamp(&self, file: &Path) -> Result<(String, u64)> {
         let found = std::fs::metadata(file).map_err(|e| io_error("a file cannot be read", file, &e))?;
@@ -264,8 +272,8 @@ pub fn read_ledger(plan: &JobPlan, hashes: &InputHashes, output: &Path, share: &
     let Some(mirror) = Mirror::of(&plan.job) else { return Ok(ledger) };
     mirror.make_folder()?;
     let missing = to_do(plan, &ledger);
-    let fetched: Vec<bool> =
-        missing.par_iter().map(|(_, task)| mirror.fetch(ledger.part_path(task))).collect::<Result<_>>()?;
+    let fetch = |(_, task): &(&Plan, &Task)| mirror.fetch(ledger.part_path(task), &ledger.ids[task.index]);
+    let fetched: Vec<bool> = missing.par_iter().map(fetch).collect::<Result<_>>()?;
     Ok(if fetched.contains(&true) { Ledger::read(plan, hashes, output, share) } else { ledger })
 }
 

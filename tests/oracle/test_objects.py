@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 import unittest
 from pathlib import Path
@@ -205,6 +206,18 @@ class RemoteInputs(Objects):
             self.nalcms("mosaic", name, "-o", f"{number}.tif", "--legend", "raw")
         self.assertEqual(len({(self.folder / f"{number}.tif").read_bytes() for number in range(5)}), 1)
 
+    def test_a_server_that_is_down_is_no_wrong_input(self):
+        self.environment["GDAL_HTTP_MAX_RETRY"] = "0"
+        self.write("job.toml", demo(self.names("http"), "out", files=listed()))
+        for method in ("GET", "HEAD"):
+            self.server.fail(method, r"mx_2010\.tif", 503)
+        run = self.nalcms("run", "job.toml", code=4)
+        self.assertIn("mx_2010.tif", run.stderr)
+        self.assertIn("run again", run.stderr)
+        self.server.mend()
+        self.nalcms("run", "job.toml")
+        self.assert_same_as_on_disk()
+
     def test_a_header_takes_few_requests(self):
         self.server.requests.clear()
         self.nalcms("info", f"{self.server.url}/maps/mx/mx_2010.tif")
@@ -387,6 +400,75 @@ class RemoteOutputs(Objects):
         self.assertFalse(any("2010_2015" in name for name in names))
         listed_there = {line.split("  ")[1] for line in self.server.objects[f"/made/demo/{SUMS}"].decode().splitlines()}
         self.assertEqual(names - {SUMS}, listed_there)
+
+    def test_of_two_merges_at_once_neither_leaves_a_mixture(self):
+        """One is held up while it sends; another, of the changed job and on another machine, sends all of its own."""
+        self.job(work="one")
+        reached, go_on = threading.Event(), threading.Event()
+        self.addCleanup(go_on.set)
+
+        def hold(method, path):
+            if method == "PUT" and "/landcover/" in path and not reached.is_set():
+                reached.set()
+                go_on.wait(120)
+
+        self.server.watch = hold
+        first = subprocess.Popen([NALCMS, "run", "job.toml"], cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                                 text=True, env={**os.environ, **self.environment})
+        self.addCleanup(first.kill)
+        self.assertTrue(reached.wait(120), "nothing was sent")
+        changed = (self.folder / "job.toml").read_text().replace('pairs = "consecutive"', 'pairs = "first-last"')
+        self.write("other.toml", changed.replace('work = "one"', 'work = "two"'))
+        self.nalcms("run", "other.toml")
+        self.assertIn(f"/made/demo/{SUMS}", self.server.objects)
+        go_on.set()
+        _, words = first.communicate(timeout=120)
+        self.assertEqual(first.returncode, 4, words)
+        self.assertIn("another process sends outputs", words)
+        self.assertNotIn(f"/made/demo/{SUMS}", self.server.objects, "what is there is nobody's whole")
+        self.nalcms("run", "other.toml")
+        self.write("local.toml", demo(str(FIXTURES), "local").replace('pairs = "consecutive"', 'pairs = "first-last"'))
+        self.nalcms("run", "local.toml")
+        self.assertEqual(self.objects_below("/made/demo/"), files_below(self.folder / "local"))
+
+    def test_what_a_run_has_just_made_is_not_replaced_by_what_the_store_had(self):
+        """`status` is held up while it fetches an old part; beside it a run makes a new one, and is held up while it sends that."""
+        self.job(work="one")
+        self.nalcms("run", "job.toml")
+        changed = (self.folder / "job.toml").read_text().replace('pairs = "consecutive"', 'pairs = "first-last"')
+        self.write("other.toml", changed.replace('work = "one"', 'work = "two"'))
+        asked, made, answer, take = (threading.Event() for _ in range(4))
+        self.addCleanup(answer.set)
+        self.addCleanup(take.set)
+        parts = []
+
+        def hold(method, path):
+            if method == "GET" and path.endswith(".part") and not parts:
+                parts.append(path)
+                asked.set()
+                answer.wait(120)
+            elif method == "PUT" and path in parts and not made.is_set():
+                made.set()
+                take.wait(120)
+
+        def start(verb):
+            child = subprocess.Popen([NALCMS, verb, "other.toml"], cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                                     text=True, env={**os.environ, **self.environment})
+            self.addCleanup(child.kill)
+            return child
+
+        self.server.watch = hold
+        status = start("status")
+        self.assertTrue(asked.wait(60), "no part was asked for")
+        run = start("run")
+        self.assertTrue(made.wait(60), "the part was not made anew")
+        for child, go_on in ((status, answer), (run, take)):
+            go_on.set()
+            _, words = child.communicate(timeout=60)
+            self.assertEqual(child.returncode, 0, words)
+        self.write("local.toml", demo(str(FIXTURES), "local").replace('pairs = "consecutive"', 'pairs = "first-last"'))
+        self.nalcms("run", "local.toml")
+        self.assertEqual(self.objects_below("/made/demo/"), files_below(self.folder / "local"))
 
 
 @needs_moto

@@ -25,18 +25,25 @@ pub use template::{ProductTags, template_tags};
 pub use vector::{Feature, FeatureLayer, field_names, open_features, open_shapes};
 pub use write::write_tiled;
 
+use std::sync::OnceLock;
+
 use crate::error::{Error, Result};
 
 /// GDAL's block cache, in MiB; strips that are cut by a window are not decoded twice.
 const CACHE_MIB: u32 = 64;
 
 /// Sets GDAL up for untrusted files and reproducible results: nothing to reach but the disk and what a job names
-/// ([`remote`]), few formats, no Python in VRTs, no messages on stderr (errors carry them).
+/// ([`remote`]), few formats, no Python in VRTs, no messages on stderr (errors carry them). Once; later calls do nothing.
 ///
 /// # Errors
 /// Bug: GDAL refuses a configuration option.
-#[expect(unsafe_code, reason = "PROJ's network switch has no safe wrapper")]
 pub fn init() -> Result<()> {
+    static DONE: OnceLock<Result<()>> = OnceLock::new();
+    DONE.get_or_init(set_up).clone()
+}
+
+#[expect(unsafe_code, reason = "PROJ's network switch has no safe wrapper")]
+fn set_up() -> Result<()> {
     let options = [
         ("GDAL_VRT_ENABLE_PYTHON", "NO".to_string()),
         ("GDAL_CACHEMAX", CACHE_MIB.to_string()),

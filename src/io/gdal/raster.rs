@@ -183,7 +183,7 @@ pub fn open_raster_as(path: &Path, band: Option<usize>, formats: &[RasterFormat]
 /// CRS is worded may differ from one opening to the next, and where the cells lie is told by the rest.
 ///
 /// # Errors
-/// Those of [`open_raster`]. Unreadable: its cells are others than the header says.
+/// Those of [`open_raster`]. Transient: its cells are others than the header says.
 pub fn reopen_raster(header: &RasterHeader) -> Result<RasterFile> {
     let format = RasterFormat::of_driver(&header.format)
         .ok_or_else(|| Error::bug(format!("a raster of the format {}", header.format)))?;
@@ -195,7 +195,7 @@ pub fn reopen_raster(header: &RasterHeader) -> Result<RasterFile> {
                 && band.block_size() == (header.block.1, header.block.0)
         });
     if !known {
-        return Err(Error::new(ErrorKind::Unreadable, "an input changed since the plan was made")
+        return Err(Error::new(ErrorKind::Transient, "an input changed since the plan was made")
             .at(header.path.display())
             .help("run again"));
     }

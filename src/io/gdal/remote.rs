@@ -173,7 +173,7 @@ pub(super) fn patiently<T>(place: &Path, mut read: impl FnMut() -> Result<T>) ->
 
 /// Whether a failure may be the network's, and another try end otherwise.
 fn may_pass(error: &Error) -> bool {
-    matches!(error.kind(), ErrorKind::Unreadable | ErrorKind::Io)
+    matches!(error.kind(), ErrorKind::Transient | ErrorKind::Unreadable | ErrorKind::Io)
 }
 
 /// Makes GDAL forget what it holds of a file.
@@ -184,7 +184,7 @@ fn forget(place: &Path) -> Result<()> {
 /// Asks the server of a remote file what it is now.
 ///
 /// # Errors
-/// Input: there is no such file, or the server refuses to give it. Unreadable: the server does not answer, or not in a way
+/// Input: there is no such file, or the server refuses to give it. Transient: the server does not answer, or not in a way
 /// that is understood.
 pub fn stamp_of(place: &Path) -> Result<RemoteStamp> {
     patiently(place, || ask(place))
@@ -199,7 +199,7 @@ fn ask(place: &Path) -> Result<RemoteStamp> {
     let etag = header("ETag");
     let last_modified = if etag.is_some() { None } else { header("Last-Modified") };
     let bytes = vsi::size(&name).ok_or_else(|| {
-        Error::new(ErrorKind::Unreadable, "a server does not say how large a file is").at(place.display())
+        Error::new(ErrorKind::Transient, "a server does not say how large a file is").at(place.display())
     })?;
     Ok(RemoteStamp { etag, last_modified, bytes })
 }
@@ -216,7 +216,7 @@ fn refusal(place: &Path, failure: &vsi::Failure) -> Error {
     if failure.is_missing() {
         return Error::input("no such file").at(place.display()).found(words).help("check the name");
     }
-    Error::new(ErrorKind::Unreadable, "a server does not give a file")
+    Error::new(ErrorKind::Transient, "a server does not give a file")
         .at(place.display())
         .found(words)
         .help("look at the network and the server, then run again: what is done stays done")
@@ -238,7 +238,7 @@ pub fn first_stamp(place: &Path) -> Result<RemoteStamp> {
 /// Refuses a remote file of which its server says something else than at first; then what was read may be a mixture.
 ///
 /// # Errors
-/// Unreadable: it changed. Those of [`stamp_of`].
+/// Transient: it changed. Those of [`stamp_of`].
 pub fn refuse_changed(place: &Path) -> Result<RemoteStamp> {
     let (first, now) = (first_stamp(place)?, stamp_of(place)?);
     if first == now {
@@ -248,7 +248,7 @@ pub fn refuse_changed(place: &Path) -> Result<RemoteStamp> {
         let version = stamp.etag.as_ref().or(stamp.last_modified.as_ref());
         format!("{} ({} bytes)", version.map_or("no version", String::as_str), stamp.bytes)
     };
-    Err(Error::new(ErrorKind::Unreadable, "a remote input changed while it was read")
+    Err(Error::new(ErrorKind::Transient, "a remote input changed while it was read")
         .at(place.display())
         .found(words(&now))
         .expected(words(&first))
@@ -259,7 +259,7 @@ pub fn refuse_changed(place: &Path) -> Result<RemoteStamp> {
 /// says nothing that tells versions apart, the SHA-256 of the file.
 ///
 /// # Errors
-/// Those of [`refuse_changed`]. Unreadable: the file cannot be read to its end.
+/// Those of [`refuse_changed`]. Transient: the file cannot be read to its end.
 pub fn identity_of(place: &Path) -> Result<String> {
     let stamp = refuse_changed(place)?;
     if let Some(words) = stamp.words() {
@@ -274,7 +274,7 @@ pub fn identity_of(place: &Path) -> Result<String> {
         })?;
         match bytes == stamp.bytes {
             true => Ok(hex(&hasher.finalize())),
-            false => Err(Error::new(ErrorKind::Unreadable, "a server broke off")
+            false => Err(Error::new(ErrorKind::Transient, "a server broke off")
                 .at(place.display())
                 .found(format!("{bytes} of {} bytes", stamp.bytes))),
         }
@@ -284,7 +284,7 @@ pub fn identity_of(place: &Path) -> Result<String> {
 /// Hands out a remote file from its first byte to its last, a piece at a time.
 ///
 /// # Errors
-/// Unreadable: it cannot be read to its end. Whatever `take` says.
+/// Transient: it cannot be read to its end. Whatever `take` says.
 fn read_through(place: &Path, mut take: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
     let file = vsi::File::open(&gdal_name(place)?).map_err(|failure| refusal(place, &failure))?;
     let mut piece = vec![0; 1 << 20];
@@ -301,7 +301,7 @@ fn read_through(place: &Path, mut take: impl FnMut(&[u8]) -> Result<()>) -> Resu
 /// Remote files whose names match a pattern with `*` in its last part, in bytewise order.
 ///
 /// # Errors
-/// Input: `*` stands elsewhere, or the store refuses to list. Unreadable: the store does not answer.
+/// Input: `*` stands elsewhere, or the store refuses to list. Transient: the store does not answer.
 pub fn matching(pattern: &Path) -> Result<Vec<PathBuf>> {
     let text = pattern.to_string_lossy();
     let (folder, last) = text.rsplit_once('/').unwrap_or(("", &text));
@@ -351,7 +351,7 @@ mod tests {
         super::super::init().unwrap();
         // Nobody listens at port 1.
         let error = ask(Path::new("http://127.0.0.1:1/x.tif")).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Unreadable, "{error}");
+        assert_eq!(error.kind(), ErrorKind::Transient, "{error}");
         assert!(error.to_string().contains("http://127.0.0.1:1/x.tif"), "{error}");
     }
 

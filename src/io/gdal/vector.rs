@@ -255,7 +255,7 @@ fn read_features(
     }
     // A server that breaks off looks to GDAL like the end of the layer.
     if place::is_remote(path) && layer.feature_count() != read {
-        return Err(Error::new(ErrorKind::Unreadable, "a polygon layer broke off")
+        return Err(Error::new(ErrorKind::Transient, "a polygon layer broke off")
             .found(format!("{read} features"))
             .expected(format!("{} features", layer.feature_count())));
     }
