@@ -289,6 +289,9 @@ fn inputs(plan: &Plan, hashes: &InputHashes) -> Vec<Value> {
             "alignment": scene.alignment.words(),
             "proj": scene.alignment.operation().map(|operation| &operation.text),
         });
+        if let Some(operation) = scene.alignment.operation().filter(|operation| !operation.grids.is_empty()) {
+            facts["shift_grids"] = json!(operation.grids);
+        }
         if let Some(id) = &plan.grid_id {
             facts["grid"] = json!(id);
         }

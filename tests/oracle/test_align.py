@@ -1,9 +1,17 @@
 """Alignment against gdalwarp -r near -et 0, cell for cell; mosaics and reclassification against real pairs."""
 
+import hashlib
+import os
 import subprocess
 import unittest
+from pathlib import Path
 
-from support import Case, needs_gdalwarp, needs_rasterio, np, rasterio, real
+from support import NALCMS, Case, needs_gdalwarp, needs_rasterio, np, rasterio, real
+
+try:
+    import pyproj
+except ImportError:  # the decorator below says so
+    pyproj = None
 
 if rasterio is not None:
     import rasterio.transform
@@ -114,6 +122,97 @@ class AlignAgainstGdalwarp(Case):
             self.nalcms("align", source, "-o", name, "--grid", "nalcms-30m", "--legend", "nrcan", "--task-cells", task)
             outputs.append((self.folder / name).read_bytes())
         self.assertEqual(len(set(outputs)), 1)
+
+
+@unittest.skipIf(pyproj is None, "SKIPPED: pyproj is not installed")
+@needs_rasterio
+class GridsOfShifts(Case):
+    """A datum whose best operation reads a grid of shifts, made here under the name that PROJ looks for."""
+
+    NAME = "ca_nrc_ntv2_0.tif"
+    WEST, NORTH, ACROSS, DOWN = -100.05, 55.03, 0.0004, 0.0003
+
+    def setUp(self):
+        super().setUp()
+        rng = np.random.default_rng(1)
+        self.map = rng.integers(1, 20, (200, 300)).astype("uint8")
+        with rasterio.open(self.folder / "map.tif", "w", driver="GTiff", width=300, height=200, count=1, dtype="uint8", crs="EPSG:4267",
+                           transform=rasterio.transform.from_origin(self.WEST, self.NORTH, self.ACROSS, self.DOWN), nodata=0) as raster:
+            raster.write(self.map, 1)
+        (self.folder / "grids").mkdir()
+        (self.folder / "job.toml").write_text(
+            """
+            name = "datum"
+            output = "out"
+            [grid]
+            preset = "nalcms-30m"
+            extent = [-6000, 1104000, 6000, 1116000]
+            outside_grid = "drop"
+            [compute]
+            task_cells = 512
+            [[source]]
+            id = "s"
+            legend = "nalcms"
+            epochs = { 2010 = "map.tif" }
+            """
+        )
+        database = Path(pyproj.datadir.get_data_dir())  # of another PROJ: its grid folder is added to the program's own
+        installed = next((p for p in map(Path, ("/usr/share/proj", "/usr/local/share/proj", "/opt/homebrew/share/proj"))
+                          if (p / "proj.db").exists()), database)
+        self.environment = {**os.environ, "PROJ_LIB": f"{self.folder / 'grids'}:{installed}"}
+
+    def install(self, seconds):
+        """Shifts of so many seconds of arc to the north and the east, everywhere."""
+        with rasterio.open(self.folder / "grids" / self.NAME, "w", driver="GTiff", width=70, height=30, count=2, dtype="float32", crs="EPSG:4267",
+                           transform=rasterio.transform.from_origin(-131.5, 70.5, 1, 1)) as grid:
+            grid.update_tags(TYPE="HORIZONTAL_OFFSET", AREA_OR_POINT="Point")
+            grid.write(np.full((2, 30, 70), seconds, "float32"))
+            for band, (name, towards) in enumerate((("latitude_offset", "north"), ("longitude_offset", "east")), 1):
+                grid.set_band_description(band, name)
+                grid.update_tags(band, positive_value=towards)
+            grid.units = ("arc-second", "arc-second")
+
+    def nalcms(self, *arguments):
+        run = subprocess.run([NALCMS, *arguments], cwd=self.folder, capture_output=True, text=True, env=self.environment)
+        self.assertEqual(run.returncode, 0, run.stderr)
+        return run.stdout
+
+    def expected(self):
+        """By pyproj with the operation of run.json: the cell of the map that holds the centre of each cell of the product."""
+        operation = self.run_json("out")["inputs"][0]["proj"]
+        pyproj.datadir.append_data_dir(str(self.folder / "grids"))
+        way = pyproj.Transformer.from_pipeline(operation)
+        with rasterio.open(self.folder / "out/landcover/datum_landcover_2010_30m.tif") as ours:
+            rows, cols = np.indices(ours.shape)
+            x, y = rasterio.transform.xy(ours.transform, rows.ravel(), cols.ravel())
+            cells = ours.read(1)
+        lat, lon = (np.array(degrees).reshape(cells.shape) for degrees in way.transform(x, y, direction="INVERSE"))
+        col, row = np.floor((lon - self.WEST) / self.ACROSS).astype(int), np.floor((self.NORTH - lat) / self.DOWN).astype(int)
+        inside = (row >= 0) & (row < 200) & (col >= 0) & (col < 300)
+        return cells, np.where(inside, self.map[np.clip(row, 0, 199), np.clip(col, 0, 299)], 0), operation
+
+    def test_a_grid_that_comes_or_changes_redoes_the_tasks_that_rest_on_it(self):
+        seen = []
+        for seconds in (None, 36, 37):
+            if seconds:
+                self.install(seconds)
+            if seen:
+                told = self.nalcms("status", "job.toml")
+                self.assertIn("1 stale", told)
+                self.assertIn("the place of map.tif (source `s`, 2010) changed", told)
+            self.assertIn("1 of 1 tasks computed", self.nalcms("run", "job.toml"))
+            cells, expected, operation = self.expected()
+            self.assertEqual(self.NAME in operation, bool(seconds), operation)
+            if seconds:
+                content = (self.folder / "grids" / self.NAME).read_bytes()
+                told = self.run_json("out")["inputs"][0]["shift_grids"]
+                self.assertEqual(told, [{"name": self.NAME, "sha256": hashlib.sha256(content).hexdigest()}])
+            self.assertGreater(int((cells != 0).sum()), 50_000)
+            self.assertEqual(int((cells != expected).sum()), 0)
+            seen.append(cells)
+        self.assertGreater(int((seen[0] != seen[1]).sum()), 30_000)
+        self.assertGreater(int((seen[1] != seen[2]).sum()), 30_000)
+        self.assertIn("0 of 1 tasks computed", self.nalcms("run", "job.toml"))
 
 
 @needs_rasterio

@@ -172,7 +172,7 @@ class RemoteInputs(Objects):
         key = "/maps/us/us_2015_r00_c00.tif"
         mine, other = self.server.objects[key], self.server.objects["/maps/us/us_2020_r00_c00.tif"]
         # The server is asked when the file is opened, when it is identified, and around each task.
-        for asked, code in ((2, 3), (4, 1)):
+        for asked, code in ((2, 4), (4, 1)):
             with self.subTest(asked):
                 self.server.objects[key] = mine
                 heads = [0]
@@ -394,7 +394,7 @@ class RemoteOutputs(Objects):
         self.write("job.toml", text.replace('pairs = "consecutive"', 'pairs = "first-last"'))
         self.server.fail("PUT", r"landcover|change|tables", "stall")
         self.kill_while_a_put_stalls()
-        self.assertNotIn(f"/made/demo/{SUMS}", self.server.objects)
+        self.assertFalse(f"/made/demo/{SUMS}" in self.server.objects)
         self.nalcms("run", "job.toml")
         names = set(self.objects_below("/made/demo/"))
         self.assertFalse(any("2010_2015" in name for name in names))
@@ -420,12 +420,12 @@ class RemoteOutputs(Objects):
         changed = (self.folder / "job.toml").read_text().replace('pairs = "consecutive"', 'pairs = "first-last"')
         self.write("other.toml", changed.replace('work = "one"', 'work = "two"'))
         self.nalcms("run", "other.toml")
-        self.assertIn(f"/made/demo/{SUMS}", self.server.objects)
+        self.assertTrue(f"/made/demo/{SUMS}" in self.server.objects)
         go_on.set()
         _, words = first.communicate(timeout=120)
         self.assertEqual(first.returncode, 4, words)
         self.assertIn("another process sends outputs", words)
-        self.assertNotIn(f"/made/demo/{SUMS}", self.server.objects, "what is there is nobody's whole")
+        self.assertFalse(f"/made/demo/{SUMS}" in self.server.objects, "what is there is nobody's whole")
         self.nalcms("run", "other.toml")
         self.write("local.toml", demo(str(FIXTURES), "local").replace('pairs = "consecutive"', 'pairs = "first-last"'))
         self.nalcms("run", "local.toml")

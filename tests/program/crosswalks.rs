@@ -178,3 +178,33 @@ fn a_release_rests_on_no_proposed_row_that_nobody_accepted() {
         ],
     );
 }
+
+/// What classes and rules are called changes tables, and no cell.
+#[test]
+fn other_words_redo_the_tables_and_no_task() {
+    let scratch = scratch();
+    let rows = [(1, "10"), (2, "5"), (3, "18")].map(|(from, to)| row(from, to, "published"));
+    scratch.write("a.toml", &crosswalk("a", &rows));
+    scratch.write(
+        "job.toml",
+        "name = \"w\"\noutput = \"out\"\n[grid]\npreset = \"nalcms-30m\"\n[[source]]\nid = \"s\"\nlegend = \"./mine.toml\"\n\
+         crosswalk = \"./a.toml\"\n[source.epochs]\n2010 = \"map.tif\"\n",
+    );
+    let run = |done: &str| {
+        let told = scratch.ok(&["run", "job.toml"]).stdout;
+        assert!(told.contains(done), "{told}");
+        scratch.ok(&["verify", "out"]);
+    };
+    let called = |column: &str| {
+        scratch.csv("out/tables/rule_coverage.csv").value(column, &[("year", "2010"), ("from_code", "2")])
+    };
+    run("1 of 1 tasks computed");
+    assert_eq!((called("from_name"), called("crosswalk")), ("Class 2".into(), "a".into()));
+    let renamed = std::fs::read_to_string(scratch.path("mine.toml")).unwrap().replace("Class 2", "Bog");
+    scratch.write("mine.toml", &renamed);
+    run("0 of 1 tasks computed");
+    assert_eq!(called("from_name"), "Bog");
+    scratch.write("a.toml", &crosswalk("b", &rows));
+    run("0 of 1 tasks computed");
+    assert_eq!(called("crosswalk"), "b");
+}

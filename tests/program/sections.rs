@@ -426,6 +426,36 @@ fn a_change_without_a_label_and_updates_in_a_circle_are_refused() {
     scratch.nalcms(&["plan", "job.toml"]).refused(2, &["belong to a map with method"]);
 }
 
+/// The labels reach over the upper of two tasks alone, the mask over both.
+#[test]
+fn a_mask_that_changes_where_no_label_reaches_is_looked_at_again() {
+    let scratch = Scratch::new();
+    let map = Drawing::default();
+    map.plot(&scratch.path("base.tif"), 1024, 512, |row, col| patchy(row, col, 3, &[1, 5, 15]));
+    map.plot(&scratch.path("labels.tif"), 512, 512, |_, _| 17);
+    let mask = |below: u8| {
+        map.plot(&scratch.path("mask.tif"), 1024, 512, |row, col| match (row, col) {
+            (..512, _) => 1,
+            (700, 300) => below,
+            _ => 0,
+        });
+    };
+    let job = format!(
+        "name = \"u\"\noutput = \"out\"\n[grid]\ncrs = \"{LAEA}\"\norigin = [0, 0]\ncell_size_m = 30\nshape = [1024, 512]\n\
+         [compute]\ntask_cells = 512\n[[source]]\nid = \"mx\"\nlegend = \"nalcms\"\n[source.epochs]\n2015 = \"base.tif\"\n\
+         2020 = {{ method = \"update\", base = 2015, files = \"labels.tif\", mask = \"mask.tif\" }}\n"
+    );
+    scratch.write("job.toml", &job);
+    mask(0);
+    assert!(scratch.ok(&["run", "job.toml"]).stdout.contains("2 of 2 tasks computed"));
+    let sums = std::fs::read_to_string(scratch.path("out/SHA256SUMS")).unwrap();
+    mask(1);
+    scratch.nalcms(&["run", "job.toml"]).refused(3, &["its labels hold nothing there", "1 such cells"]);
+    mask(0);
+    scratch.ok(&["run", "job.toml"]);
+    assert_eq!(std::fs::read_to_string(scratch.path("out/SHA256SUMS")).unwrap(), sums);
+}
+
 #[test]
 fn verify_finds_any_number_of_the_two_tables_altered_and_any_row_lost_or_doubled() {
     let scratch = two_sections();

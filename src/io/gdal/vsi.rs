@@ -153,7 +153,7 @@ pub(super) fn remove(name: &str) -> Answer<()> {
         gdal_sys::VSIUnlink(name.as_ptr())
     };
     let failure = Failure::last();
-    if code == 0 || failure.is_missing() || !Failure::any() { Ok(()) } else { Err(failure) }
+    if code == 0 || failure.is_missing() { Ok(()) } else { Err(failure) }
 }
 
 /// Makes GDAL forget what it knows of a file.
