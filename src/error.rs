@@ -64,6 +64,11 @@ impl ErrorKind {
         }
     }
 
+    /// Whether cells could not be read, now or ever: tasks that need them fail, and no others.
+    pub fn is_of_reading(self) -> bool {
+        matches!(self, Self::Unreadable | Self::Transient)
+    }
+
     /// A stable word for `--json`.
     pub fn word(self) -> &'static str {
         match self {

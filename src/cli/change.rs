@@ -132,6 +132,11 @@ fn change(args: &ChangeArgs) -> Result<Answer> {
     if let Some(name) = &args.name {
         stage.name.clone_from(name);
     }
+    // Other maps are another comparison, which must not take the place of this one unasked.
+    let whole = |file: &PathBuf| file.canonicalize().unwrap_or_else(|_| file.clone());
+    let [first, second] = [&args.from, &args.to].map(whole);
+    stage.owner =
+        Some(format!("{}: {from} in {}, {to} in {}", stage.name, first.display(), second.display()));
     let plan = JobPlan::of(stage.job(args.output.clone(), &args.options)?)?;
     let progress = args.options.compute.progress(&args.options.talk);
     let finished = execute(&plan, progress, args.options.overwrite, &args.options.talk)?;

@@ -13,6 +13,7 @@ use crate::io::disk::{allows_locks, free_bytes};
 use crate::io::gdal::{self as rasters, NEEDED_FORMATS, knows_crs, missing_formats};
 use crate::io::machine::Memory;
 use crate::io::proj;
+use crate::run::folder::refuse_unusable;
 
 pub static VERB: Verb = Verb {
     name: "doctor",
@@ -125,12 +126,14 @@ fn disk(args: &DoctorArgs) -> Vec<Check> {
     let folder = folder.unwrap_or(&args.output);
     let free = free_bytes(folder);
     let locks = allows_locks(folder);
-    let found = match &locks {
-        Ok(true) => "writable, with locks",
-        Ok(false) => "writable, without locks: let one process merge at a time",
-        Err(_) => "not writable",
+    let unusable = refuse_unusable(&args.output).err().map(|error| error.what().to_string());
+    let unusable = unusable.or_else(|| locks.as_ref().err().map(ToString::to_string));
+    let found = match (&unusable, &locks) {
+        (Some(_), _) => "not writable",
+        (None, Ok(true)) => "writable, with locks",
+        (None, _) => "writable, without locks: let one process merge at a time",
     };
-    let fault = locks.err().map(|e| format!("{e}: choose a folder that you may write to"));
+    let fault = unusable.map(|why| format!("{why}: choose a folder that you may write to"));
     vec![
         Check {
             name: "disk",

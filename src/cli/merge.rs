@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::job_input::JobInput;
 use super::options::{ComputeOptions, GuardOptions, TalkOptions};
-use super::run::write_provenance;
+use super::run::{warn_of_outside, write_provenance};
 use super::{Answer, Verb};
 use crate::error::{Error, Result};
 use crate::plan::comparability::refuse_nothing_left;
@@ -69,6 +69,9 @@ fn assemble(args: &MergeArgs) -> Result<Answer> {
         publish(plan, &merged)?;
         Ok(merged)
     })?;
+    if !args.talk.quiet {
+        warn_of_outside(&merged.outside);
+    }
     let missing = &merged.totals.missing;
     let mut text =
         format!("{}: {} files in place\n", plan.job.destination().display(), merged.files.len() + 2);

@@ -121,7 +121,7 @@ pub fn dispatch(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let as_json = options::wants_json(matches);
     talk::choose(options::log_format(matches));
     let answer =
-        crate::io::gdal::init().and_then(|()| crate::io::stop::listen()).and_then(|()| caught(verb, matches));
+        crate::io::stop::listen().and_then(|()| crate::io::gdal::init()).and_then(|()| caught(verb, matches));
     match answer {
         Ok(answer) => {
             let text = if as_json { pretty(&answer.json) } else { answer.text };

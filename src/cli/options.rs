@@ -19,7 +19,7 @@ pub struct TalkOptions {
     /// Print one JSON document instead of text
     #[arg(long)]
     pub json: bool,
-    /// Say nothing but errors
+    /// No progress, warnings and notes; results and errors stay
     #[arg(long, short)]
     pub quiet: bool,
     /// Say more: every input as understood, in full

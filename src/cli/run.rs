@@ -23,6 +23,7 @@ use crate::run::folder::{Access, OutputFolder};
 use crate::run::ledger::Ledger;
 use crate::run::merge::{Merged, merge};
 use crate::run::mirror::{publish, read_ledger, send_done, take};
+use crate::run::outside::Outside;
 use crate::run::stand_in::stand_in_for_open_tasks;
 use crate::run::watch::Watch;
 use crate::run::{Conduct, RunSummary, die_with_parent, run_tasks, thread_pool, work_folder};
@@ -196,16 +197,26 @@ fn assemble(
     let provenance = |merged: &Merged| write_provenance(output, plan, hashes, merged, run);
     let merged = merge(plan, &ledger, output, summary.outside.clone(), provenance)?;
     publish(plan, &merged)?;
-    for (path, cells) in merged.outside.iter().filter(|_| !quiet) {
-        talk::warn(&format!(
-            "{}: {cells} valid cells lie outside the grid and were left out",
-            path.display()
-        ));
+    if !quiet {
+        warn_of_outside(&merged.outside);
     }
     let totals = &merged.totals;
     let warnings = [zone_layers::warnings(plan, totals), overlays::warnings(plan, totals)].concat();
     warnings.iter().filter(|_| !quiet).for_each(|warning| talk::warn(warning));
     Ok(Finished { summary, merged })
+}
+
+/// Says what of the sources lies outside the grid, as far as that is known.
+pub fn warn_of_outside(outside: &Outside) {
+    for (path, cells) in &outside.cells {
+        talk::warn(&format!(
+            "{}: {cells} valid cells lie outside the grid and were left out",
+            path.display()
+        ));
+    }
+    for error in &outside.unread {
+        talk::warn(&format!("what lies outside the grid was not counted everywhere: {error}"));
+    }
 }
 
 /// Writes run.json, or mends it where all outputs are in place already; `run` says what this invocation did.
@@ -219,7 +230,8 @@ pub fn write_provenance(
     merged: &Merged,
     run: serde_json::Value,
 ) -> Result<()> {
-    let facts = manifest::Facts { totals: &merged.totals, files: &merged.files, outside: &merged.outside };
+    let facts =
+        manifest::Facts { totals: &merged.totals, files: &merged.files, outside: &merged.outside.cells };
     if merged.unchanged {
         return manifest::refresh(output, plan, hashes, facts, run);
     }

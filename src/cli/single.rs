@@ -77,6 +77,8 @@ pub fn here() -> &'static Path {
 pub struct Stage {
     /// Name of the product.
     pub name: String,
+    /// What the output folder is noted to be of, where that is not the name alone.
+    pub owner: Option<String>,
     /// Legend of the product.
     pub target: Arc<Legend>,
     /// Legend of the inputs.
@@ -108,6 +110,7 @@ impl Stage {
     pub fn keeping(legend: Arc<Legend>, files: BTreeMap<Epoch, Vec<PathBuf>>) -> Self {
         Self {
             name: legend.id.clone(),
+            owner: None,
             target: legend.clone(),
             legend,
             crosswalk: None,
@@ -170,6 +173,7 @@ impl Stage {
             maps: self.files.iter().map(|(year, files)| (*year, map(year, files))).collect(),
         };
         Ok(Job {
+            owner: self.owner.unwrap_or_else(|| self.name.clone()),
             name: self.name,
             output,
             store: None,

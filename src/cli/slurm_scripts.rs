@@ -105,6 +105,8 @@ worker=$!
 while kill -0 \"$worker\" 2>/dev/null; do wait \"$worker\"; done
 wait \"$worker\"
 code=$?
+# The signal came before the program listened: nothing was begun.
+case $code in $((128 + $(kill -l USR1)))|$((128 + $(kill -l TERM)))) code=75 ;; esac
 if [ \"$code\" = 75 ] && [ \"$queue_again\" = yes ] && [ \"${{SLURM_RESTART_COUNT:-0}}\" -lt {MOST_RESTARTS} ]; then
     scontrol requeue \"${{SLURM_ARRAY_JOB_ID}}_${{SLURM_ARRAY_TASK_ID}}\"
 fi

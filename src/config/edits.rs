@@ -39,7 +39,7 @@ pub struct EditFile {
 
 /// Mapped years that are edited: listed, or `"all"`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "\"all\", or a list of mapped years")]
 pub enum EditEpochs {
     /// One by one.
     Listed(Vec<Epoch>),

@@ -97,7 +97,7 @@ fn nalcms() -> String {
 
 /// One value or a list.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "a value of this key that is known, or a list of such")]
 pub enum OneOrMany<T> {
     /// One.
     One(T),
@@ -141,7 +141,10 @@ pub struct GridFile {
 
 /// Which part of a grid the product covers.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "`inputs`, `full`, a part that the grid names, [xmin, ymin, xmax, ymax], or { like = \"file.tif\" }"
+)]
 pub enum Extent {
     /// `inputs`, `full`, or a part that the grid names.
     Word(String),
@@ -323,7 +326,10 @@ struct EpochTable {
 
 /// A date or edition, with or without quotes.
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "a date such as 2011, \"2011-07\" or \"2011-07-15\"; an edition as text or a whole number"
+)]
 enum DateText {
     Text(String),
     Number(i64),
@@ -471,7 +477,10 @@ pub struct AreasFile {
 
 /// Which pairs of epochs to compare.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "`consecutive`, `first-last`, `all`, or a list of pairs such as [[2010, 2015]]"
+)]
 pub enum Pairs {
     /// By rule.
     Rule(PairRule),

@@ -41,6 +41,8 @@ const MOST_CONTROL_CELLS: usize = 64;
 pub struct Job {
     /// Name of the product.
     pub name: String,
+    /// What the output folder is noted to be of: the job's name; of two maps that are compared also these.
+    pub owner: String,
     /// Output folder; of an output in a store, the folder in which it is made.
     pub output: PathBuf,
     /// The place in a store that the product goes to.
@@ -274,6 +276,7 @@ impl Job {
                 fractions: file.fractions,
                 provenance: file.provenance,
             },
+            owner: file.name.clone(),
             name: file.name,
             target,
         };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::inputs::InputHeader;
 use crate::config::job::{Job, Source};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, did_you_mean};
 use crate::model::comparability::{ComparabilityRule, MapFacts, Verdict, forbidden_elsewhere, judge};
 use crate::model::epoch::{Epoch, Interval};
 use crate::model::source::{Role, SourceIndex};
@@ -236,6 +236,7 @@ fn facts<'a>(job: &'a Job, source: usize, year: Epoch, cells: &CellSizes) -> Opt
 /// What the user should know of all pairs, with the sources of which it is not clear whether a rule is about them.
 pub fn warnings(job: &Job, pairs: &[PairComparability], headers: &[Vec<InputHeader>]) -> Vec<String> {
     let mut warnings: Vec<String> = pairs.iter().flat_map(|pair| pair.warnings(job)).collect();
+    warnings.extend(misspelt_countries(job));
     let cells = cell_sizes(headers);
     for PairComparability { pair, judged, .. } in pairs {
         for judged in judged.iter().filter(|judged| judged.verdict() == Verdict::Unknown) {
@@ -254,6 +255,24 @@ pub fn warnings(job: &Job, pairs: &[PairComparability], headers: &[Vec<InputHead
         }
     }
     warnings
+}
+
+/// Countries that no rule names, but for a slip of the pen.
+fn misspelt_countries(job: &Job) -> Vec<String> {
+    let rules = job.comparability.iter().filter_map(|rule| rule.country.as_ref());
+    let known: Vec<&str> = rules.flat_map(|names| names.all()).map(String::as_str).collect();
+    let misspelt = |source: &Source| {
+        let country = source.country.as_deref()?;
+        let is_known = known.iter().any(|known| known.to_lowercase() == country.to_lowercase());
+        // Two letters are near any other two.
+        let long = known.iter().copied().filter(|known| known.chars().count() > 3);
+        let near = did_you_mean(country, long).filter(|_| !is_known)?;
+        Some(format!(
+            "source `{}`: no rule on comparisons names the country `{country}`; did you mean `{near}`?",
+            source.id
+        ))
+    };
+    job.sources.iter().filter_map(misspelt).collect()
 }
 
 /// The sources of a comparison, with their section.

@@ -1,5 +1,6 @@
 //! The plan of a whole job: a plan for each of its grids, and what these share.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::comparability::{self, PairComparability};
@@ -8,10 +9,11 @@ use super::operations::Operations;
 use super::strata::JobStrata;
 use super::zones::CountedLayer;
 use super::{Plan, Storage, Task, all_or_none, dedup, extent};
-use crate::config::job::Job;
+use crate::config::job::{Job, Source};
 use crate::error::{Error, Result};
 use crate::model::area::CellArea;
 use crate::model::epoch::Interval;
+use crate::model::source::Role;
 
 /// Everything that a run will do, on all grids.
 #[derive(Debug)]
@@ -30,6 +32,25 @@ pub struct JobPlan {
     pub ellipsoidal: Option<String>,
     /// What the user should know.
     pub warnings: Vec<String>,
+}
+
+/// Sources that have more files in one year than in another: a tile may be missing, and nothing else would tell.
+fn uneven_tiles(job: &Job) -> Vec<String> {
+    let uneven = |source: &Source| {
+        let mut years: BTreeMap<usize, Vec<String>> = BTreeMap::new();
+        for (year, map) in source.maps.iter().filter(|(_, map)| map.update.is_none()) {
+            years.entry(map.files.len()).or_default().push(year.to_string());
+        }
+        let told = years.iter().rev().map(|(files, years)| format!("{files} files in {}", years.join(", ")));
+        (years.len() > 1).then(|| {
+            format!(
+                "source `{}` has {}: what no file maps becomes nodata",
+                source.id,
+                told.collect::<Vec<_>>().join("; ")
+            )
+        })
+    };
+    job.sources.iter().filter(|source| source.role == Role::Maps).filter_map(uneven).collect()
 }
 
 impl JobPlan {
@@ -63,6 +84,7 @@ impl JobPlan {
             surveyed.push((grid, epochs));
         }
         all_or_none(refused)?;
+        warnings.extend(uneven_tiles(&job));
         let comparability = PairComparability::of_job(&job, &headers);
         warnings.extend(comparability::warnings(&job, &comparability, &headers));
         let mut plans: Vec<Plan> = Vec::new();

@@ -53,8 +53,7 @@ pub fn attempt<'a>(
         match try_once() {
             Err(error) if stop::requested().is_none() => {
                 let error = told_by_inputs(error, inputs_hold);
-                let may_pass = matches!(error.kind(), ErrorKind::Unreadable | ErrorKind::Transient);
-                if !may_pass || tries > retries || wait(tries).is_err() {
+                if !error.kind().is_of_reading() || tries > retries || wait(tries).is_err() {
                     break Err(error);
                 }
             }

@@ -19,7 +19,7 @@ type Collisions = BTreeMap<(usize, usize), (u64, (i64, i64))>;
 /// Refuses edits that hold one cell in one year.
 ///
 /// # Errors
-/// Input: some do; all pairs are told, with the number of cells and the first. Unreadable: a raster cannot be read.
+/// Input: some do; all pairs are told, with the number of cells and the first.
 pub fn refuse(plan: &JobPlan) -> Result<()> {
     let mut found = Vec::new();
     for grid in &plan.grids {
@@ -64,7 +64,16 @@ fn in_block(grid: &Plan, pairs: &[(usize, usize)], block: &Window) -> Result<Col
         edits.iter().map(|layer| MaskReader::new(&grid.grid, &layer.mask)).collect();
     let mut collisions = Collisions::new();
     for &(a, b) in pairs.iter().filter(|(a, b)| near[*a] && near[*b]) {
-        let (first, second) = (readers[a].held(block)?, readers[b].held(block)?);
+        let held = (readers[a].held(block), readers[b].held(block));
+        // A raster that cannot be read fails the tasks that need it.
+        if [&held.0, &held.1]
+            .into_iter()
+            .flat_map(|held| held.as_ref().err())
+            .any(|e| e.kind().is_of_reading())
+        {
+            continue;
+        }
+        let (first, second) = (held.0?, held.1?);
         let both = |cell: (usize, usize)| {
             let holds = |held: &Held| match held {
                 Held::None => false,

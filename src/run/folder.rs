@@ -140,6 +140,24 @@ pub fn refuse_foreign(path: &Path, job: &str) -> Result<()> {
     }
 }
 
+/// Refuses a folder that cannot be made, or that nothing can be written into.
+///
+/// # Errors
+/// Io: a file stands in the way, or the right to write is missing.
+pub fn refuse_unusable(path: &Path) -> Result<()> {
+    let refused = |what: &str, at: &Path| Error::new(ErrorKind::Io, what).at(at.display());
+    let help = "choose another folder";
+    let Some(there) = path.ancestors().find(|folder| folder.as_os_str().is_empty() || folder.exists()) else {
+        return Ok(());
+    };
+    let there = if there.as_os_str().is_empty() { Path::new(".") } else { there };
+    if !there.is_dir() {
+        return Err(refused("a file stands where the output folder would be", there).help(help));
+    }
+    rustix::fs::access(there, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK)
+        .map_err(|e| refused("the output folder cannot be written", there).found(e).help(help))
+}
+
 /// Whether a folder holds something, but not the work folder: by one listing, as another process may make it meanwhile, and
 /// over a network a name that was looked for in vain may stay away for a while after it is there.
 fn is_of_somebody_else(path: &Path, work: &Path) -> bool {

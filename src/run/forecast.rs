@@ -19,7 +19,7 @@ use crate::plan::zones::CountedLayer;
 use crate::plan::{JobPlan, Plan, Product};
 
 use super::collisions;
-use super::folder::refuse_foreign;
+use super::folder::{refuse_foreign, refuse_unusable};
 use super::refuse_beyond_memory;
 
 /// Needs and obstacles of a run.
@@ -108,7 +108,8 @@ fn output_bytes(plan: &Plan) -> u64 {
 fn obstacles(plan: &JobPlan) -> Vec<String> {
     let memory = plan.grids.iter().map(refuse_beyond_memory);
     let checks = memory.chain([
-        refuse_foreign(&plan.job.output, &plan.job.name),
+        refuse_unusable(&plan.job.output),
+        refuse_foreign(&plan.job.output, &plan.job.owner),
         refuse_nothing_left(&plan.job, &plan.comparability),
         collisions::refuse(plan),
     ]);

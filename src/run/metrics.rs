@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use super::journal::TaskReport;
 use super::lock;
 use crate::io::atomic::write_bytes;
+use crate::io::talk;
 
 /// Time between two writings of the file.
 const EVERY: Duration = Duration::from_secs(5);
@@ -34,6 +35,8 @@ struct Figures {
     part_bytes: u64,
     task_seconds: f64,
     complete: bool,
+    /// Whether somebody was told that the file cannot be written.
+    refused: bool,
 }
 
 impl Metrics {
@@ -51,6 +54,7 @@ impl Metrics {
             part_bytes: 0,
             task_seconds: 0.0,
             complete: false,
+            refused: false,
         };
         Self { path, job: job.replace(['\\', '"', '\n'], "_"), figures: Mutex::new(figures) }
     }
@@ -84,10 +88,14 @@ impl Metrics {
         self.write(&mut figures);
     }
 
-    /// A file that cannot be written stops nothing.
+    /// A file that cannot be written stops nothing, and is told once.
     fn write(&self, figures: &mut Figures) {
         figures.written = Some(Instant::now());
-        let _ = write_bytes(&self.path, self.text(figures).as_bytes());
+        if let Err(error) = write_bytes(&self.path, self.text(figures).as_bytes())
+            && !std::mem::replace(&mut figures.refused, true)
+        {
+            talk::warn(&format!("no metrics: {error}"));
+        }
     }
 
     fn text(&self, figures: &Figures) -> String {

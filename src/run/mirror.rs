@@ -236,9 +236,9 @@ pub fn take(job: &Job, overwrite: bool, access: Access) -> Result<OutputFolder> 
     if let Some(mirror) = &mirror {
         mirror.make_folder()?;
     }
-    let folder = OutputFolder::take(&job.output, &job.name, overwrite, access)?;
+    let folder = OutputFolder::take(&job.output, &job.owner, overwrite, access)?;
     if let Some(mirror) = &mirror {
-        mirror.claim(&job.name, overwrite)?;
+        mirror.claim(&job.owner, overwrite)?;
     }
     Ok(folder)
 }

@@ -48,6 +48,7 @@ use crate::io::stop;
 use crate::plan::input_hashes::InputHashes;
 use crate::plan::{JobPlan, Plan, Task};
 use ledger::{Ledger, TaskState};
+use outside::Outside;
 use tally::Unexplained;
 use watch::Watch;
 
@@ -62,8 +63,8 @@ pub struct RunSummary {
     pub cells: u64,
     /// Seconds of wall time spent on tasks.
     pub seconds: f64,
-    /// Valid source cells that fall outside the grid, by file; counted where there was work to do.
-    pub outside: Option<BTreeMap<PathBuf, u64>>,
+    /// Valid source cells that fall outside the grid; counted where there was work to do.
+    pub outside: Option<Outside>,
     /// Why some tasks are not done, where that is so and an incomplete product is allowed.
     pub failure: Option<Error>,
 }
@@ -142,6 +143,11 @@ pub fn run_tasks(
     let failure = refuse_unexplained(plan, unexplained.into_inner().unwrap_or_default())
         .and_then(|()| refuse_failures(plan, failures.into_inner().unwrap_or_default(), open))
         .err();
+    if failure.is_none()
+        && let Some(outside) = &outside
+    {
+        outside.refuse_unread()?;
+    }
     if let Some(error) = failure.as_ref().filter(|error| !conduct.allow_incomplete || !leaves_a_gap(error)) {
         return Err(error.clone());
     }
@@ -267,7 +273,7 @@ fn refuse_failures(plan: &JobPlan, mut failures: Vec<(usize, Error)>, open: usiz
     Err(Error::new(ErrorKind::Incomplete, what)
         .found_all(failures.iter().map(describe))
         .help(
-            "mend or replace the files, then run again: only these tasks are redone; --allow-incomplete publishes without them",
+            "mend or replace the files, then run again: tasks that do not read them are kept; --allow-incomplete publishes without",
         ))
 }
 

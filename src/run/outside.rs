@@ -19,24 +19,55 @@ use crate::plan::alignment::Alignment;
 use crate::plan::scene::{Scene, outline};
 use crate::plan::{JobPlan, Plan};
 
-/// Counts valid cells outside their grid in every scene that reaches beyond it.
+/// Valid source cells outside the grid.
+#[derive(Debug, Clone, Default)]
+pub struct Outside {
+    /// Their number, by file.
+    pub cells: BTreeMap<PathBuf, u64>,
+    /// Why files could not be read to their end: what of them lies outside nobody knows.
+    pub unread: Vec<Error>,
+}
+
+impl Outside {
+    /// Refuses to pass over files that could not be read.
+    ///
+    /// # Errors
+    /// Unreadable, Transient: the first of them.
+    pub fn refuse_unread(&self) -> Result<()> {
+        self.unread.first().map_or(Ok(()), |error| Err(error.clone()))
+    }
+}
+
+/// Counts valid cells outside their grid in every scene that reaches beyond it. A file that cannot be read ends nothing: the
+/// tasks that need its cells will fail, and no other.
 ///
 /// # Errors
 /// Misaligned: there are some, and the job does not say `outside_grid = "drop"` of their grid.
-pub fn count(plan: &JobPlan) -> Result<BTreeMap<PathBuf, u64>> {
+pub fn count(plan: &JobPlan) -> Result<Outside> {
     let scenes: Vec<(&Plan, &Scene)> = plan
         .grids
         .iter()
         .flat_map(|grid| grid.epochs.iter().flat_map(|e| &e.scenes).map(move |scene| (grid, scene)))
         .collect();
-    let counted = scenes.into_par_iter().map(|(grid, scene)| Ok((grid, scene, cells_outside(grid, scene)?)));
-    let (mut outside, mut refused) = (BTreeMap::new(), BTreeMap::new());
+    let counted = scenes.into_par_iter().map(|(grid, scene)| match cells_outside(grid, scene) {
+        Err(error) if error.kind().is_of_reading() => Ok((grid, scene, Err(error))),
+        counted => Ok((grid, scene, Ok(counted?))),
+    });
+    let (mut outside, mut refused) = (Outside::default(), BTreeMap::new());
     // A file that lies on two grids has cells outside each.
     let mut of_grids: BTreeMap<(&PathBuf, Option<&String>), u64> = BTreeMap::new();
-    for (grid, scene, cells) in counted.collect::<Result<Vec<_>>>()?.into_iter().filter(|(.., n)| *n > 0) {
+    for (grid, scene, counted) in counted.collect::<Result<Vec<_>>>()? {
+        let cells = match counted {
+            Ok(0) => continue,
+            Ok(cells) => cells,
+            Err(error) => {
+                outside.unread.push(error);
+                continue;
+            }
+        };
         let key = (&scene.header.path, grid.grid_id.as_ref());
         if of_grids.insert(key, cells).is_none() {
-            *outside.entry(scene.header.path.clone()).or_default() += cells;
+            *outside.cells.entry(scene.header.path.clone()).or_default() += cells;
         }
         if grid.outside_grid == OutsideGrid::Error {
             let on_grid = key.1.map_or(String::new(), |id| format!(" outside grid `{id}`"));

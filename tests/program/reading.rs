@@ -137,6 +137,30 @@ fn years_may_be_compared_backwards() {
 }
 
 #[test]
+fn a_comparison_of_other_maps_does_not_take_the_place_of_one_unasked() {
+    let scratch = Scratch::new();
+    for (name, class) in [("a.tif", 17), ("b.tif", 15), ("c.tif", 1)] {
+        Drawing::default().draw::<u8>(&scratch.path(name), &[&[class]]);
+    }
+    let compare = |maps: [&str; 2], years: [&str; 2], flags: &[&str]| {
+        let fixed =
+            ["change", maps[0], maps[1], "--years", years[0], years[1], "--legend", "nalcms", "-o", "out"];
+        scratch.nalcms(&[&fixed, flags].concat())
+    };
+    assert_eq!(compare(["a.tif", "b.tif"], ["2010", "2015"], &[]).code, 0);
+    let first = scratch.path("out/change/nalcms_change_2010_2015_30m.tif");
+    for (maps, years) in [(["a.tif", "c.tif"], ["2010", "2015"]), (["a.tif", "b.tif"], ["2010", "2020"])] {
+        compare(maps, years, &[]).refused(2, &["belongs to another job", "--overwrite", "b.tif"]);
+        assert_eq!(cells(&first), [1715]);
+    }
+    // The same again is the same comparison, whatever else is asked of it.
+    assert_eq!(compare(["a.tif", "b.tif"], ["2010", "2015"], &["--unchanged", "identity"]).code, 0);
+    assert_eq!(compare(["a.tif", "c.tif"], ["2010", "2020"], &["--overwrite"]).code, 0);
+    assert_eq!(cells(&scratch.path("out/change/nalcms_change_2010_2020_30m.tif")), [1701]);
+    assert!(!first.exists());
+}
+
+#[test]
 fn overviews_go_on_until_one_block_holds_the_map_whatever_the_task() {
     let scratch = Scratch::new();
     Drawing::default().plot(&scratch.path("in.tif"), 1100, 2600, |r, c| patchy(r, c, 5, &[1, 2, 3, 4, 0]));

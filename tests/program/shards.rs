@@ -377,6 +377,49 @@ fn a_poisoned_tile_fails_its_own_task_and_what_there_is_may_be_published() {
     scratch.ok(&["verify", "out"]);
 }
 
+/// A map that reaches beyond the grid is read there, too, to count what is dropped.
+#[test]
+fn a_poisoned_map_that_reaches_beyond_the_grid_fails_the_tasks_under_it_alone() {
+    let scratch = Scratch::new();
+    let options: &[&str] = &["TILED=YES", "COMPRESS=DEFLATE"];
+    for year in [2010, 2015] {
+        for (name, col, cols) in [("a", 0, 512), ("b", 512, 1024)] {
+            let drawing = Drawing { origin: (30.0 * f64::from(col), 0.0), options, ..Drawing::default() };
+            let seed = (year % 7 + col) as u64;
+            drawing.plot(&scratch.path(&format!("{name}_{year}.tif")), 512, cols, |row, col| {
+                patchy(row, col, seed, &CLASSES)
+            });
+        }
+    }
+    let job = JOB
+        .replace("shape = [1024, 1024]", "shape = [512, 1024]\noutside_grid = \"drop\"")
+        .replace("tiles/2010_*.tif", "?_2010.tif")
+        .replace("tiles/2015_*.tif", "?_2015.tif");
+    scratch.write("job.toml", &job.replace("OUTPUT", "out"));
+    scratch.write("whole.toml", &job.replace("OUTPUT", "whole"));
+    let told = scratch.ok(&["run", "whole.toml"]).stderr;
+    assert!(told.contains("b_2015.tif: 262144 valid cells lie outside the grid"), "{told}");
+    let sound = poison(&scratch, "b_2015.tif");
+    scratch
+        .nalcms(&["run", "job.toml", "--retries", "0"])
+        .refused(1, &["INCOMPLETE: 1 of 2 tasks failed; the others are done", "b_2015.tif"]);
+    let status = scratch.ok(&["status", "job.toml"]).stdout;
+    assert!(status.contains("1 done") && status.contains("1 failed"), "{status}");
+    for verb in [&["run", "job.toml", "--retries", "0"][..], &["merge", "job.toml"]] {
+        let run = scratch.nalcms(&[verb, &["--allow-incomplete"]].concat());
+        assert_eq!(run.code, 1, "{}", run.stderr);
+        assert!(run.stdout.contains("INCOMPLETE: 1 tasks are missing"), "{}", run.stdout);
+        assert!(
+            verb[0] == "merge" || run.stderr.contains("what lies outside the grid was not counted"),
+            "{}",
+            run.stderr
+        );
+    }
+    std::fs::write(scratch.path("b_2015.tif"), sound).unwrap();
+    scratch.ok(&["run", "job.toml"]);
+    assert_eq!(sums(&scratch, "out"), sums(&scratch, "whole"));
+}
+
 #[test]
 fn the_first_failure_ends_a_run_that_is_told_so() {
     let (scratch, _) = tiles();

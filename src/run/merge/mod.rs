@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use super::ledger::{Ledger, TaskState};
+use super::outside::Outside;
 use super::parts::{GridParts, added_up};
 use super::{stand_in, task_words, work_folder};
 use crate::error::{Error, Result};
@@ -39,8 +40,8 @@ pub struct Merged {
     pub totals: Totals,
     /// Whether everything was in place already.
     pub unchanged: bool,
-    /// Valid source cells that fall outside the grid, by file; only those dropped on purpose.
-    pub outside: BTreeMap<PathBuf, u64>,
+    /// Valid source cells that fall outside the grid; only those dropped on purpose.
+    pub outside: Outside,
 }
 
 /// Assembles all parts of a plan into its outputs.
@@ -54,7 +55,7 @@ pub fn merge(
     plan: &JobPlan,
     ledger: &Ledger,
     output: &Path,
-    outside: Option<BTreeMap<PathBuf, u64>>,
+    outside: Option<Outside>,
     provenance: impl FnOnce(&Merged) -> Result<()>,
 ) -> Result<Merged> {
     refuse_nothing_left(&plan.job, &plan.comparability)?;
@@ -64,13 +65,17 @@ pub fn merge(
     refuse_unaccepted(plan, grids.iter().map(|grid| &grid.totals))?;
     let identity = identity::of(plan, ledger);
     if let Some(record) = Record::in_place(&identity, output).filter(|record| record.is_intact(output)) {
-        let outside = record.outside.into_iter().map(|(path, cells)| (PathBuf::from(path), cells)).collect();
+        let cells = record.outside.into_iter().map(|(path, cells)| (PathBuf::from(path), cells)).collect();
+        let outside = Outside { cells, unread: Vec::new() };
         let totals = added_up(grids)?;
         let merged = Merged { files: record.files, totals, unchanged: true, outside };
         provenance(&merged)?;
         return Ok(merged);
     }
     let outside = outside.map_or_else(|| super::outside::count(plan), Ok)?;
+    if ledger.missing().is_empty() {
+        outside.refuse_unread()?;
+    }
     // A name of its own: where a file system has no locks, two merges may be at work, and leave the same bytes.
     let staging_folder = temporary_folder(&work_folder(output))?;
     let staging = staging_folder.path();
@@ -99,7 +104,8 @@ pub fn merge(
     let merged = Merged { files, totals, unchanged: false, outside };
     provenance(&merged)?;
     write_bytes(&output.join(CHECKSUMS), record::checksums(&merged.files).as_bytes())?;
-    let outside = merged.outside.iter().map(|(path, cells)| (path.display().to_string(), *cells)).collect();
+    let outside =
+        merged.outside.cells.iter().map(|(path, cells)| (path.display().to_string(), *cells)).collect();
     Record { identity: Some(identity), files: merged.files.clone(), outside }.write(&Record::path(output))?;
     stand_in::forget(output);
     Ok(merged)
