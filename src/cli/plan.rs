@@ -26,7 +26,7 @@ pub static VERB: Verb = Verb {
     name: "plan",
     arguments: |command| {
         PlanArgs::augment_args(command)
-            .about("Show what a job would do: inputs as understood, tasks, memory, warnings; writes nothing")
+            .about("Show what a job would do: inputs as understood, tasks, memory, warnings; writes nothing but the plan file that is asked for")
             .after_help("Examples:\n  nalcms plan job.toml\n  nalcms plan job.toml --json\n  nalcms plan job.toml -o plan.json --shards 64")
     },
     run: |matches| {
@@ -59,15 +59,17 @@ fn plan(args: &PlanArgs) -> Result<Answer> {
     args.guard.overlay(&mut job);
     let plan = JobPlan::of(job)?;
     let forecast = Forecast::of(&plan);
-    let json = as_json(&plan, &forecast);
+    let (mut text, mut json) = (as_text(&plan, &forecast), as_json(&plan, &forecast));
     if let Some(path) = &args.output {
-        write_plan_file(&plan, args, path)?;
+        let shards = write_plan_file(&plan, args, path)?;
+        text += &format!("plan {}: {} tasks in {shards} shards\n", path.display(), plan.task_count());
+        json["plan_file"] = json!({ "path": path, "shards": shards });
     }
-    Ok(Answer { text: as_text(&plan, &forecast), json, finding: !forecast.obstacles.is_empty() })
+    Ok(Answer { text, json, finding: !forecast.obstacles.is_empty() })
 }
 
-/// Pins the plan in a file of its own.
-fn write_plan_file(plan: &JobPlan, args: &PlanArgs, path: &Path) -> Result<()> {
+/// Pins the plan in a file of its own; its number of shards.
+fn write_plan_file(plan: &JobPlan, args: &PlanArgs, path: &Path) -> Result<usize> {
     refuse_other_file(path)?;
     let shards = match args.shards {
         Some(0) => return Err(Error::usage("a job has at least one shard").found("--shards 0")),
@@ -79,7 +81,8 @@ fn write_plan_file(plan: &JobPlan, args: &PlanArgs, path: &Path) -> Result<()> {
     let hashes = thread_pool(plan)?.install(|| InputHashes::of(plan, &request))?;
     let identified = Identified::of(plan, &hashes, &Share::All);
     let file = PlanFile::of(plan, &args.job, path, &hashes, identified, words(plan), shards)?;
-    write_bytes(path, file.text()?.as_bytes())
+    write_bytes(path, file.text()?.as_bytes())?;
+    Ok(shards)
 }
 
 /// A plan replaces a plan, and no other file: not the job file, not an input.

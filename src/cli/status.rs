@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use clap::{Args, FromArgMatches};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::job_input::JobInput;
@@ -11,6 +12,7 @@ use super::{Answer, Verb};
 use crate::error::{Error, Result};
 use crate::plan::shard::{Share, shard_of_tasks};
 use crate::plan::{JobPlan, Plan, Task};
+use crate::run::folder::refuse_foreign;
 use crate::run::ledger::{Ledger, OpenTask, TaskState};
 use crate::run::merge::is_in_place;
 use crate::run::mirror::{is_published, read_ledger};
@@ -64,27 +66,73 @@ fn status(args: &StatusArgs) -> Result<Answer> {
         return Ok(Answer { text, json: json!({ "todo_shards": shards }), finding: false });
     }
     let published = is_published(&plan.job)?;
+    let outputs = Outputs::of(plan, &ledger, published);
     let mut text = states_text(plan, &ledger);
     if let Some(shards) = shards.as_ref().filter(|shards| !shards.is_empty()) {
         text += &format!("todo shards: {}\n", ranges(shards));
     }
-    text += match (published, is_in_place(plan, &ledger, output)) {
-        (true, true) => "outputs are in place\n",
-        (true, false) if plan.job.store.is_some() => {
-            "outputs are in place, of this state or an earlier one\n"
-        }
-        (true, false) => "outputs of an earlier state are in place\n",
-        (false, _) => "outputs are not in place yet\n",
-    };
+    text += &format!("{}\n", outputs.words());
+    let obstacle = refuse_foreign(output, &plan.job.owner).err();
+    if let Some(obstacle) = &obstacle {
+        text += &format!("run will refuse: {}\n", obstacle.what());
+    }
     let open: Vec<Value> =
         plan.tasks().filter_map(|(grid, task)| Some(facts(grid, task, ledger.open(task)?))).collect();
     let count = |state| ledger.count(state);
     let json = json!({
         "output": plan.job.destination(), "tasks": plan.task_count(), "done": count(TaskState::Done),
         "stale": count(TaskState::Stale), "torn": count(TaskState::Torn), "failed": count(TaskState::Failed),
-        "to_do": count(TaskState::ToDo), "published": published, "todo_shards": shards, "open": open,
+        "to_do": count(TaskState::ToDo), "published": published, "outputs": outputs, "todo_shards": shards, "open": open,
+        "obstacle": obstacle.map(|obstacle| obstacle.to_string()),
     });
     Ok(Answer { text, json, finding: false })
+}
+
+/// What lies in the output folder, or in the store.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Outputs {
+    /// Nothing that is finished.
+    None,
+    /// Those of just these inputs and settings.
+    Current,
+    /// Those of an earlier state.
+    Earlier,
+    /// Those of this or an earlier state: a store does not tell.
+    CurrentOrEarlier,
+    /// Those of a job that left tasks out.
+    Incomplete,
+}
+
+impl Outputs {
+    fn of(plan: &JobPlan, ledger: &Ledger, published: bool) -> Self {
+        let output = &plan.job.output;
+        if !published {
+            return Self::None;
+        }
+        if is_in_place(plan, ledger, output) {
+            return Self::Current;
+        }
+        if plan.job.store.is_some() {
+            return Self::CurrentOrEarlier;
+        }
+        let manifest = std::fs::read(output.join("run.json")).ok();
+        let manifest = manifest.and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
+        match manifest.is_some_and(|manifest| manifest["complete"] == false) {
+            true => Self::Incomplete,
+            false => Self::Earlier,
+        }
+    }
+
+    fn words(self) -> &'static str {
+        match self {
+            Self::None => "outputs are not in place yet",
+            Self::Current => "outputs are in place",
+            Self::Earlier => "outputs of an earlier state are in place",
+            Self::CurrentOrEarlier => "outputs are in place, of this state or an earlier one",
+            Self::Incomplete => "outputs are in place, stamped as incomplete",
+        }
+    }
 }
 
 /// A task that is not done, for programs.

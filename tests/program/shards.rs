@@ -198,6 +198,13 @@ fn a_plan_that_no_longer_holds_is_refused_and_says_why() {
     // Edited by hand.
     scratch.write("plan.json", &plan.replace("\"shards\": 2", "\"shards\": 4"));
     scratch.nalcms(&["run", "plan.json", "--shard", "0"]).refused(3, &["edited or damaged"]);
+    // Another job's folder is not taken, which is told before it is tried.
+    scratch.write("other.toml", &job.replace("name = \"tiles\"", "name = \"other\""));
+    let told = scratch.ok(&["status", "other.toml"]).stdout;
+    assert!(!told.contains("run will refuse"), "{told}");
+    scratch.ok(&["run", "job.toml", "--shard", "0/9"]);
+    let told = scratch.ok(&["status", "other.toml"]).stdout;
+    assert!(told.contains("run will refuse: the output folder belongs to another job"), "{told}");
     // Made by another version: its checksum fits.
     let mut other: Value = serde_json::from_str(&plan).unwrap();
     (other["program"][0], other["plan_id"]) = ("0.0.9".into(), "".into());
@@ -347,6 +354,7 @@ fn a_poisoned_tile_fails_its_own_task_and_what_there_is_may_be_published() {
     let run = scratch.nalcms(&["run", "job.toml", "--retries", "0", "--allow-incomplete"]);
     run.refused(1, &["INCOMPLETE", "2015_1.tif"]);
     assert!(run.stdout.contains("INCOMPLETE: 1 tasks are missing"), "{}", run.stdout);
+    assert!(scratch.ok(&["status", "job.toml"]).stdout.contains("in place, stamped as incomplete"));
     let manifest: Value =
         serde_json::from_slice(&std::fs::read(scratch.path("out/run.json")).unwrap()).unwrap();
     assert_eq!(manifest["complete"], false);
