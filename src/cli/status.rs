@@ -15,7 +15,7 @@ use crate::plan::{JobPlan, Plan, Task};
 use crate::run::folder::refuse_foreign;
 use crate::run::ledger::{Ledger, OpenTask, TaskState};
 use crate::run::merge::is_in_place;
-use crate::run::mirror::{is_published, read_ledger};
+use crate::run::mirror::{is_published, is_published_as_here, read_ledger};
 use crate::run::to_do;
 
 pub static VERB: Verb = Verb {
@@ -66,7 +66,7 @@ fn status(args: &StatusArgs) -> Result<Answer> {
         return Ok(Answer { text, json: json!({ "todo_shards": shards }), finding: false });
     }
     let published = is_published(&plan.job)?;
-    let outputs = Outputs::of(plan, &ledger, published);
+    let outputs = Outputs::of(plan, &ledger, published)?;
     let mut text = states_text(plan, &ledger);
     if let Some(shards) = shards.as_ref().filter(|shards| !shards.is_empty()) {
         text += &format!("todo shards: {}\n", ranges(shards));
@@ -105,23 +105,23 @@ enum Outputs {
 }
 
 impl Outputs {
-    fn of(plan: &JobPlan, ledger: &Ledger, published: bool) -> Self {
+    fn of(plan: &JobPlan, ledger: &Ledger, published: bool) -> Result<Self> {
         let output = &plan.job.output;
         if !published {
-            return Self::None;
+            return Ok(Self::None);
         }
-        if is_in_place(plan, ledger, output) {
-            return Self::Current;
+        if is_in_place(plan, ledger, output) && is_published_as_here(&plan.job)? {
+            return Ok(Self::Current);
         }
         if plan.job.store.is_some() {
-            return Self::CurrentOrEarlier;
+            return Ok(Self::CurrentOrEarlier);
         }
         let manifest = std::fs::read(output.join("run.json")).ok();
         let manifest = manifest.and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
-        match manifest.is_some_and(|manifest| manifest["complete"] == false) {
+        Ok(match manifest.is_some_and(|manifest| manifest["complete"] == false) {
             true => Self::Incomplete,
             false => Self::Earlier,
-        }
+        })
     }
 
     fn words(self) -> &'static str {

@@ -85,7 +85,7 @@ fn slurm(args: &SlurmArgs) -> Result<Answer> {
     refuse_too_many(shards, args.max_array)?;
 
     let ledger = mirror::read_ledger(plan, &hashes, &plan.job.output, &Share::All)?;
-    if is_in_place(plan, &ledger, &plan.job.output) {
+    if is_in_place(plan, &ledger, &plan.job.output) && mirror::is_published_as_here(&plan.job)? {
         let text = format!("{}: everything is done; nothing was submitted\n", plan.job.output.display());
         let json = json!({ "shards": shards, "todo_shards": [], "array_job": null, "merge_job": null });
         return Ok(Answer { text, json, finding: false });

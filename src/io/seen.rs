@@ -27,10 +27,11 @@ impl FileState {
 
 static SEEN: Mutex<BTreeMap<PathBuf, FileState>> = Mutex::new(BTreeMap::new());
 
-/// Notes a file that is about to be read.
+/// Notes a file that is about to be read. The first time counts: what is read at the second must be of the same file.
 pub fn note(path: &Path) {
     if let Ok(found) = std::fs::metadata(path) {
-        SEEN.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_path_buf(), FileState::of(&found));
+        let mut seen = SEEN.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.entry(path.to_path_buf()).or_insert(FileState::of(&found));
     }
 }
 
@@ -57,5 +58,7 @@ mod tests {
         write_bytes(&other, b"two").unwrap();
         std::fs::rename(&other, &path).unwrap();
         assert!(has_changed(&path, state(&path)));
+        note(&path);
+        assert!(has_changed(&path, state(&path)), "read twice, from two files");
     }
 }

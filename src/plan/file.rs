@@ -217,11 +217,13 @@ impl PlanFile {
 /// Usage: one is spelt so that it cannot be taken out.
 fn without_secrets(text: &str) -> Result<String> {
     let shown = redacted(text).into_owned();
-    let holds_secret = |value: &toml::Value| value.as_str().is_some_and(|text| redacted(text) != text);
-    // TOML may spell a sign by its number.
-    let value = toml::from_str::<toml::Value>(&shown)
-        .map_err(|e| Error::input("a job file cannot be read").found(e))?;
-    if any_value(&value, &holds_secret) {
+    let read = |text: &str| {
+        toml::from_str::<toml::Value>(text)
+            .map_err(|_| Error::input("a job file cannot be read once the queries of its URLs are left out"))
+    };
+    // TOML may spell a sign by its number, and break a text into lines: what it means is compared, not how it is written.
+    let meant = without_queries(read(text)?);
+    if read(&shown)? != meant {
         return Err(Error::usage(
             "the job file spells a URL so that its query cannot be kept out of the plan",
         )
@@ -231,12 +233,15 @@ fn without_secrets(text: &str) -> Result<String> {
     Ok(shown)
 }
 
-/// Whether a value, or one in it, is such a one.
-fn any_value(value: &toml::Value, holds: &impl Fn(&toml::Value) -> bool) -> bool {
+/// A value whose texts have no queries of URLs.
+fn without_queries(value: toml::Value) -> toml::Value {
     match value {
-        toml::Value::Array(values) => values.iter().any(|value| any_value(value, holds)),
-        toml::Value::Table(table) => table.values().any(|value| any_value(value, holds)),
-        value => holds(value),
+        toml::Value::String(text) => toml::Value::String(redacted(&text).into_owned()),
+        toml::Value::Array(values) => toml::Value::Array(values.into_iter().map(without_queries).collect()),
+        toml::Value::Table(table) => {
+            toml::Value::Table(table.into_iter().map(|(key, value)| (key, without_queries(value))).collect())
+        }
+        value => value,
     }
 }
 

@@ -3,7 +3,7 @@
 //! | input | in the hash as |
 //! |---|---|
 //! | this program, GDAL, PROJ | versions; SHA-256 of the grids of shifts that an operation reads |
-//! | target grid, task | CRS (name and PROJ string), affine transform, shape, window |
+//! | target grid, task | CRS (name and PROJ string), affine transform, shape, window; rows and columns of all tasks |
 //! | scenes that meet the task | SHA-256 of the file, header as understood, source, order, alignment with its PROJ text |
 //! | legends, crosswalks, nodata | codes of the target; the compiled rules of each scene |
 //! | strata, zones | SHA-256 of their files; which polygons share a key; the PROJ text that takes them to the cells |
@@ -23,6 +23,7 @@
 //! Threads, memory, paths, names, colours, crossed layers and who edited why are not in it; names, colours, crossed layers and
 //! authors are in the identity of the merge.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use rayon::prelude::*;
@@ -141,6 +142,16 @@ impl<'a> Identities<'a> {
         reasons
     }
 
+    /// What stands for the maps that meet no task: none of them decides a cell, but their cells outside the grid are counted.
+    pub fn of_idle_scenes(&self) -> String {
+        let idle = self.scenes.iter().enumerate().flat_map(|(epoch, scenes)| {
+            let met: BTreeSet<usize> =
+                self.plan.tasks.iter().flat_map(|task| task.scenes[epoch].iter().copied()).collect();
+            scenes.iter().enumerate().filter(move |(position, _)| !met.contains(position))
+        });
+        idle.map(|(_, scene)| scene.id.as_str()).collect::<Vec<_>>().join(" ")
+    }
+
     /// The identity of one task.
     pub fn task(&self, task: &Task) -> String {
         let epochs = task.scenes.iter().zip(&self.scenes);
@@ -187,7 +198,7 @@ fn common(plan: &Plan, hashes: &InputHashes) -> Value {
         "gdal": crate::io::gdal::version(),
         "proj": crate::io::proj::version(),
         "grid": [plan.grid.crs.as_ref().map(|c| (&c.name, &c.proj)), plan.grid.affine, plan.grid.rows, plan.grid.cols, plan.grid.lattice],
-        "task_cells": job.compute.task_cells,
+        "task_cells": [job.compute.task_cells, plan.task_shape.rows, plan.task_shape.cols],
         "target": [json!(job.target.codes()), json!(job.target.fill)],
         "storage": format!("{:?}", plan.storage),
         "epochs": job.epochs,

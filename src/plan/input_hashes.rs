@@ -210,6 +210,11 @@ fn input_files(plan: &JobPlan, share: &Share) -> BTreeSet<PathBuf> {
             let scenes = grid.scenes_of(task);
             scenes.for_each(|scene| files.extend(scene_files(scene).cloned()));
         }
+        // Maps that meet no task have cells outside the grid, which whoever works on all of the job counts.
+        if matches!(share, Share::All) {
+            let scenes = grid.epochs.iter().flat_map(|epoch| &epoch.scenes);
+            scenes.for_each(|scene| files.extend(scene_files(scene).cloned()));
+        }
     }
     files
 }

@@ -372,6 +372,8 @@ fn lacking(crosswalk: &Crosswalk, missing: &[&str]) -> Error {
             codes.join(", "),
             missing.join(", ")
         ))
-        .expected(format!("[strata.{}] in the job file", missing[0]))
-        .help("name the layer, or accept each row's default: missing_stratum = \"default\"")
+        .expected(format!("[strata.{0}] in the job file, or --stratum {0}=FILE,FIELD", missing[0]))
+        .help(
+            "name the layer, or accept each row's default: missing_stratum = \"default\", --missing-stratum default",
+        )
 }

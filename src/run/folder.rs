@@ -181,7 +181,13 @@ fn remove_leftovers(folder: &Path, now: i64) -> Result<()> {
         if is_leftover(&path, now) {
             let removed =
                 if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
-            removed.map_err(|e| io_error("a leftover cannot be removed", &path, &e))?;
+            match removed {
+                Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(io_error("a leftover cannot be removed", &path, &e));
+                }
+                // It may be a file in the making of a process that only looks, and bear its name by now.
+                _ => {}
+            }
         }
     }
     Ok(())

@@ -66,6 +66,8 @@ pub struct Ledger {
     open: BTreeMap<usize, OpenTask>,
     /// Those for which parts without any map stand in.
     missing: BTreeSet<usize>,
+    /// What stands for the maps that meet no task.
+    pub idle: Vec<String>,
     /// The tasks that were asked for.
     share: Share,
 }
@@ -79,11 +81,13 @@ impl Ledger {
             ids: Vec::new(),
             open: BTreeMap::new(),
             missing: BTreeSet::new(),
+            idle: Vec::new(),
             share: share.clone(),
         };
         for grid in &plan.grids {
             let identities = Identities::of(grid, hashes);
             let folders = folders(&parts, plan, grid);
+            ledger.idle.push(identities.of_idle_scenes());
             let look = |task: &Task| {
                 if !share.holds(task.index) {
                     return (folders[0].join(task.part_name()), String::new(), None);

@@ -84,23 +84,31 @@ impl Mirror {
                 .found(format!("job `{}`", owner.job))
                 .expected(format!("job `{job}`"))
                 .help("choose another prefix, or say --overwrite to take this one over")),
-            _ => store::put(&note, &self.object(&note)?),
+            None if !overwrite && store::size(&self.object(&self.folder.join(CHECKSUMS))?)?.is_some() => {
+                Err(Error::usage("the place in the store holds files that are not of this program")
+                    .at(self.store.display())
+                    .found(CHECKSUMS)
+                    .help("choose another prefix, or say --overwrite to write into this one"))
+            }
+            _ => store::put(&note, &self.object(&note)?).map(drop),
         }
     }
 
-    /// Sends a file of the folder, unless it was sent before and is there still.
+    /// Sends a file of the folder, unless just that was sent before and is there still.
     ///
     /// # Errors
     /// Io: the store does not take it.
     pub fn send(&self, file: &Path) -> Result<()> {
         let object = self.object(file)?;
-        let (stamp, bytes) = self.stamp(file)?;
-        let was_sent = std::fs::read_to_string(self.receipt(file)?).is_ok_and(|receipt| receipt == stamp);
-        if was_sent && store::size(&object)? == Some(bytes) {
+        let (stamp, receipt) = (self.stamp(file)?, self.receipt(file)?);
+        if let Ok(sent) = std::fs::read_to_string(&receipt)
+            && let Some(version) = sent.strip_prefix(&stamp).and_then(|rest| rest.strip_prefix('\n'))
+            && store::version(&object)?.as_deref() == Some(version)
+        {
             return Ok(());
         }
-        store::put(file, &object)?;
-        write_bytes(&self.receipt(file)?, stamp.as_bytes())
+        let version = store::put(file, &object)?;
+        note_sent(&receipt, &stamp, version)
     }
 
     /// Fetches a part of the folder. One that is not what a task's part will be takes the place of none: a run beside this
@@ -109,19 +117,22 @@ impl Mirror {
     /// # Errors
     /// Io: the store does not give it, or the disk refuses.
     fn fetch(&self, part: &Path, task_id: &str) -> Result<bool> {
+        let object = self.object(part)?;
+        // Asked before: an object that is replaced meanwhile is not taken for what was fetched.
+        let version = store::version(&object)?;
         let fetched = AtomicPath::beside(part)?;
-        if !store::fetch(&self.object(part)?, fetched.path())? {
+        if !store::fetch(&object, fetched.path())? {
             return Ok(false);
         }
         // It keeps time and inode when it gets its name.
-        let (stamp, _) = self.stamp(fetched.path())?;
+        let stamp = self.stamp(fetched.path())?;
         let is_wanted = Part::open(fetched.path(), true).is_ok_and(|part| part.footer.task_id == task_id);
         let lies_there = match is_wanted {
             true => fetched.commit().map(|()| true)?,
             false => fetched.commit_where_none_is()?,
         };
         if lies_there {
-            write_bytes(&self.receipt(part)?, stamp.as_bytes())?;
+            note_sent(&self.receipt(part)?, &stamp, version)?;
         }
         Ok(lies_there)
     }
@@ -136,33 +147,36 @@ impl Mirror {
         let sums = std::fs::read(&list).map_err(|e| io_error("a file cannot be read", &list, &e))?;
         let list_there = self.object(&list)?;
         let names: BTreeSet<&str> = names.map(String::as_str).collect();
-        let list_before = store::content(&list_there, LARGEST_LIST)?;
+        let is_sent = || Ok(store::content(&list_there, LARGEST_LIST)?.as_ref() == Some(&sums));
+        let same = is_sent()?;
         let note_there = self.object(&self.note_of_names())?;
-        let note_before = store::content(&note_there, LARGEST_LIST)?;
-        let same = list_before.as_ref() == Some(&sums);
-        let before = [list_before.unwrap_or_default(), note_before.unwrap_or_default()].concat();
+        // A list in a store may be anybody's; the note is ours.
+        let before = store::content(&note_there, LARGEST_LIST)?.unwrap_or_default();
         let before = String::from_utf8_lossy(&before);
         let named = before.lines().filter_map(|line| line.split_once("  ")).map(|(_, name)| name);
-        // A list in a store may be anybody's.
-        let is_ours = |name: &&str| {
+        let is_product = |name: &&str| {
             !name.starts_with(".nalcms")
                 && name.split('/').all(|part| !part.is_empty() && part != "." && part != "..")
         };
-        let before: BTreeSet<&str> = named.filter(is_ours).collect();
+        let before: BTreeSet<&str> = named.filter(is_product).collect();
         if same && before.is_subset(&names) {
-            return self.send_products(&names, same);
+            return self.send_products(&names);
         }
         // Who is killed from here on must not orphan what there was, nor what came since: all names are noted first.
         let note = self.send_note(before.union(&names).copied())?;
         if !same {
             store::remove(&list_there)?;
         }
-        self.send_products(&names, same)?;
+        self.send_products(&names)?;
         for name in before.difference(&names) {
             store::remove(&self.object(&self.folder.join(name))?)?;
         }
-        // A store has no locks. Whose note was replaced leaves no list, so that a mixture is not taken for finished.
+        // A store has no locks. Whose note was replaced leaves no list, so that a mixture is not taken for finished; but a list
+        // of just these outputs is that of a merge that sent the same.
         if store::content(&note_there, LARGEST_LIST)?.is_none_or(|there| there != note) {
+            if is_sent()? {
+                return Ok(());
+            }
             store::remove(&list_there)?;
             return Err(Error::new(
                 ErrorKind::Io,
@@ -172,19 +186,14 @@ impl Mirror {
             .help("wait until it ends, then run or merge again: what is there now is not finished"));
         }
         self.send_note(names.into_iter())?;
-        if same { Ok(()) } else { store::put(&list, &list_there) }
+        if same { Ok(()) } else { store::put(&list, &list_there).map(drop) }
     }
 
-    /// Sends what the list of checksums names, and run.json; where the list is `same` as the one in the store, only what is missing.
-    fn send_products(&self, names: &BTreeSet<&str>, same: bool) -> Result<()> {
-        names.par_iter().try_for_each(|name| {
-            let file = self.folder.join(name);
-            let object = self.object(&file)?;
-            let is_there = same && store::size(&object)? == Some(self.stamp(&file)?.1);
-            if is_there { Ok(()) } else { store::put(&file, &object) }
-        })?;
+    /// Sends what the list of checksums names, and run.json.
+    fn send_products(&self, names: &BTreeSet<&str>) -> Result<()> {
+        names.par_iter().try_for_each(|name| self.send(&self.folder.join(name)))?;
         let provenance = self.folder.join("run.json");
-        store::put(&provenance, &self.object(&provenance)?)
+        store::put(&provenance, &self.object(&provenance)?).map(drop)
     }
 
     fn note_of_names(&self) -> PathBuf {
@@ -217,14 +226,18 @@ impl Mirror {
         Ok(work_folder(&self.folder).join("sent").join(self.name(file)?))
     }
 
-    /// What a file is and where it goes, and its size: files are put in place whole, so a new one is another inode.
-    fn stamp(&self, file: &Path) -> Result<(String, u64)> {
+    /// What a file is and where it goes: files are put in place whole, so a new one is another inode.
+    fn stamp(&self, file: &Path) -> Result<String> {
         let found = std::fs::metadata(file).map_err(|e| io_error("a file cannot be read", file, &e))?;
         let (len, inode) = (found.len(), found.ino());
-        let stamp =
-            format!("{} {len} {}.{} {inode}", self.store.display(), found.mtime(), found.mtime_nsec());
-        Ok((stamp, len))
+        Ok(format!("{} {len} {}.{} {inode}", self.store.display(), found.mtime(), found.mtime_nsec()))
     }
+}
+
+/// Notes which file an object is of, and which version of the object that is; without a version it cannot be known again.
+fn note_sent(receipt: &Path, stamp: &str, version: Option<String>) -> Result<()> {
+    let Some(version) = version else { return Ok(()) };
+    write_bytes(receipt, format!("{stamp}\n{version}").as_bytes())
 }
 
 /// Takes the output folder of a job; of an output in a store, also its place there.
@@ -252,6 +265,19 @@ pub fn is_published(job: &Job) -> Result<bool> {
     match Mirror::of(job) {
         Some(mirror) => Ok(store::size(&mirror.object(&list)?)?.is_some()),
         None => Ok(list.exists()),
+    }
+}
+
+/// Whether what is in place is what a merge has put into the folder on disk: of an output in a store by its list of checksums.
+///
+/// # Errors
+/// Io: the store does not answer.
+pub fn is_published_as_here(job: &Job) -> Result<bool> {
+    let list = job.output.join(CHECKSUMS);
+    let here = std::fs::read(&list).ok();
+    match Mirror::of(job) {
+        Some(mirror) => Ok(here.is_some() && store::content(&mirror.object(&list)?, LARGEST_LIST)? == here),
+        None => Ok(here.is_some()),
     }
 }
 

@@ -140,8 +140,11 @@ pub fn run_tasks(
     stop::check()?;
     let computed = done.into_inner().unwrap_or_default();
     let open = todo.len() - computed.len();
-    let failure = refuse_unexplained(plan, unexplained.into_inner().unwrap_or_default())
-        .and_then(|()| refuse_failures(plan, failures.into_inner().unwrap_or_default(), open))
+    let failures = failures.into_inner().unwrap_or_default();
+    // What is wrong with the program, the machine or the disk is told before what is wrong with an input.
+    let failure = refuse_serious(&failures)
+        .and_then(|()| refuse_unexplained(plan, unexplained.into_inner().unwrap_or_default()))
+        .and_then(|()| refuse_failures(plan, failures, open))
         .err();
     if failure.is_none()
         && let Some(outside) = &outside
@@ -242,24 +245,32 @@ fn refuse_unexplained(plan: &JobPlan, found: Vec<Unexplained>) -> Result<()> {
                missing_stratum = \"default\""))
 }
 
-/// The worst kind of failure decides; every failure of that kind is told. So many tasks are `open` still.
-fn refuse_failures(plan: &JobPlan, mut failures: Vec<(usize, Error)>, open: usize) -> Result<()> {
-    failures.sort_by_key(|(index, _)| *index);
-    for kind in [ErrorKind::Bug, ErrorKind::Conflict, ErrorKind::Input, ErrorKind::Limit] {
-        let of_kind: Vec<&Error> = failures.iter().map(|(_, e)| e).filter(|e| e.kind() == kind).collect();
-        match of_kind[..] {
-            [] => {}
-            [only] => return Err(only.clone()),
-            [first, ..] => {
-                let all = of_kind.iter().map(ToString::to_string);
-                return Err(Error::new(kind, format!("{} ({} tasks met such)", first.what(), of_kind.len()))
-                    .found_all(all));
-            }
+/// Failures after which nothing is published: of the program, of two runs that differ, of the machine, of the disk.
+fn refuse_serious(failures: &[(usize, Error)]) -> Result<()> {
+    [ErrorKind::Bug, ErrorKind::Conflict, ErrorKind::Limit]
+        .into_iter()
+        .try_for_each(|kind| refuse_kind(failures, kind))?;
+    failures.iter().find(|(_, e)| is_about_writing(e)).map_or(Ok(()), |(_, refused)| Err(refused.clone()))
+}
+
+/// Every failure of a kind.
+fn refuse_kind(failures: &[(usize, Error)], kind: ErrorKind) -> Result<()> {
+    let mut of_kind: Vec<&(usize, Error)> = failures.iter().filter(|(_, e)| e.kind() == kind).collect();
+    of_kind.sort_by_key(|(index, _)| *index);
+    match of_kind[..] {
+        [] => Ok(()),
+        [(_, only)] => Err(only.clone()),
+        [(_, first), ..] => {
+            let what = format!("{} ({} tasks met such)", first.what(), of_kind.len());
+            Err(Error::new(kind, what).found_all(of_kind.iter().map(|(_, error)| error.to_string())))
         }
     }
-    if let Some((_, refused)) = failures.iter().find(|(_, e)| is_about_writing(e)) {
-        return Err(refused.clone());
-    }
+}
+
+/// What is wrong with inputs: every failure is told. So many tasks are `open` still.
+fn refuse_failures(plan: &JobPlan, mut failures: Vec<(usize, Error)>, open: usize) -> Result<()> {
+    failures.sort_by_key(|(index, _)| *index);
+    refuse_kind(&failures, ErrorKind::Input)?;
     if failures.is_empty() {
         return Ok(());
     }

@@ -95,7 +95,10 @@ pub fn process<T: ClassValue>(
         }
     }
     match tally.finish() {
-        Err(unexplained) => Ok(unexplained),
+        Err(unexplained) => {
+            inputs_hold()?;
+            Ok(unexplained)
+        }
         Ok(tables) => {
             let products = rasters.finish(&mut part)?;
             let (zones, zone_overlaps) = zone_reader.finish();

@@ -4,6 +4,7 @@ The stores are a server of our own that fails at will (object_server.py) and mot
 packages for moto its tests say that they skip.
 """
 
+import hashlib
 import json
 import os
 import shutil
@@ -374,6 +375,38 @@ class RemoteOutputs(Objects):
         run = self.nalcms("run", "other.toml", code=2)
         self.assertIn("belongs to another job", run.stderr)
         self.assertEqual(self.server.objects, before)
+
+    def test_files_of_somebody_else_are_left_alone(self):
+        theirs = {f"/made/demo/{name}": name.encode() for name in ("mine.tif", "data/x.csv", "landcover/a.tif")}
+        theirs[f"/made/demo/{SUMS}"] = b"".join(hashlib.sha256(b).hexdigest().encode() + b"  " + b + b"\n" for b in theirs.values())
+        self.server.objects.update(theirs)
+        self.job()
+        run = self.nalcms("run", "job.toml", code=2)
+        self.assertIn("not of this program", run.stderr)
+        self.nalcms("run", "job.toml", "--overwrite")
+        kept = [key for key in theirs if self.server.objects.get(key) == theirs[key]]
+        self.assertEqual(len(kept), 3, "all but the list of checksums")
+
+    def test_objects_that_another_machine_replaced_are_sent_again(self):
+        self.job(work="one")
+        self.nalcms("run", "job.toml")
+        first = {key: content for key, content in self.server.objects.items() if key.startswith("/made/demo/")}
+        # Another state of the job, of which parts and products are as large.
+        self.write("other.toml", 'tie = "lowest"\n' + (self.folder / "job.toml").read_text().replace('work = "one"', 'work = "two"'))
+        self.nalcms("run", "other.toml")
+        replaced = [key for key in first if key.endswith(".part") and self.server.objects[key] != first[key]]
+        self.assertTrue(replaced)
+        again = json.loads(self.nalcms("run", "job.toml", "--json").stdout)
+        self.assertEqual(again["computed"], 0)
+        self.assertEqual(self.objects_below("/made/demo/"), self.expected)
+        self.job("third.toml", work="three")
+        third = json.loads(self.nalcms("run", "third.toml", "--json").stdout)
+        self.assertEqual(third["computed"], 0, "the parts in the store are those of this state")
+        # A product of another merge under the list of this one.
+        key = next(key for key in first if key.endswith(".tif"))
+        self.server.objects[key] = bytes(reversed(first[key]))
+        self.nalcms("run", "job.toml")
+        self.assertEqual(self.objects_below("/made/demo/"), self.expected)
 
     def test_what_a_changed_job_no_longer_makes_goes_away(self):
         self.job()

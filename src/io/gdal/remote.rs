@@ -281,6 +281,13 @@ pub fn identity_of(place: &Path) -> Result<String> {
     })
 }
 
+/// Whether the server of a remote file gives the first of its bytes; asked where the way is open.
+pub(super) fn gives_first_bytes(place: &Path) -> bool {
+    let mut first = [0];
+    let Ok(name) = gdal_name(place) else { return true };
+    forget(place).is_ok() && vsi::File::open(&name).is_ok_and(|file| file.read(&mut first) == 1)
+}
+
 /// Hands out a remote file from its first byte to its last, a piece at a time.
 ///
 /// # Errors

@@ -19,11 +19,12 @@ const TRIES: u32 = 4;
 /// Bytes that are moved at a time.
 const PIECE: usize = 1 << 20;
 
-/// Sends a file; whoever reads the object sees the old one or the new one.
+/// Sends a file; whoever reads the object sees the old one or the new one. What tells this version of the object from others,
+/// where the store says so.
 ///
 /// # Errors
 /// Io: the file cannot be read, or the store does not take it. Terminated, Interrupted: stopped between two tries.
-pub fn put(file: &Path, object: &Path) -> Result<()> {
+pub fn put(file: &Path, object: &Path) -> Result<Option<String>> {
     again(object, || {
         let failed = |failure: vsi::Failure| refused("a store does not take a file", object, &failure);
         let reads = |e: &std::io::Error| io_error("a file cannot be read", file, e);
@@ -41,10 +42,10 @@ pub fn put(file: &Path, object: &Path) -> Result<()> {
         to.finish().map_err(failed)?;
         // An answer that got lost on the way looks like a failure, and the same bytes go again; a store that took less than
         // it was given is told here.
-        match bytes_now(object)? {
-            Some(bytes) if bytes == sent => Ok(()),
+        match look(object)? {
+            Some(found) if found.bytes == sent => Ok(found.version),
             found => {
-                let words = format!("it has {} of {sent} bytes", found.unwrap_or(0));
+                let words = format!("it has {} of {sent} bytes", found.map_or(0, |found| found.bytes));
                 Err(failed(vsi::Failure { code: 0, words }))
             }
         }
@@ -97,6 +98,14 @@ pub fn size(object: &Path) -> Result<Option<u64>> {
     again(object, || bytes_now(object))
 }
 
+/// What tells the version of an object that is there now from others; none if there is no object, or the store does not say.
+///
+/// # Errors
+/// Io: the store does not answer.
+pub fn version(object: &Path) -> Result<Option<String>> {
+    again(object, || Ok(look(object)?.and_then(|found| found.version)))
+}
+
 /// Removes an object; one that is not there is as good as removed.
 ///
 /// # Errors
@@ -112,16 +121,30 @@ pub fn remove(object: &Path) -> Result<()> {
     })
 }
 
+/// What a store says of an object.
+struct Found {
+    bytes: u64,
+    version: Option<String>,
+}
+
 fn bytes_now(object: &Path) -> Result<Option<u64>> {
+    Ok(look(object)?.map(|found| found.bytes))
+}
+
+fn look(object: &Path) -> Result<Option<Found>> {
     let name = gdal_name(object)?;
     vsi::forget(&name)?;
     let failed =
         |failure: &vsi::Failure| refused("a store does not say whether it has an object", object, failure);
     match vsi::headers(&name) {
-        // Asking for the headers made GDAL note the size.
-        Ok(_) => vsi::size(&name)
-            .map(Some)
-            .ok_or_else(|| failed(&vsi::Failure { code: 0, words: "no size".into() })),
+        Ok(headers) => {
+            let header = |key: &str| headers.iter().find(|(name, _)| name.eq_ignore_ascii_case(key));
+            let version = header("ETag").or(header("Last-Modified")).map(|(_, value)| value.clone());
+            // Asking for the headers made GDAL note the size.
+            let bytes = vsi::size(&name);
+            let bytes = bytes.ok_or_else(|| failed(&vsi::Failure { code: 0, words: "no size".into() }))?;
+            Ok(Some(Found { bytes, version }))
+        }
         Err(failure) if failure.is_missing() => Ok(None),
         Err(failure) => Err(failed(&failure)),
     }

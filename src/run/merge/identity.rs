@@ -12,7 +12,7 @@ use crate::run::ledger::Ledger;
 
 /// Of the merge of these parts, or of what is there of them.
 pub(super) fn of(plan: &JobPlan, ledger: &Ledger) -> String {
-    sha256(json!([ledger.ids, facts(plan), source_date_epoch(), ledger.missing()]).to_string())
+    sha256(json!([ledger.ids, ledger.idle, facts(plan), source_date_epoch(), ledger.missing()]).to_string())
 }
 
 /// What of a job the merge alone looks at, hashed: names, languages, dates, and what tables say of rules.
@@ -42,7 +42,11 @@ fn facts(plan: &JobPlan) -> Value {
     let grids: Vec<_> = plan
         .grids
         .iter()
-        .map(|grid| (&grid.grid_id, grid.tasks.len(), grid.outside_grid, &grid.area, &grid.ellipsoidal))
+        .map(|grid| {
+            // The tags of a CRS are made of all that it says, not of what moves a cell alone.
+            let crs = grid.grid.crs.as_ref().map(|crs| &crs.wkt);
+            (&grid.grid_id, grid.tasks.len(), grid.outside_grid, &grid.area, &grid.ellipsoidal, crs)
+        })
         .collect();
     json!([
         job.name,
