@@ -160,6 +160,13 @@ impl Error {
         self
     }
 
+    /// The same as another kind.
+    #[must_use]
+    pub fn of_kind(mut self, kind: ErrorKind) -> Self {
+        self.0.kind = kind;
+        self
+    }
+
     /// Adds what would have been right.
     #[must_use]
     pub fn expected(mut self, expected: impl fmt::Display) -> Self {

@@ -271,3 +271,23 @@ fn path_between(from: &Path, to: &Path) -> Result<PathBuf> {
     let way: PathBuf = up.chain(to.components().skip(shared)).collect();
     Ok(if way.as_os_str().is_empty() { PathBuf::from(".") } else { way })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_spelling_of_a_url_brings_its_query_into_a_plan() {
+        let shown = without_secrets("a = \"https://h/x.tif?s=SECRET\" # https://h/y.tif?s=SECRET\n").unwrap();
+        assert!(shown.contains("https://h/x.tif?") && !shown.contains("SECRET"), "{shown}");
+        for text in [
+            "a = \"https://h/x.tif\\u003fs=SECRET\"",
+            "a = \"\"\"https://h/x.tif?s=\\\n   SECRET\"\"\"",
+            "a = \"\"\"https://h/x.tif\\\n   ?s=SECRET\"\"\"",
+            "a = [[\"https:\\u002f/h/x.tif?s=SECRET\"]]",
+        ] {
+            let refused = without_secrets(text).unwrap_err().to_string();
+            assert!(!refused.contains("SECRET"), "{refused}");
+        }
+    }
+}

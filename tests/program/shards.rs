@@ -428,6 +428,103 @@ fn a_poisoned_map_that_reaches_beyond_the_grid_fails_the_tasks_under_it_alone() 
     assert_eq!(sums(&scratch, "out"), sums(&scratch, "whole"));
 }
 
+/// A code that nothing explains leaves a gap that may be published; a disk that refuses does not, and is told.
+#[test]
+fn a_disk_that_refuses_is_not_hidden_by_a_wrong_input() {
+    let (scratch, _) = tiles();
+    let drawing = Drawing { options: &["TILED=YES", "COMPRESS=DEFLATE"], ..Drawing::default() };
+    drawing.plot(&scratch.path("tiles/2015_0.tif"), 512, 512, |_, _| 99);
+    // Where the part of another task would go.
+    std::fs::create_dir_all(scratch.path("out/.nalcms/parts/000000_000001.part/x")).unwrap();
+    let run = scratch.nalcms(&["run", "job.toml", "--allow-incomplete"]);
+    assert_eq!(run.code, 4, "{}", run.stderr);
+    assert!(!scratch.path("out/landcover").exists());
+    std::fs::remove_dir_all(scratch.path("out/.nalcms/parts/000000_000001.part")).unwrap();
+    let run = scratch.nalcms(&["run", "job.toml", "--allow-incomplete"]);
+    assert_eq!(run.code, 1, "{}", run.stderr);
+    assert!(run.stdout.contains("INCOMPLETE: 1 tasks are missing"), "{}", run.stdout);
+}
+
+/// A map in wide strips makes tasks wide and low: of the same place, a part of another shape is another part.
+#[test]
+fn parts_of_tasks_of_another_shape_are_done_again() {
+    let scratch = Scratch::new();
+    let draw = |name: &str, col: usize, cols: usize, options: &[&str]| {
+        let drawing = Drawing { origin: (30.0 * col as f64, 0.0), options, ..Drawing::default() };
+        drawing.plot(&scratch.path(name), 400, cols, |row, at| patchy(row, col + at, 3, &CLASSES));
+    };
+    let tiled: &[&str] = &["TILED=YES", "COMPRESS=DEFLATE"];
+    draw("a_2010.tif", 0, 8100, &["COMPRESS=DEFLATE"]);
+    draw("b_2010.tif", 8100, 392, tiled);
+    let job = JOB
+        .replace("shape = [1024, 1024]", "shape = [400, 8492]")
+        .replace("task_cells = 512", "task_cells = 1024")
+        .replace("tiles/2010_*.tif", "?_2010.tif")
+        .replace("2015 = \"tiles/2015_*.tif\"\n", "");
+    scratch.write("job.toml", &job.replace("OUTPUT", "out"));
+    scratch.write("fresh.toml", &job.replace("OUTPUT", "fresh"));
+    scratch.ok(&["run", "job.toml"]);
+    let strips = sums(&scratch, "out");
+    draw("a_2010.tif", 0, 8100, tiled);
+    scratch.ok(&["run", "job.toml"]);
+    scratch.ok(&["run", "fresh.toml"]);
+    assert_eq!(sums(&scratch, "out"), sums(&scratch, "fresh"));
+    assert_eq!(sums(&scratch, "out"), strips, "the same cells are the same bytes");
+    draw("a_2010.tif", 0, 8100, &["COMPRESS=DEFLATE"]);
+    scratch.ok(&["run", "job.toml"]);
+    assert_eq!(sums(&scratch, "out"), strips);
+}
+
+/// A map that meets no task decides nothing, but what of it lies outside is judged, in a finished job too.
+#[test]
+fn a_map_that_comes_and_lies_off_the_grid_is_judged_though_no_task_meets_it() {
+    let (scratch, reference) = tiles();
+    scratch.ok(&["run", "job.toml"]);
+    let far = Drawing { origin: (3e6, 0.0), ..Drawing::default() };
+    far.plot(&scratch.path("tiles/2010_9.tif"), 100, 100, |_, _| 1);
+    for verb in ["run", "merge"] {
+        scratch.nalcms(&[verb, "job.toml"]).refused(3, &["valid cells fall outside", "2010_9.tif: 10000 px"]);
+    }
+    assert_eq!(sums(&scratch, "out"), reference);
+    far.plot(&scratch.path("tiles/2010_9.tif"), 100, 100, |_, _| 0);
+    assert!(scratch.ok(&["run", "job.toml"]).stdout.contains("0 of 4 tasks computed"));
+    std::fs::remove_file(scratch.path("tiles/2010_9.tif")).unwrap();
+    scratch.ok(&["run", "job.toml"]);
+    assert_eq!(sums(&scratch, "out"), reference);
+}
+
+/// Two spellings of one CRS place cells alike; what GeoTIFFs say of it differs.
+#[test]
+fn another_wording_of_the_grids_crs_writes_the_rasters_anew_and_no_part() {
+    let scratch = Scratch::new();
+    let wkt = gdal::spatial_ref::SpatialRef::from_definition("EPSG:5070").unwrap().to_wkt().unwrap();
+    let without_id = wkt.replace(",AUTHORITY[\"EPSG\",\"5070\"]", "");
+    assert_ne!(wkt, without_id);
+    let albers = Drawing { srs: Some("EPSG:5070"), ..Drawing::default() };
+    for year in [2010, 2015] {
+        albers.plot(&scratch.path(&format!("tiles/{year}_0.tif")), 512, 512, |row, col| {
+            patchy(row, col, year, &CLASSES)
+        });
+    }
+    let job = |crs: &str, output: &str| {
+        let line = "crs = \"+proj=laea +lat_0=45 +lon_0=-100 +datum=WGS84\"";
+        let quotes = "'".repeat(3);
+        JOB.replace(line, &format!("crs = {quotes}{crs}{quotes}"))
+            .replace("[1024, 1024]", "[512, 512]")
+            .replace("OUTPUT", output)
+    };
+    scratch.write("job.toml", &job("EPSG:5070", "out"));
+    scratch.ok(&["run", "job.toml"]);
+    let named = sums(&scratch, "out");
+    scratch.write("job.toml", &job(&without_id, "out"));
+    let told = scratch.ok(&["run", "job.toml"]).stdout;
+    assert!(told.contains("0 of 1 tasks computed"), "{told}");
+    scratch.write("fresh.toml", &job(&without_id, "fresh"));
+    scratch.ok(&["run", "fresh.toml"]);
+    assert_eq!(sums(&scratch, "out"), sums(&scratch, "fresh"));
+    assert_ne!(sums(&scratch, "out"), named);
+}
+
 #[test]
 fn the_first_failure_ends_a_run_that_is_told_so() {
     let (scratch, _) = tiles();

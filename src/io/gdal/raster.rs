@@ -127,10 +127,9 @@ fn open_dataset(path: &Path, formats: &[RasterFormat]) -> Result<Dataset> {
     Ok(dataset)
 }
 
-/// What a file that cannot be opened is: a wrong input; of one whose server does not even give its first bytes, out of reach.
+/// What a file that cannot be opened is: a wrong input; of one that is remote, perhaps only out of reach.
 pub(super) fn kind_of_failure(path: &Path) -> ErrorKind {
-    let is_there = !place::is_remote(path) || remote::gives_first_bytes(path);
-    if is_there { ErrorKind::Input } else { ErrorKind::Transient }
+    if place::is_remote(path) { ErrorKind::Unreadable } else { ErrorKind::Input }
 }
 
 impl RasterFile {

@@ -166,6 +166,14 @@ pub(super) fn patiently<T>(place: &Path, mut read: impl FnMut() -> Result<T>) ->
                 std::thread::sleep(Duration::from_millis(250 << tried));
                 tried += 1;
             }
+            // GDAL's words do not tell a file that is none from a server that is down.
+            Err(error)
+                if remote
+                    && error.kind() == ErrorKind::Unreadable
+                    && !reached(place, || gives_first_bytes(place)) =>
+            {
+                return Err(error.of_kind(ErrorKind::Transient));
+            }
             other => return other,
         }
     }
@@ -282,7 +290,7 @@ pub fn identity_of(place: &Path) -> Result<String> {
 }
 
 /// Whether the server of a remote file gives the first of its bytes; asked where the way is open.
-pub(super) fn gives_first_bytes(place: &Path) -> bool {
+fn gives_first_bytes(place: &Path) -> bool {
     let mut first = [0];
     let Ok(name) = gdal_name(place) else { return true };
     forget(place).is_ok() && vsi::File::open(&name).is_ok_and(|file| file.read(&mut first) == 1)
