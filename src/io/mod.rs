@@ -5,6 +5,7 @@ pub mod cog;
 pub mod digest;
 pub mod disk;
 pub mod gdal;
+pub mod imagine;
 pub mod machine;
 pub mod pam;
 pub mod part;

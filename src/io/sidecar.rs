@@ -12,6 +12,37 @@ const BESIDE: &str = ":::BASE:::";
 /// Largest `.aux.xml` that GDAL is given to read, in bytes.
 pub const LARGEST_SIDECAR: u64 = 16 << 20;
 
+/// Most items and domains of metadata that GDAL is given to read: it takes the square of their number.
+pub const MOST_ITEMS: usize = 8192;
+
+/// Items and domains of metadata.
+pub fn items(xml: &[u8]) -> usize {
+    let text = plain_text(&String::from_utf8_lossy(xml));
+    ["<ITEM", "<MDI", "<METADATA"].map(|start| text.matches(start).count()).iter().sum()
+}
+
+/// Whether the CRS of metadata names files: PROJ and GDAL open what stands there.
+pub fn crs_names_files(xml: &[u8]) -> bool {
+    let text = plain_text(&String::from_utf8_lossy(xml));
+    text.split("<SRS").skip(1).any(|rest| {
+        let crs = rest.split_once('>').map_or("", |(_, value)| value.split('<').next().unwrap_or(value));
+        names_files(crs)
+    })
+}
+
+/// Whether a CRS, in any of its forms, names files.
+pub fn names_files(crs: &str) -> bool {
+    let crs = crs.to_ascii_uppercase().replace("&QUOT;", "\"");
+    let grids = || crs.split("GRIDS=").skip(1).any(names_a_path);
+    crs.trim_start().starts_with("DICT:") || crs.contains("PARAMETERFILE") || crs.contains("INIT=") || grids()
+}
+
+/// Whether a list of grids, at the beginning of a text, holds more than their names.
+fn names_a_path(text: &str) -> bool {
+    let text = text.trim_start_matches(['"', '\'']);
+    text.split([' ', '"']).next().is_some_and(|names| names.contains(['/', '\\']))
+}
+
 /// Whether metadata speak of overviews in another file, or may.
 pub fn names_overviews(xml: &[u8]) -> bool {
     let text = String::from_utf8_lossy(xml);
@@ -25,12 +56,16 @@ pub fn foreign_overviews(xml: &[u8], companions: &[String]) -> Option<String> {
         return Some("a name in numbers of characters".into());
     }
     let known = |name: &str| companions.iter().any(|companion| companion.eq_ignore_ascii_case(name));
-    plain_text(&text).split(ITEM).skip(1).find_map(|rest| {
-        // After the name of the item its value: `<MDI key="OVERVIEW_FILE">:::BASE:::a.rrd</MDI>`.
-        let value =
-            rest.split_once('>').map_or("", |(_, value)| value.split('<').next().unwrap_or(value)).trim();
-        let beside = value.strip_prefix(BESIDE).is_some_and(known);
-        (!beside).then(|| value.to_string())
+    let written = text.to_ascii_uppercase();
+    if written.matches(ITEM).count() != plain_text(&text).matches(ITEM).count() {
+        return Some("a name in references to characters".into());
+    }
+    written.split(ITEM).skip(1).find_map(|rest| {
+        // After the name of the item its value, and nothing else: `<MDI key="OVERVIEW_FILE">:::BASE:::a.rrd</MDI>`.
+        let value = rest.strip_prefix("\">").and_then(|value| value.split_once('<'));
+        let value = value.map_or(rest, |(value, _)| value.trim());
+        let beside = value.strip_prefix(BESIDE).is_some_and(|name| !name.contains('&') && known(name));
+        (!beside).then(|| value.chars().take(200).collect())
     })
 }
 
@@ -98,10 +133,43 @@ mod tests {
     }
 
     #[test]
+    fn a_crs_that_names_files_is_told_in_any_form() {
+        for crs in [
+            "DICT:a.txt,1",
+            " dict:/tmp/x,2",
+            "+proj=utm +zone=14 +nadgrids=/tmp/x +type=crs",
+            "+proj=utm +nadgrids=\"/tmp/x\"",
+            "+proj=utm +geoidgrids=&quot;/tmp/x&quot;",
+            "+init=/tmp/x:1",
+            "BOUNDCRS[PARAMETERFILE[\"x\",\"/tmp/x\"]]",
+        ] {
+            assert!(names_files(crs), "{crs}");
+            assert!(
+                crs_names_files(format!("<PAMDataset><SRS a=\"1\">{crs}</SRS></PAMDataset>").as_bytes()),
+                "{crs}"
+            );
+        }
+        for crs in ["EPSG:3978", "+proj=longlat +nadgrids=conus,alaska +type=crs", "PROJCS[\"a/b\",GEOGCS[]]"]
+        {
+            assert!(!names_files(crs), "{crs}");
+        }
+        assert!(!crs_names_files(b"<PAMDataset/>"));
+    }
+
+    #[test]
     fn references_to_characters_hide_nothing() {
         let hidden = item("/etc/a").replace("OVERVIEW", "&#79;v&#x65;rview");
         assert!(names_overviews(hidden.as_bytes()));
-        assert_eq!(foreign_overviews(hidden.as_bytes(), &[]).as_deref(), Some("/ETC/A"));
+        assert!(foreign_overviews(hidden.as_bytes(), &[]).is_some());
+        let companions = ["m.rrd".to_string(), "m.rrd<".to_string()];
+        for odd in [
+            item(":::BASE:::m.rrd&#60;/../x.tif"),
+            item(":::BASE:::m.rrd").replace("FILE\">", "FILE\" x.tif=\">"),
+            item(":::BASE:::m.rrd").replace("FILE\">", "FILE\" >"),
+        ] {
+            assert!(foreign_overviews(odd.as_bytes(), &companions).is_some(), "{odd}");
+        }
+        assert_eq!(foreign_overviews(item(":::BASE:::m.rrd").as_bytes(), &companions), None);
         assert!(!names_overviews("a & b &amp; &#233; &#xe9; &é;".as_bytes()));
         for odd in ["&#x000000000004F;", "&#10000079;", "&#x10000004F;", "&#;", "&#xzz;", "&#079;", "&#79"] {
             assert!(names_overviews(odd.as_bytes()), "{odd}");

@@ -11,6 +11,8 @@ use std::collections::BTreeMap;
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 
+use super::sidecar::names_files;
+
 /// Largest VRT, in bytes.
 pub const LARGEST_VRT: u64 = 16 << 20;
 
@@ -234,7 +236,7 @@ impl Scan {
                 self.name = Some((file, self.relative));
             }
             // PROJ opens what these name.
-            "SRS" if self.words.contains("init=") || self.words.split("grids=").skip(1).any(names_a_path) => {
+            "SRS" if names_files(&self.words) => {
                 return Err("a CRS that names files".into());
             }
             "SourceBand" if self.words.is_empty() || !self.words.bytes().all(|b| b.is_ascii_digit()) => {
@@ -263,11 +265,6 @@ impl Scan {
         }
         Ok(self.found.into_iter().map(|((name, relative), sides)| Member { name, relative, sides }).collect())
     }
-}
-
-/// Whether a list of grids, at the beginning of a text, holds more than their names.
-fn names_a_path(text: &str) -> bool {
-    text.split([' ', '"']).next().is_some_and(|names| names.contains(['/', '\\']))
 }
 
 #[cfg(test)]

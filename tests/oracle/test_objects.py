@@ -320,6 +320,12 @@ class RemoteOutputs(Objects):
         self.assertEqual(puts[-1], f"/made/demo/{SUMS}")
         self.assertEqual(puts.count(f"/made/demo/{SUMS}"), 1)
 
+    def test_names_of_google_go_the_same_way(self):
+        self.environment |= {"CPL_GS_ENDPOINT": f"{self.server.url}/", "GS_ACCESS_KEY_ID": "GOOGTEST", "GS_SECRET_ACCESS_KEY": "KEYOFTHETEST"}
+        self.write("job.toml", demo("gs://maps", "gs://made/demo", work="work", files=listed()))
+        self.nalcms("run", "job.toml")
+        self.assertEqual(self.objects_below("/made/demo/"), self.expected)
+
     def test_a_second_run_computes_and_sends_nothing(self):
         self.job()
         self.nalcms("run", "job.toml")

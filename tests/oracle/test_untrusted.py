@@ -3,9 +3,11 @@
 The files are made here, some 280 of them; where there are real ones (malformed, tiff_zoo) they are taken as well.
 """
 
+import json
 import os
 import random
 import signal
+import sqlite3
 import struct
 import subprocess
 import sys
@@ -15,7 +17,7 @@ import unittest
 import zlib
 from pathlib import Path
 
-from support import NALCMS, REAL_DATA, Case, needs_rasterio, np, rasterio
+from support import NALCMS, REAL_DATA, Case, needs_gdalwarp, needs_rasterio, np, rasterio
 
 SECONDS = 10
 MEMORY_KIB = 512 * 1024
@@ -288,6 +290,140 @@ class EveryFile(Case):
             subprocess.run(["rm", "-rf", self.folder / "out", self.folder / "out.tif", self.folder / "out.tif.aux.xml"], check=True)
         self.assertEqual([c for c in codes if c[1] not in (0, 3)], [])
         self.assertGreaterEqual(sum(code == 0 for _, code, _ in codes), 4, codes)
+
+
+def imagine_of_shared_entries(sound, levels):
+    """An Imagine file with `levels` levels of two siblings that share their children: 2 to the power of that many ways."""
+    content = bytearray(sound)
+    (header,) = struct.unpack("<I", content[16:20])
+    (root,) = struct.unpack("<I", content[header + 8:header + 12])
+    (last,) = struct.unpack("<I", content[root + 12:root + 16])
+    while (following := struct.unpack("<I", content[last:last + 4])[0]):
+        last = following
+    first = len(content)
+    place = lambda level, sibling: first + (2 * level + sibling) * 128
+    content[last:last + 4] = struct.pack("<I", place(0, 0))
+    for level in range(levels):
+        for sibling in range(2):
+            below = place(level + 1, 0) if level + 1 < levels else 0
+            beside = place(level, 1) if sibling == 0 else 0
+            content += struct.pack("<6I", beside, 0, root, below, 0, 0) + b"x".ljust(64, b"\0") + b"Foo".ljust(40, b"\0")
+    return bytes(content)
+
+
+@needs_rasterio
+class Bystanders(Case):
+    """What a file leads to beside its cells: databases that are programs, metadata, other files."""
+
+    def setUp(self):
+        super().setUp()
+        self.sound("sound.tif")
+        self.zones = ["change", "sound.tif", "sound.tif", "--years", "2010", "2015", "--legend", "nalcms", "--tables-only", "-o", "out",
+                      "--overwrite", "--zone-key", "k", "--zones"]
+
+    def sound(self, name, cells=None, **options):
+        cells = sound_cells() if cells is None else cells
+        profile = dict(driver="GTiff", width=cells.shape[1], height=cells.shape[0], count=1, dtype=cells.dtype, crs="EPSG:3978",
+                       transform=rasterio.transform.from_origin(0, 0, 30, 30))
+        with rasterio.open(self.folder / name, "w", **{**profile, **options}) as file:
+            file.write(cells, 1)
+        return (self.folder / name).read_bytes()
+
+    def answered(self, arguments, *codes):
+        code, words, seconds, memory = run(self.folder, arguments)
+        self.assertIn(code, codes, words)
+        self.assertLess(seconds, SECONDS, words)
+        self.assertLess(memory, MEMORY_KIB, words)
+        return words
+
+    def layer(self, name):
+        """A layer of one polygon with the key `k`, as a database."""
+        ring = [[0, 0], [2700, 0], [2700, -2100], [0, -2100], [0, 0]]
+        crs = {"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::3978"}}
+        feature = {"type": "Feature", "properties": {"k": "a"}, "geometry": {"type": "Polygon", "coordinates": [ring]}}
+        (self.folder / "z.geojson").write_text(json.dumps({"type": "FeatureCollection", "crs": crs, "features": [feature]}))
+        subprocess.run(["ogr2ogr", "-f", "GPKG", name, "z.geojson", "-nln", "z", "-lco", "SPATIAL_INDEX=NO"], cwd=self.folder, check=True)
+        return self.folder / name
+
+    @needs_gdalwarp
+    def test_a_view_of_a_database_reads_no_file(self):
+        (self.folder / "secret.txt").write_text("THESECRETLINE\nanother\n")
+        self.answered([*self.zones, self.layer("plain.gpkg").name], 0)
+        database = sqlite3.connect(self.layer("view.gpkg"))
+        for (trigger,) in database.execute("select name from sqlite_master where type = 'trigger'").fetchall():
+            database.execute(f'drop trigger "{trigger}"')
+        database.execute("alter table z rename to gpkg_zz")
+        database.execute("delete from gpkg_ogr_contents")
+        database.execute("pragma writable_schema = on")
+        for kind, name, sql in (
+            ("view", "z", "CREATE VIEW z AS select rowid as fid, (select geom from gpkg_zz) as geom, COL001 as k from gpkg_vt"),
+            ("table", "gpkg_vt", f"CREATE VIRTUAL TABLE gpkg_vt USING VirtualText('{self.folder}/secret.txt', 'UTF-8', 0, POINT, DOUBLEQUOTE, ',')"),
+        ):
+            database.execute("insert into sqlite_master (type, name, tbl_name, rootpage, sql) values (?, ?, ?, 0, ?)", (kind, name, name, sql))
+        database.execute("update gpkg_contents set table_name = 'z', identifier = 'z'")
+        database.execute("update gpkg_geometry_columns set table_name = 'z'")
+        database.commit()
+        database.close()
+        words = self.answered([*self.zones, "view.gpkg"], 3)
+        told = words.encode() + b"".join(path.read_bytes() for path in (self.folder / "out").rglob("*") if path.is_file())
+        self.assertNotIn(b"THESECRETLINE", told)
+
+    @needs_gdalwarp
+    def test_a_database_that_is_open_elsewhere_is_not_written_to(self):
+        path = self.layer("open.gpkg")
+        database = sqlite3.connect(path)
+        database.execute("pragma journal_mode = wal")
+        database.execute("update z set k = 'b'")
+        database.commit()
+        before = path.read_bytes(), (self.folder / "open.gpkg-wal").read_bytes()
+        self.assertGreater(len(before[1]), 0)
+        self.assertIn("open in another program", self.answered([*self.zones, "open.gpkg"], 3))
+        self.assertEqual((path.read_bytes(), (self.folder / "open.gpkg-wal").read_bytes()), before)
+        database.close()
+        path.touch()
+        self.answered([*self.zones, "open.gpkg"], 0)
+
+    def test_entries_of_an_imagine_file_are_a_tree(self):
+        sound = self.sound("sound.img", driver="HFA")
+        self.answered(["info", "sound.img", "--counts"], 0)
+        (self.folder / "odd.img").write_bytes(imagine_of_shared_entries(sound, 40))
+        self.assertIn("two ways", self.answered(["info", "odd.img"], 3))
+        (self.folder / "sound.aux").write_bytes(imagine_of_shared_entries(sound, 40))
+        self.assertIn("sound.aux", self.answered(["info", "sound.tif"], 3))
+
+    def test_metadata_are_bounded_in_number_and_name_nothing(self):
+        sidecar = self.folder / "sound.tif.aux.xml"
+        for text, code in (
+            ("".join(f'<Metadata domain="d{n}"><MDI key="a">b</MDI></Metadata>' for n in range(50_000)), 4),
+            ("<SRS>DICT:evil.txt,1</SRS>", 3),
+            ('<SRS>+proj=utm +zone=14 +nadgrids="/tmp/x" +type=crs</SRS>', 3),
+            ('<Metadata domain="OVERVIEWS"><MDI key="OVERVIEW_FILE" other.tif="&gt;:::BASE:::sound.rrd&lt;">x</MDI></Metadata>', 3),
+            ('<Metadata><MDI key="a">b</MDI></Metadata>', 0),
+        ):
+            sidecar.write_text(f"<PAMDataset>{text}</PAMDataset>")
+            self.answered(["info", "sound.tif"], code)
+        sidecar.unlink()
+        text = b'<GDALMetadata><Item name="OVERVIEW_FILE" domain="OVERVIEWS">other.tif</Item></GDALMetadata>\0'
+        shorts = struct.pack(f"<{len(text)}H", *text)
+        tags = [*image(4, 4), (42112, 3, len(text), 0)]
+        at = len(tiff(tags))
+        tags[-1] = (42112, 3, len(text), at)
+        (self.folder / "short.tif").write_bytes(tiff(tags, shorts))
+        self.assertIn("42112", self.answered(["info", "short.tif"], 3))
+
+    def test_a_continuous_raster_has_no_change_matrix(self):
+        self.sound("many.tif", np.arange(160 * 160).reshape(160, 160).astype("uint16") % 6300)
+        change = ["change", "many.tif", "many.tif", "--years", "2010", "2015", "--legend", "raw", "--tables-only", "-o", "out"]
+        self.assertIn("continuous raster", self.answered(change, 4))
+
+    def test_a_block_of_single_bits_is_as_large_as_one_of_bytes(self):
+        cells = (np.arange(64 * 64).reshape(64, 64) % 2).astype("uint8")
+        self.sound("bits.tif", cells, NBITS=1, tiled=True, blockxsize=64, blockysize=64, compress="deflate")
+        self.answered(["info", "bits.tif", "--counts"], 0)
+        self.sound("large.tif", np.zeros((32768, 32768), "uint8"), NBITS=1, tiled=True, blockxsize=32768, blockysize=32768, compress="deflate")
+        self.answered(["info", "large.tif"], 4)
+        subprocess.run(["gdalbuildvrt", "-q", "large.vrt", "large.tif"], cwd=self.folder, check=True)
+        self.answered(["info", "large.vrt", "--format", "VRT", "--format", "GTiff", "--counts"], 4)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 
 use super::formats::RasterFormat;
 use crate::error::{Error, ErrorKind, Result};
-use crate::io::sidecar::{LARGEST_SIDECAR, foreign_overviews};
+use crate::io::imagine;
+use crate::io::sidecar::{LARGEST_SIDECAR, MOST_ITEMS, crs_names_files, foreign_overviews, items};
 use crate::io::stop;
 use crate::io::tiff::{HeaderFault, TiffSides, judge_file};
 use crate::io::virtual_raster::{LARGEST_VRT, Member, members};
@@ -45,6 +46,7 @@ pub(super) fn admit(path: &Path, formats: &[RasterFormat]) -> Result<Vec<RasterF
     match known {
         Some(RasterFormat::GTiff) => drop(judge_tiff(path)?),
         Some(RasterFormat::Vrt) => judge_vrt(path)?,
+        Some(RasterFormat::Hfa) => judge_imagine(path)?,
         _ => {}
     }
     judge_companions(path, 2)?;
@@ -158,9 +160,9 @@ fn judge_tiff(path: &Path) -> Result<TiffSides> {
 }
 
 /// Endings of texts that GDAL looks for beside a raster, in place of its own ending: world files and metadata of satellites.
-const TEXTS: [&str; 15] = [
+const TEXTS: [&str; 17] = [
     "tfw", "tifw", "tiffw", "gfw", "wld", "prj", "tab", "imd", "rpb", "pvl", "til", "xml", "eph", "att",
-    "geo",
+    "geo", "pass", "rpc",
 ];
 
 /// Endings of files that hold a layer of polygons together.
@@ -185,8 +187,17 @@ fn spellings(end: &str) -> [String; 2] {
 fn judge_texts(path: &Path) -> Result<()> {
     let replaced = TEXTS.iter().flat_map(|end| spellings(end)).map(|end| path.with_extension(end));
     let stem = path.with_extension("");
-    let added =
-        ["_rpc.txt", "_RPC.TXT", "_metadata.txt", "_METADATA.TXT", "_mtl.txt", "_MTL.txt", "_MTL.TXT"];
+    let added = [
+        "_rpc.txt",
+        "_RPC.TXT",
+        "_metadata.txt",
+        "_METADATA.TXT",
+        "_metadata.xml",
+        "_METADATA.XML",
+        "_mtl.txt",
+        "_MTL.txt",
+        "_MTL.TXT",
+    ];
     let added = added
         .map(|end| with_end(&stem, end))
         .into_iter()
@@ -206,6 +217,15 @@ fn judge_texts(path: &Path) -> Result<()> {
 /// # Errors
 /// Input: a pipe, a device or a folder stands there.
 pub(super) fn judge_layer_files(path: &Path) -> Result<()> {
+    // What a database has not yet taken over: reading it would finish that, and so write to the file.
+    for open in ["-wal", "-journal"].map(|end| with_end(path, end)) {
+        let found = open.symlink_metadata();
+        if found.is_ok_and(|found| !found.is_file() || found.len() > 0) {
+            return Err(Error::input("a polygon layer is open in another program, or was not closed")
+                .at(open.display())
+                .help("save and close it there (QGIS keeps it open), or copy the layer to a new file"));
+        }
+    }
     let files = LAYER_FILES.iter().flat_map(|end| spellings(end)).map(|end| path.with_extension(end));
     files
         .filter(|file| file != path && file.symlink_metadata().is_ok())
@@ -228,10 +248,32 @@ fn judge_companions(path: &Path, depth: usize) -> Result<()> {
                 .expected("an Erdas Imagine file, as its overviews")
                 .help("move it elsewhere"));
         }
+        judge_imagine(companion)?;
+        // GDAL opens it as a raster of its own, with companions of its own.
+        let its = [".aux.xml", ".ovr", ".OVR", ".msk", ".MSK"].map(|end| with_end(companion, end));
+        if let Some(its) = its.iter().find(|its| its.symlink_metadata().is_ok()) {
+            return Err(Error::input("metadata or overviews of overviews in an Imagine file")
+                .at(its.display())
+                .help("remove the file: no program makes such"));
+        }
     }
     let sidecar = with_end(path, ".aux.xml");
     if sidecar.symlink_metadata().is_ok() {
         let text = read_small(&sidecar, LARGEST_SIDECAR)?;
+        if items(&text) > MOST_ITEMS {
+            return Err(Error::new(
+                ErrorKind::Limit,
+                "a text beside a raster holds more metadata than any that programs write",
+            )
+            .at(sidecar.display())
+            .expected(format!("at most {MOST_ITEMS} items and domains"))
+            .help("move it elsewhere"));
+        }
+        if crs_names_files(&text) {
+            return Err(Error::input("metadata beside a raster have a CRS that names files")
+                .at(sidecar.display())
+                .help("remove the element SRS from it, or the file"));
+        }
         let name = |companion: &PathBuf| Some(companion.file_name()?.to_string_lossy().into_owned());
         let names: Vec<String> = imagine.iter().filter_map(name).collect();
         if let Some(name) = foreign_overviews(&text, &names) {
@@ -256,6 +298,21 @@ fn judge_companions(path: &Path, depth: usize) -> Result<()> {
         judge_companions(&companion, depth - 1)?;
     }
     Ok(())
+}
+
+/// Refuses an Imagine file whose entries go in circles or share their children: GDAL walks all ways to each.
+fn judge_imagine(path: &Path) -> Result<()> {
+    let place = path.display();
+    let judged = imagine::judge_file(path).map_err(|e| Error::io("a file cannot be read", &e).at(&place))?;
+    judged.map_err(|found| {
+        Error::input("an Imagine file is damaged")
+            .at(&place)
+            .found(found)
+            .help("compare its size and checksum with the publisher's, or have GDAL make a GeoTIFF of it where it is trusted")
+    })?;
+    // Large rasters keep their cells beside the file, by habit under its name.
+    let cells = path.with_extension("ige");
+    if cells.symlink_metadata().is_ok() { head_of(&cells).map(drop) } else { Ok(()) }
 }
 
 /// Lets pass a mosaic of plain GeoTIFFs that lie in its folder or below.
@@ -359,7 +416,14 @@ pub(super) fn refuse_files_elsewhere(path: &Path, files: &[PathBuf]) -> Result<(
         fs::canonicalize(parent).ok()
     };
     let home = folder(path);
-    match files.iter().find(|file| folder(file) != home || home.is_none()) {
+    // A link leads elsewhere, unless the raster itself is one into the same folder.
+    let real_folder =
+        |file: &Path| fs::canonicalize(file).ok().and_then(|real| Some(real.parent()?.to_path_buf()));
+    let is_link = |file: &Path| file.symlink_metadata().is_ok_and(|found| found.is_symlink());
+    let elsewhere = |file: &Path| {
+        folder(file) != home || home.is_none() || (is_link(file) && real_folder(file) != real_folder(path))
+    };
+    match files.iter().find(|file| elsewhere(file)) {
         None => Ok(()),
         Some(file) => Err(Error::input("a raster names a file that does not lie beside it")
             .at(path.display())

@@ -47,6 +47,9 @@ fn set_up() -> Result<()> {
     let options = [
         ("GDAL_VRT_ENABLE_PYTHON", "NO".to_string()),
         ("GDAL_CACHEMAX", CACHE_MIB.to_string()),
+        // A layer of polygons is a database, whose views are programs: none of them reaches a file or runs code of the library.
+        ("SPATIALITE_LOAD", "NO".to_string()),
+        ("OGR_SQLITE_PRAGMA", "trusted_schema=OFF".to_string()),
         // Companions are found by their names as they are known here, not by a list of the folder in any spelling.
         ("GDAL_DISABLE_READDIR_ON_OPEN", "TRUE".to_string()),
     ];

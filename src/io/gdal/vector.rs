@@ -305,6 +305,9 @@ fn longest_edge(crs: &Crs, cell_m: f64) -> f64 {
     cell_in(crs, length_m)
 }
 
+/// Largest polygon, in bytes: thirteen million corners.
+const LARGEST_POLYGON: usize = 200 << 20;
+
 /// Most pieces that the edges of a layer are cut into beyond those that they are, so that memory is bounded by the file: 400
 /// edges around the Earth.
 const MOST_CUTS: u64 = 1 << 22;
@@ -332,10 +335,16 @@ fn straight_edges(geometry: &Geometry, longest: Option<f64>) -> Option<Vec<u8>> 
         if let Some(longest) = longest {
             gdal_sys::OGR_G_Segmentize(linear, longest);
         }
-        let mut bytes = vec![0; gdal_sys::OGR_G_WkbSize(linear).max(0) as usize];
-        let order = gdal_sys::OGRwkbByteOrder::wkbNDR;
-        let code = gdal_sys::OGR_G_ExportToIsoWkb(linear, order, bytes.as_mut_ptr());
+        // Beyond two GiB the size, a number with a sign, says anything, and OGR would write past the buffer.
+        let size = usize::try_from(gdal_sys::OGR_G_WkbSize(linear)).unwrap_or(0);
+        let mut polygon = None;
+        if (1..=LARGEST_POLYGON).contains(&size) {
+            let mut bytes = vec![0; size];
+            let order = gdal_sys::OGRwkbByteOrder::wkbNDR;
+            let code = gdal_sys::OGR_G_ExportToIsoWkb(linear, order, bytes.as_mut_ptr());
+            polygon = (code == gdal_sys::OGRErr::OGRERR_NONE).then_some(bytes);
+        }
         gdal_sys::OGR_G_DestroyGeometry(linear);
-        (code == gdal_sys::OGRErr::OGRERR_NONE).then_some(bytes)
+        polygon
     }
 }

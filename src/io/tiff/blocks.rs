@@ -139,7 +139,7 @@ impl PlainBlocks {
     /// Replaces the content of `out` by the bytes of a block as they stand in the file.
     ///
     /// # Errors
-    /// What `out` holds then means nothing.
+    /// What `out` holds then means nothing. Unreadable: it has a length that no codec makes.
     /// Unsupported: the block does not lie in the file, or has a length that is not understood here. Io: it cannot be
     /// read.
     pub fn read_compressed(&self, place: &BlockPlace, out: &mut Vec<u8>) -> Result<()> {
@@ -149,6 +149,13 @@ impl PlainBlocks {
             code::NONE => length == raw,
             _ => length <= raw.saturating_mul(2).saturating_add(CODEC_EXTRA_BYTES),
         };
+        // No codec makes so much of it, and whoever reads it anyway reads all of that into memory.
+        if !possible && self.compression != code::NONE {
+            return Err(Error::new(ErrorKind::Unreadable, "cells cannot be read")
+                .at(self.words(place))
+                .found(format!("{length} bytes, for {raw} bytes of cells"))
+                .help("the file may be damaged; compare its size and checksum with the publisher's"));
+        }
         if !possible {
             return Err(self.doubtful(place, format!("{length} bytes, for {raw} bytes of cells")));
         }

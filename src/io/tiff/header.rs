@@ -305,6 +305,10 @@ impl<S: ReadAt + ?Sized> Walk<'_, S> {
                 image.below.retain(|place| *place != 0);
             }
             tag::GDAL_METADATA => {
+                // Numbers of more bytes are cut down to one each by readers, behind whatever a scan of these bytes saw.
+                if ![1, 2, 6, 7].contains(&entry.kind) {
+                    return Err(damaged("(metadata of GDAL) holds no text".into()));
+                }
                 self.metadata_bytes += entry.bytes;
                 if self.metadata_bytes > LARGEST_VALUE {
                     return Err(too_large(format!(
@@ -312,6 +316,11 @@ impl<S: ReadAt + ?Sized> Walk<'_, S> {
                     )));
                 }
                 let text = self.read(entry.at, entry.bytes)?;
+                if crate::io::sidecar::items(&text) > crate::io::sidecar::MOST_ITEMS {
+                    return Err(too_large(
+                        "more items of metadata than any program writes (tag 42112)".into(),
+                    ));
+                }
                 if crate::io::sidecar::names_overviews(&text) {
                     return Err(damaged(
                         "(metadata of GDAL) names another file, as its overviews, or may; no program writes that".into(),
@@ -372,7 +381,8 @@ impl Image {
         let together = if self.planes == 2 { 1 } else { self.samples.max(1) };
         let bits = block_cols
             .checked_mul(block_rows)
-            .and_then(|cells| cells.checked_mul(self.bits.max(1)))
+            // Fewer bits than a byte are one when they are decoded.
+            .and_then(|cells| cells.checked_mul(self.bits.max(8)))
             .and_then(|bits| bits.checked_mul(together));
         // Readers cut a single strip of plain cells into rows; the blocks that GDAL makes of it are judged when it is open.
         let is_cut = self.compression == 1 && self.block_cols.is_none() && block_rows >= rows;

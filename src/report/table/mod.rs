@@ -24,6 +24,7 @@ use std::collections::BTreeMap;
 
 use super::totals::{Between, Totals};
 use super::zones::{PairFacts, Zone, ZoneCounts, ZoneTotals, by_zone};
+use crate::error::{Error, ErrorKind, Result};
 use crate::io::table::{Column, Table};
 use crate::kernel::tabulate::JointCounts;
 use crate::model::area::{Amount, in_m2};
@@ -177,6 +178,20 @@ impl<'a> Context<'a> {
     }
 
     /// The same with the method of ellipsoidal areas, for tables that hold them.
+    /// Refuses to compare maps of more classes than a matrix is for: its entries are the square of their number.
+    ///
+    /// # Errors
+    /// Limit: there are more.
+    pub fn refuse_too_many_classes(&self) -> Result<()> {
+        if self.plan.pairs.is_empty() || self.codes.len() <= MOST_CLASSES {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::Limit, "the maps have more classes than a change matrix is made for")
+            .found(format!("{} values", self.codes.len()))
+            .expected(format!("at most {MOST_CLASSES}"))
+            .help("this looks like a continuous raster: classify it first"))
+    }
+
     fn ellipsoidal_notes(&self) -> Vec<(String, String)> {
         let note = |words: &String| ("ellipsoidal_area".to_string(), words.clone());
         self.area_notes().into_iter().chain(self.plan.ellipsoidal.as_ref().map(note)).collect()
@@ -189,6 +204,9 @@ impl<'a> Context<'a> {
         self.plan.ellipsoidal.as_ref().map(|_| column())
     }
 }
+
+/// Most classes of a change matrix: a million entries.
+const MOST_CLASSES: usize = 1024;
 
 /// The change matrix of a zone: what cells valid in both years amount to.
 fn matrix(codes: &[ClassCode], counts: &ZoneCounts, of: impl Fn(Amount) -> u128) -> ChangeMatrix {

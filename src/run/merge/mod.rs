@@ -89,6 +89,7 @@ pub fn merge(
     let totals = added_up(grids)?;
     if plan.job.products.tables {
         let context = table::Context::new(plan, &totals);
+        context.refuse_too_many_classes()?;
         for mut table in table::all(&context) {
             if !totals.missing.is_empty() {
                 table.notes.push((

@@ -16,6 +16,12 @@ use crate::model::grid::{Affine, Grid};
 /// Coordinates beyond this, in any unit, are no place on Earth.
 const LARGEST_COORDINATE: f64 = 1e12;
 
+/// Codecs whose blocks are decoded in about their own size, as GDAL calls them.
+const PLAIN_CODECS: [&str; 6] = ["DEFLATE", "LZW", "ZSTD", "PACKBITS", "NONE", "RLE"];
+
+/// What others (LERC, PixarLog, JPEG…) need beside a block, as a share of the largest.
+const OTHER_CODECS_SHARE: u64 = 4;
+
 /// Data type of a band.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -161,10 +167,13 @@ pub(super) fn read_header(path: &Path, dataset: &Dataset, wanted: Option<usize>)
         .saturating_mul(block_cols as u64)
         .saturating_mul(sample.bytes())
         .saturating_mul(if interleaved { bands as u64 } else { 1 });
-    if block_bytes > LARGEST_BLOCK_BYTES {
+    let compression = dataset.metadata_item("COMPRESSION", "IMAGE_STRUCTURE");
+    let is_plain = compression.as_deref().is_none_or(|codec| PLAIN_CODECS.contains(&codec));
+    let most = if is_plain { LARGEST_BLOCK_BYTES } else { LARGEST_BLOCK_BYTES / OTHER_CODECS_SHARE };
+    if block_bytes > most {
         return Err(Error::new(ErrorKind::Limit, "one block of a raster would fill the memory")
             .found(format!("blocks of {block_rows} x {block_cols} cells, {block_bytes} bytes each"))
-            .expected(format!("at most {LARGEST_BLOCK_BYTES} bytes a block"))
+            .expected(format!("at most {most} bytes a block"))
             .help("re-tile it: gdal_translate -co TILED=YES -co COMPRESS=DEFLATE IN OUT"));
     }
     let crs = match dataset.spatial_ref() {
@@ -188,7 +197,7 @@ pub(super) fn read_header(path: &Path, dataset: &Dataset, wanted: Option<usize>)
         georeferenced: dataset.geo_transform().is_ok(),
         nodata_tag: band.no_data_value(),
         block: (block_rows, block_cols),
-        compression: dataset.metadata_item("COMPRESSION", "IMAGE_STRUCTURE"),
+        compression,
         palette: band.color_table().is_some(),
         overviews: band.overview_count().unwrap_or(0).max(0) as usize,
         cog: dataset.metadata_item("LAYOUT", "IMAGE_STRUCTURE").is_some_and(|l| l == "COG"),
