@@ -34,8 +34,13 @@ pub fn crs_names_files(xml: &[u8]) -> bool {
 pub fn names_files(crs: &str) -> bool {
     let crs = crs.to_ascii_uppercase().replace("&QUOT;", "\"");
     let grids = || crs.split("GRIDS=").skip(1).any(names_a_path);
-    crs.trim_start().starts_with("DICT:") || crs.contains("PARAMETERFILE") || crs.contains("INIT=") || grids()
+    let lists =
+        || crs.split("INIT=").skip(1).any(|list| !AUTHORITIES.iter().any(|known| list.starts_with(known)));
+    crs.trim_start().starts_with("DICT:") || crs.contains("PARAMETERFILE") || lists() || grids()
 }
+
+/// Lists of CRSs that PROJ has within, though old PROJ strings name them as files: `+init=epsg:3978`.
+const AUTHORITIES: [&str; 2] = ["EPSG:", "ESRI:"];
 
 /// Whether a list of grids, at the beginning of a text, holds more than their names.
 fn names_a_path(text: &str) -> bool {
@@ -149,8 +154,12 @@ mod tests {
                 "{crs}"
             );
         }
-        for crs in ["EPSG:3978", "+proj=longlat +nadgrids=conus,alaska +type=crs", "PROJCS[\"a/b\",GEOGCS[]]"]
-        {
+        for crs in [
+            "EPSG:3978",
+            "+init=epsg:3978 +no_defs",
+            "+proj=longlat +nadgrids=conus,alaska +type=crs",
+            "PROJCS[\"a/b\",GEOGCS[]]",
+        ] {
             assert!(!names_files(crs), "{crs}");
         }
         assert!(!crs_names_files(b"<PAMDataset/>"));

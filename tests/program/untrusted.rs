@@ -690,6 +690,45 @@ fn a_pipe_is_no_map_and_no_layer() {
     ]
     .concat();
     assert_answers(&scratch, &arguments, "pipe.geojson").refused(3, &["a pipe"]);
+    std::fs::create_dir(scratch.path("layer")).unwrap();
+    std::fs::rename(scratch.path("pipe.geojson"), scratch.path("layer/pipe.shp")).unwrap();
+    let arguments: Vec<&str> =
+        arguments.into_iter().map(|word| if word == "pipe.geojson" { "layer" } else { word }).collect();
+    assert_answers(&scratch, &arguments, "layer/pipe.shp").refused(3, &["a pipe"]);
+}
+
+/// The pipe would be waited for.
+#[test]
+fn a_crs_that_names_a_file_is_refused_wherever_it_stands() {
+    let scratch = Scratch::new();
+    small_map(&scratch, "a.tif");
+    let pipe = scratch.path("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let crs = format!(
+        "PROJCS[\"x\",GEOGCS[\"x\",DATUM[\"x\",SPHEROID[\"x\",6378137,0]],PRIMEM[\"x\",0],UNIT[\"degree\",0.0174532925199433]],\
+         PROJECTION[\"Sinusoidal\"],UNIT[\"metre\",1],EXTENSION[\"PROJ4\",\"+init={}:1\"]]",
+        pipe.display()
+    );
+    for text in ["a.prj", "a.PRJ"] {
+        let path = scratch.write(text, &crs);
+        assert_answers(&scratch, &["info", "a.tif"], text).refused(3, &[text, "names files"]);
+        std::fs::remove_file(path).unwrap();
+    }
+    // The citation of a GeoTIFF: key 1026 of a directory of keys, its words in the tag for texts.
+    let form = FORMS[0];
+    let words = format!("ESRI PE String = {crs}|\0");
+    let mut tags = image(4, 1);
+    tags.push((34735, 3, 8, 1000));
+    tags.push((34737, 2, words.len() as u64, 1100));
+    let mut file = form.file(&tags);
+    file.resize(1000, 0);
+    for number in [1, 1, 0, 1, 1026, 34737, words.len() as u16 - 1, 0_u16] {
+        file.extend(number.to_le_bytes());
+    }
+    file.resize(1100, 0);
+    file.extend(words.as_bytes());
+    std::fs::write(scratch.path("citation.tif"), file).unwrap();
+    assert_answers(&scratch, &["info", "citation.tif"], "citation.tif").refused(3, &["34737", "names files"]);
 }
 
 #[test]

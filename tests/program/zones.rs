@@ -606,3 +606,55 @@ fn a_raster_of_measurements_is_no_raster_of_zones() {
         &["more zones, and combinations of them, than are counted", "layers zones", "classify it first"],
     );
 }
+
+/// One polygon of EPSG:5070 with the code `a`, in a GeoPackage.
+fn geopackage(path: &Path, wkt: &str) {
+    let driver = DriverManager::get_driver_by_name("GPKG").unwrap();
+    let mut dataset = driver.create_vector_only(path).unwrap();
+    let srs = SpatialRef::from_epsg(5070).unwrap();
+    let options = LayerOptions {
+        name: "one",
+        srs: Some(&srs),
+        ty: gdal::vector::OGRwkbGeometryType::wkbUnknown,
+        ..Default::default()
+    };
+    let layer = dataset.create_layer(options).unwrap();
+    FieldDefn::new("code", OGRFieldType::OFTString).unwrap().add_to_layer(&layer).unwrap();
+    let defn = Defn::from_layer(&layer);
+    let mut feature = Feature::new(&defn).unwrap();
+    feature.set_geometry(Geometry::from_wkt(wkt).unwrap()).unwrap();
+    feature.set_field_string(0, "a").unwrap();
+    feature.create(&layer).unwrap();
+    dataset.close().unwrap();
+}
+
+#[test]
+fn polygons_with_arcs_are_burned_as_the_straight_edges_that_the_arcs_are_nearly() {
+    let scratch = Scratch::new();
+    let crs = crs_from_wkt("EPSG:5070").unwrap();
+    let grid = Grid {
+        crs: Some(crs.clone()),
+        affine: Affine::north_up(0.0, 3_000.0, 30.0, 30.0),
+        rows: 100,
+        cols: 100,
+        lattice: (0, 0),
+    };
+    let burned = |name: &str, wkt: &str| {
+        let path = scratch.path(name);
+        geopackage(&path, wkt);
+        let layer = open_features(&path, "code", None, &crs, 30.0).unwrap();
+        let CellKeys::Each(keys) = layer.burn(&grid, &Window::whole(100, 100)).unwrap().cells else {
+            panic!("edges come near")
+        };
+        keys
+    };
+    let square = "(300 300, 2700 300, 2700 2700, 300 2700, 300 300)";
+    let straight = burned("straight.gpkg", &format!("POLYGON ({square})"));
+    assert_eq!(burned("multi.gpkg", &format!("MULTISURFACE (({square}))")), straight);
+    assert_eq!(burned("curve.gpkg", &format!("CURVEPOLYGON ({square})")), straight);
+    // A circle of 40 cells across, of two arcs: its area, within the length of its edge.
+    let circle = "CIRCULARSTRING (900 1500, 2100 1500, 900 1500)";
+    let cells = burned("circle.gpkg", &format!("MULTISURFACE (CURVEPOLYGON ({circle}))"));
+    let held = cells.iter().filter(|key| **key == 1).count() as f64;
+    assert!((held - std::f64::consts::PI * 400.0).abs() < 40.0, "{held}");
+}

@@ -8,6 +8,8 @@ pub mod cog;
 pub mod digest;
 #[path = "gdal.rs"]
 pub mod gdal;
+#[path = "../../../src/io/imagine.rs"]
+pub mod imagine;
 #[path = "../../../src/io/part.rs"]
 pub mod part;
 #[path = "../../../src/io/sidecar.rs"]

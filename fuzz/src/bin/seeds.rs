@@ -101,6 +101,21 @@ fn main() {
     corpus.add("wkb", "polygon", &[POLYGON]);
     corpus.add("virtual_raster", "mosaic", &[VRT]);
     corpus.add("sidecar", "aux", &[AUX]);
+    corpus.add("imagine", "tree", &[&imagine_tree()]);
+}
+
+/// Three entries of an Imagine file: the root, its child and the child's sibling.
+fn imagine_tree() -> Vec<u8> {
+    let mut file = b"EHFA_HEADER_TAG\0".to_vec();
+    // The file's own record, its version and free list, and the root.
+    for number in [20_u32, 1, 0, 64] {
+        file.extend(number.to_le_bytes());
+    }
+    file.resize(64, 0);
+    for entry in [[0, 0, 0, 80], [96, 0, 64, 0], [0, 80, 64, 0_u32]] {
+        file.extend(entry.into_iter().flat_map(u32::to_le_bytes));
+    }
+    file
 }
 
 /// A triangle.

@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 use super::formats::RasterFormat;
 use crate::error::{Error, ErrorKind, Result};
 use crate::io::imagine;
-use crate::io::sidecar::{LARGEST_SIDECAR, MOST_ITEMS, crs_names_files, foreign_overviews, items};
+use crate::io::sidecar::{
+    LARGEST_SIDECAR, MOST_ITEMS, crs_names_files, foreign_overviews, items, names_files,
+};
 use crate::io::stop;
 use crate::io::tiff::{HeaderFault, TiffSides, judge_file};
 use crate::io::virtual_raster::{LARGEST_VRT, Member, members};
@@ -208,15 +210,40 @@ fn judge_texts(path: &Path) -> Result<()> {
         if bytes > LARGEST_SIDECAR {
             return Err(too_large_a_text(&text, LARGEST_SIDECAR).found(format!("{bytes} bytes")));
         }
+        judge_crs(&text)?;
     }
     Ok(())
 }
 
-/// Refuses what is no plain file among the files of a polygon layer.
+/// Refuses a CRS beside a file, in its `.prj`, that names files itself: GDAL and PROJ open them.
+fn judge_crs(path: &Path) -> Result<()> {
+    if !path.extension().is_some_and(|end| end.eq_ignore_ascii_case("prj")) {
+        return Ok(());
+    }
+    if names_files(&String::from_utf8_lossy(&read_small(path, LARGEST_SIDECAR)?)) {
+        return Err(Error::input("a CRS names files")
+            .at(path.display())
+            .help("write the definition itself, or remove the file"));
+    }
+    Ok(())
+}
+
+/// Refuses what is no plain file among the files of a polygon layer, or of a folder that holds one.
 ///
 /// # Errors
-/// Input: a pipe, a device or a folder stands there.
+/// Input: a pipe, a device or a folder stands there; a CRS names files.
 pub(super) fn judge_layer_files(path: &Path) -> Result<()> {
+    if path.is_dir() {
+        let unreadable = |e: std::io::Error| Error::io("a folder cannot be read", &e).at(path.display());
+        for entry in fs::read_dir(path).map_err(unreadable)? {
+            let file = entry.map_err(unreadable)?.path();
+            if !file.is_dir() {
+                head_of(&file)?;
+                judge_crs(&file)?;
+            }
+        }
+        return Ok(());
+    }
     // What a database has not yet taken over: reading it would finish that, and so write to the file.
     for open in ["-wal", "-journal"].map(|end| with_end(path, end)) {
         let found = open.symlink_metadata();
@@ -229,7 +256,7 @@ pub(super) fn judge_layer_files(path: &Path) -> Result<()> {
     let files = LAYER_FILES.iter().flat_map(|end| spellings(end)).map(|end| path.with_extension(end));
     files
         .filter(|file| file != path && file.symlink_metadata().is_ok())
-        .try_for_each(|file| head_of(&file).map(drop))
+        .try_for_each(|file| head_of(&file).and_then(|_| judge_crs(&file)))
 }
 
 /// Judges what GDAL opens beside a file without being asked: metadata, overviews and masks, and theirs.

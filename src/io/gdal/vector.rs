@@ -211,9 +211,10 @@ fn read_features(
             None => String::new(),
         };
         let Some(geometry) = feature.geometry().filter(|g| !g.is_empty()) else { continue };
-        if !geometry.geometry_name().to_ascii_uppercase().contains("POLYGON") {
-            return Err(Error::input(format!("feature {position}{} is no polygon", called(&key)))
-                .found(geometry.geometry_name()));
+        let kind = geometry.geometry_name().to_ascii_uppercase();
+        // A multisurface is a multipolygon some of whose edges are arcs.
+        if !kind.contains("POLYGON") && kind != "MULTISURFACE" {
+            return Err(Error::input(format!("feature {position}{} is no polygon", called(&key))).found(kind));
         }
         let longest = operation.as_ref().map(|_| longest_edge(&crs, cell_m));
         let uncut =

@@ -138,7 +138,7 @@ struct Image {
 }
 
 /// Tags whose values are read here.
-const READ: [u16; 11] = [
+const READ: [u16; 12] = [
     tag::IMAGE_WIDTH,
     tag::IMAGE_LENGTH,
     tag::TILE_WIDTH,
@@ -149,6 +149,7 @@ const READ: [u16; 11] = [
     tag::PLANAR_CONFIG,
     tag::COMPRESSION,
     tag::SUB_DIRECTORIES,
+    tag::GEO_ASCII_PARAMS,
     tag::GDAL_METADATA,
 ];
 
@@ -303,6 +304,13 @@ impl<S: ReadAt + ?Sized> Walk<'_, S> {
                 let places = (0..entry.count).map(|index| self.uint(entry.at + index * width, width));
                 image.below = places.collect::<io::Result<_>>()?;
                 image.below.retain(|place| *place != 0);
+            }
+            // A citation may be a whole CRS in the words of ESRI.
+            tag::GEO_ASCII_PARAMS => {
+                let text = self.read(entry.at, entry.bytes)?;
+                if crate::io::sidecar::names_files(&String::from_utf8_lossy(&text)) {
+                    return Err(damaged("has a CRS that names files, or may".into()));
+                }
             }
             tag::GDAL_METADATA => {
                 // Numbers of more bytes are cut down to one each by readers, behind whatever a scan of these bytes saw.
