@@ -74,8 +74,9 @@ fn median(mut values: Vec<f64>) -> f64 {
 }
 
 fn main() {
-    let names = ["libdeflate 7", "libdeflate 6", "balanced", "fast"];
-    let mut encoders = [libdeflate(7), libdeflate(6), own(Compression::Balanced), own(Compression::Fast)];
+    let names = ["libdeflate 7", "libdeflate 6", "small", "balanced", "fast"];
+    let [small, balanced, fast] = [Compression::Small, Compression::Balanced, Compression::Fast].map(own);
+    let mut encoders = [libdeflate(7), libdeflate(6), small, balanced, fast];
     let start = Instant::now();
     let (mut out, mut decoded, mut decoder) = (Vec::new(), vec![0; BLOCK * BLOCK], Decompressor::new());
     // By encoder: bytes and speed of each map, level 7 being 1.
@@ -83,7 +84,7 @@ fn main() {
     println!("| map | blocks | {} |\n|---|--:|{}", names.join(" | "), "--:|".repeat(names.len()));
     for path in std::env::args().skip(1) {
         let blocks = blocks_of(Path::new(&path));
-        let mut bytes = [0; 4];
+        let mut bytes = names.map(|_| 0);
         for block in &blocks {
             for (position, encode) in encoders.iter_mut().enumerate() {
                 encode(block, &mut out);
@@ -108,9 +109,10 @@ fn main() {
         }
         let seconds = rounds.map(median);
         let cells = (blocks.len() * BLOCK * BLOCK) as f64;
-        let cell = |i: usize| format!("{} B, {:.0} Mpx/s", bytes[i], cells / seconds[i] / 1e6);
+        let cell = |(bytes, seconds)| format!("{bytes} B, {:.0} Mpx/s", cells / seconds / 1e6);
+        let row: Vec<String> = bytes.into_iter().zip(seconds).map(cell).collect();
         let name = path.rsplit('/').take(2).collect::<Vec<_>>().join(" of ");
-        println!("| {name} | {} | {} |", blocks.len(), [0, 1, 2, 3].map(cell).join(" | "));
+        println!("| {name} | {} | {} |", blocks.len(), row.join(" | "));
         for (i, (sizes, speeds)) in relative.iter_mut().enumerate() {
             sizes.push(bytes[i] as f64 / bytes[0] as f64);
             speeds.push(seconds[0] / seconds[i]);

@@ -4,6 +4,8 @@
 use libfuzzer_sys::fuzz_target;
 use nalcms::io::cog::{BlockEncoder, Compression, SampleType};
 
+const EFFORTS: [Compression; 3] = [Compression::Fast, Compression::Balanced, Compression::Small];
+
 /// Cells as maps have them: each byte pair is a class and how often it comes, so that few bytes make a long block.
 fn runs(pairs: &[u8]) -> Vec<u8> {
     pairs.chunks_exact(2).flat_map(|pair| vec![pair[0]; usize::from(pair[1]) * 4 + 1]).take(1 << 18).collect()
@@ -12,8 +14,8 @@ fn runs(pairs: &[u8]) -> Vec<u8> {
 fuzz_target!(|data: &[u8]| {
     let Some((&choice, rest)) = data.split_first() else { return };
     let raw = if choice & 1 == 0 { runs(rest) } else { rest.to_vec() };
-    let sample = SampleType::ALL[usize::from(choice >> 2) % 6];
-    let compression = if choice & 2 == 0 { Compression::Fast } else { Compression::Balanced };
+    let choice = usize::from(choice >> 1);
+    let (sample, compression) = (SampleType::ALL[choice / 3 % 6], EFFORTS[choice % 3]);
     let unit = usize::from(sample.bits() / 8);
     let raw = &raw[..raw.len() / unit * unit];
     let mut out = Vec::new();

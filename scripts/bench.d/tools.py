@@ -163,7 +163,7 @@ def ours(maps, options, threads):
         return [glob.glob(f"{out}/out/{name}")[0] for name in names]
 
     rows = [Tool("matrix", "nalcms", threads, change, matrix_of_nalcms, keep=["out/tables"], ours=True)]
-    for compression in ("small", "balanced", "fast"):
+    for compression in ("balanced", "small", "fast"):
         def prepare(out, compression=compression):
             write_job(f"{out}/job.toml", f"{out}/out", [f"{folder}/*.tif" for folder in maps.tiles], compression)
 

@@ -28,9 +28,9 @@ const LZW_SYMBOL_BITS: u8 = 8;
 
 /// Names how the blocks of a raster are compressed.
 ///
-/// The first three are all DEFLATE, which every TIFF reader knows, and differ in effort only. The first two are made
-/// for class maps; on those they are faster *and* smaller than libdeflate, whose levels are named for blocks that are
-/// no class maps (noise, measured values).
+/// The first three are all DEFLATE, which every TIFF reader knows, and differ in effort only. They are made for class
+/// maps; on those they are faster *and* smaller than libdeflate, whose levels are named for blocks that are no class
+/// maps (noise, measured values).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Compression {
@@ -39,7 +39,7 @@ pub enum Compression {
     /// DEFLATE for class maps, smaller; level 6 of libdeflate for other blocks.
     #[default]
     Balanced,
-    /// DEFLATE, level 7 of libdeflate for every block.
+    /// DEFLATE for class maps, smallest; level 7 of libdeflate for other blocks.
     Small,
     /// Zstandard, level 9; older software cannot read it.
     Zstd,
@@ -73,7 +73,6 @@ pub struct BlockEncoder(Encoder);
 
 enum Encoder {
     ClassMap { class_map: ClassMapEncoder, other: Compressor },
-    Deflate(Compressor),
     Zstd(zstd::bulk::Compressor<'static>),
     Lzw(weezl::encode::Encoder),
     Raw,
@@ -88,7 +87,7 @@ impl BlockEncoder {
         Ok(Self(match compression {
             Compression::Fast => class_map(Effort::Fast, 3)?,
             Compression::Balanced => class_map(Effort::Balanced, 6)?,
-            Compression::Small => Encoder::Deflate(libdeflate(7)?),
+            Compression::Small => class_map(Effort::Small, 7)?,
             Compression::Zstd => Encoder::Zstd(zstd::bulk::Compressor::new(ZSTD_LEVEL)?),
             Compression::Lzw => {
                 Encoder::Lzw(weezl::encode::Encoder::with_tiff_size_switch(BitOrder::Msb, LZW_SYMBOL_BITS))
@@ -112,7 +111,6 @@ impl BlockEncoder {
                     deflate(other, raw, out)?;
                 }
             }
-            Encoder::Deflate(compressor) => deflate(compressor, raw, out)?,
             Encoder::Zstd(compressor) => {
                 out.reserve(zstd::zstd_safe::compress_bound(raw.len()));
                 compressor.compress_to_buffer(raw, out)?;

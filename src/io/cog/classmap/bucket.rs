@@ -55,7 +55,6 @@ impl Bucket {
         place << RUN_BITS | run.min(RUN_MASK)
     }
 
-    #[cfg(target_arch = "x86_64")]
     #[inline(always)]
     pub fn entries(&self) -> &Eight {
         &self.0

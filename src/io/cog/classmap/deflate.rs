@@ -13,7 +13,7 @@ const TOKENS_PER_BLOCK: usize = 12_000;
 const LITERALS: usize = 286;
 const USED_DISTANCES: usize = 30;
 const END: usize = 256;
-const FIRST_LENGTH: usize = 257;
+pub const FIRST_LENGTH: usize = 257;
 
 /// Longest codes of symbols, and of the lengths of their codes.
 const MAX_CODE: usize = 15;
@@ -47,9 +47,9 @@ pub fn write_zlib(raw: &[u8], tokens: &[Token], out: &mut Vec<u8>) -> bool {
 }
 
 /// How often each symbol occurs in a block.
-struct Frequencies {
-    literals: [u32; MAX_SYMBOLS],
-    distances: [u32; DISTANCES],
+pub struct Frequencies {
+    pub literals: [u32; MAX_SYMBOLS],
+    pub distances: [u32; DISTANCES],
 }
 
 /// A code: how many bits each symbol has, and which.
@@ -81,7 +81,7 @@ impl<const SYMBOLS: usize> Code<SYMBOLS> {
 #[inline(always)]
 fn write_block(bits: &mut BitWriter, tokens: &[Token], last: bool) -> usize {
     let (frequencies, covered) = count(tokens);
-    let extra: usize = (frequencies.literals.iter().skip(FIRST_LENGTH).zip(&LENGTHS.extra))
+    let extra: usize = (frequencies.literals.iter().skip(FIRST_LENGTH).zip(&LENGTH_EXTRA))
         .chain(frequencies.distances.iter().zip(&DISTANCE_EXTRA))
         .map(|(count, extra)| *count as usize * usize::from(*extra))
         .sum();
@@ -111,7 +111,7 @@ fn write_block(bits: &mut BitWriter, tokens: &[Token], last: bool) -> usize {
 
 /// Counts the symbols of tokens, and the bytes they stand for.
 #[inline(always)]
-fn count(tokens: &[Token]) -> (Frequencies, usize) {
+pub fn count(tokens: &[Token]) -> (Frequencies, usize) {
     let mut contents = [0; CONTENTS];
     let mut frequencies = Frequencies { literals: [0; MAX_SYMBOLS], distances: [0; DISTANCES] };
     for token in tokens {
@@ -147,7 +147,7 @@ fn write_tokens(
         let (symbol, further) = length_symbol(length);
         let code_bits = u32::from(literals.lengths[FIRST_LENGTH + symbol]);
         let code = u32::from(literals.codes[FIRST_LENGTH + symbol]);
-        *joined = (code | further << code_bits, code_bits + u32::from(LENGTHS.extra[symbol]));
+        *joined = (code | further << code_bits, code_bits + u32::from(LENGTH_EXTRA[symbol]));
     }
     // Code, its bits, and those bits with the further ones. `NO_DISTANCE` keeps zeros.
     let mut symbols = [(0_u32, 0_u32, 0_u32); DISTANCES];
@@ -257,29 +257,33 @@ fn run_symbols(run: &[u8]) -> Vec<(u8, u8, u8)> {
     symbols
 }
 
-/// Symbols of lengths that share a code and are told apart by further bits.
-struct Ranges {
-    base: [u16; 29],
-    extra: [u8; 29],
-}
-
-/// Lengths 3 to 258 in the symbols from 257. Source: RFC 1951, section 3.2.5.
-const LENGTHS: Ranges = {
-    let mut ranges = Ranges { base: [0; 29], extra: [0; 29] };
-    let (mut symbol, mut base) = (0, MIN_MATCH as u16);
+/// Further bits of the lengths 3 to 258, by symbol from 257. Source: RFC 1951, section 3.2.5.
+pub const LENGTH_EXTRA: [u8; 29] = {
+    let mut extra = [0; 29];
+    let mut symbol = 8;
     while symbol < 28 {
-        ranges.base[symbol] = base;
-        ranges.extra[symbol] = if symbol < 8 { 0 } else { symbol as u8 / 4 - 1 };
-        base += 1 << ranges.extra[symbol];
+        extra[symbol] = symbol as u8 / 4 - 1;
         symbol += 1;
     }
-    ranges.base[28] = MAX_MATCH as u16;
-    ranges
+    extra
+};
+
+/// The shortest length of each symbol from 257.
+const LENGTH_BASE: [u16; 29] = {
+    let mut bases = [0; 29];
+    let (mut symbol, mut base) = (0, MIN_MATCH as u16);
+    while symbol < 28 {
+        bases[symbol] = base;
+        base += 1 << LENGTH_EXTRA[symbol];
+        symbol += 1;
+    }
+    bases[28] = MAX_MATCH as u16;
+    bases
 };
 
 /// Further bits of the distances 1 to 32 768, by symbol: two symbols for each power of two. Source: RFC 1951, section
 /// 3.2.5.
-const DISTANCE_EXTRA: [u8; DISTANCES] = {
+pub const DISTANCE_EXTRA: [u8; DISTANCES] = {
     let mut extra = [0; DISTANCES];
     let mut symbol = 4;
     while symbol < USED_DISTANCES {
@@ -294,7 +298,7 @@ const LENGTH_SYMBOLS: [u8; 256] = {
     let mut symbols = [0; 256];
     let (mut length, mut symbol) = (0, 0);
     while length < 256 {
-        while symbol < 28 && LENGTHS.base[symbol + 1] as usize <= length + MIN_MATCH {
+        while symbol < 28 && LENGTH_BASE[symbol + 1] as usize <= length + MIN_MATCH {
             symbol += 1;
         }
         symbols[length] = symbol as u8;
@@ -304,9 +308,9 @@ const LENGTH_SYMBOLS: [u8; 256] = {
 };
 
 /// The symbol of a length, less 257, and the further bits.
-fn length_symbol(length: usize) -> (usize, u32) {
+pub fn length_symbol(length: usize) -> (usize, u32) {
     let symbol = usize::from(LENGTH_SYMBOLS[(length - MIN_MATCH) & 0xff]).min(28);
-    (symbol, (length - usize::from(LENGTHS.base[symbol])) as u32)
+    (symbol, (length - usize::from(LENGTH_BASE[symbol])) as u32)
 }
 
 /// Writes bits, lowest first.

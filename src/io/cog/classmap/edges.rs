@@ -61,7 +61,7 @@ impl Edges {
 
 /// Bits that a literal takes, about and in quarters, by width of the values: the classes at boundaries are few,
 /// the pairs of them in a change raster more.
-const LITERAL_COST: [u32; 5] = [0, 13, 16, 0, 13];
+pub const LITERAL_COST: [u32; 5] = [0, 13, 16, 0, 13];
 
 /// The same of a match inside a run.
 const RUN_COST: u32 = 24;

@@ -85,7 +85,7 @@ fn bits_of(found: Match, cost: MatchCost) -> u32 {
 
 /// How many of these boundaries are not beyond `to`.
 #[inline(always)]
-fn passed(boundaries: &[u32], to: u32) -> usize {
+pub fn passed(boundaries: &[u32], to: u32) -> usize {
     let mut passed = 0;
     // Eight at once without asking which is the first beyond it.
     while let Some(eight) = boundaries.get(passed..).and_then(|rest| rest.first_chunk::<8>()) {

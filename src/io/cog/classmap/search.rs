@@ -73,11 +73,12 @@ fn scored(score: i32, max: usize) -> Match {
 }
 
 pub struct Search<'a, L, const UNIT: usize> {
-    lanes: L,
-    raw: &'a [u8],
+    pub lanes: L,
+    pub raw: &'a [u8],
     /// Bytes of a row; more than there are if the row above cannot be reached.
-    row: usize,
-    base: u32,
+    pub row: usize,
+    /// What entries add to places.
+    pub base: u32,
     buckets: &'a mut [Bucket; 1 << KEY_BITS],
 }
 
@@ -86,6 +87,12 @@ impl<L: Lanes, const UNIT: usize> Search<'_, L, UNIT> {
     #[inline(always)]
     pub fn insert(&mut self, key: u32, entry: u32) {
         self.lanes.push(&mut self.buckets[key as usize % (1 << KEY_BITS)], entry);
+    }
+
+    /// The earlier boundaries under a key.
+    #[inline(always)]
+    pub fn bucket(&self, key: u32) -> &Bucket {
+        &self.buckets[key as usize % (1 << KEY_BITS)]
     }
 
     /// The longest match at `at`, in or before a run that ends at `end`; the nearest of equally long ones.
@@ -119,7 +126,7 @@ impl<L: Lanes, const UNIT: usize> Search<'_, L, UNIT> {
             run: run as u32,
             score: score(run - UNIT, 0),
         };
-        let mut rated = self.lanes.rate(&self.buckets[key as usize % (1 << KEY_BITS)], query);
+        let mut rated = self.lanes.rate(self.bucket(key), query);
         // All are compared, of use or not: that costs less than a wrong guess which are. The value before the
         // boundary is compared again, because a key does not stand for one value only.
         for (place, score) in rated.places.iter().zip(&mut rated.scores) {
@@ -159,7 +166,7 @@ impl<L: Lanes, const UNIT: usize> Search<'_, L, UNIT> {
 
     /// How many bytes from `earlier` and from `later` are the same, in whole values, `max` at most.
     #[inline(always)]
-    fn common(&self, earlier: usize, later: usize, max: usize) -> usize {
+    pub fn common(&self, earlier: usize, later: usize, max: usize) -> usize {
         let mut length = 0;
         while length < max {
             let (Some(left), Some(right)) = (self.chunk(earlier + length), self.chunk(later + length)) else {
@@ -190,7 +197,7 @@ impl<L: Lanes, const UNIT: usize> Search<'_, L, UNIT> {
 
     /// [`Self::chunk`] of a short place: one comparison says that it is inside.
     #[inline(always)]
-    fn chunk_at(&self, at: u32) -> Option<&[u8; LANES]> {
+    pub fn chunk_at(&self, at: u32) -> Option<&[u8; LANES]> {
         let at = at as usize;
         self.raw.get(at..at + LANES)?.first_chunk()
     }

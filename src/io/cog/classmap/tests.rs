@@ -6,6 +6,8 @@ use proptest::prelude::*;
 use super::bucket::{Bucket, Query};
 use super::huffman::code_lengths;
 use super::lanes::{LANES, Portable};
+use super::offers::{AtBoundary, Offers};
+use super::prices::Prices;
 use super::token::WINDOW;
 use super::*;
 
@@ -54,9 +56,11 @@ fn bytes(values: &[u32], unit: usize) -> Vec<u8> {
     values.iter().flat_map(|value| spread(*value).to_le_bytes().into_iter().take(unit)).collect()
 }
 
-/// Encodes with both efforts, with and without SIMD, whether it pays or not; and reads it with two decoders.
+const EFFORTS: [Effort; 3] = [Effort::Fast, Effort::Balanced, Effort::Small];
+
+/// Encodes with all efforts, with and without SIMD, whether it pays or not; and reads it with two decoders.
 fn check(raw: &[u8], row_bytes: usize, unit: usize) {
-    for effort in [Effort::Fast, Effort::Balanced] {
+    for effort in EFFORTS {
         check_with(&mut ClassMapEncoder::new(effort), raw, row_bytes, unit);
     }
 }
@@ -146,30 +150,32 @@ fn any_length_of_a_row_will_do() {
 #[test]
 fn thousands_of_streams_are_read_back_by_encoders_that_were_used_before() {
     let mut dice = Dice(0x1234_5678_9abc_def1);
-    let mut encoders = [Effort::Fast, Effort::Balanced].map(ClassMapEncoder::new);
+    let mut encoders = EFFORTS.map(ClassMapEncoder::new);
     for round in 0..3000 {
         let unit = [1, 2, 4][dice.below(3)];
         let cells = [40, 700, 3000, 40_000][dice.below(if round % 10 == 0 { 4 } else { 3 })];
         let (cells, width) = (dice.below(cells), 1 + dice.below(700));
         let (classes, noise) = (1 + dice.below(if unit == 1 { 256 } else { 40 }), dice.below(400));
-        let classes = if round % 2 == 0 { classes.min(9) } else { classes };
-        let raw = bytes(&patches(&mut dice, cells, width, classes, noise * (round % 3) / 2), unit);
-        check_with(&mut encoders[round % 2], &raw, width * unit, unit);
+        let classes = if round % 4 < 2 { classes.min(9) } else { classes };
+        let raw = bytes(&patches(&mut dice, cells, width, classes, noise * (round % 5) / 4), unit);
+        check_with(&mut encoders[round % 3], &raw, width * unit, unit);
     }
 }
 
 #[test]
 fn a_stream_does_not_depend_on_the_blocks_before_it() {
     let mut dice = Dice(11);
-    let mut used = ClassMapEncoder::new(Effort::Balanced);
-    // Places in the tables start anew every eight million bytes.
-    for unit in [1, 2, 4].into_iter().cycle().take(15) {
-        let raw = bytes(&patches(&mut dice, 512 * 512, 512, 12, 5), unit);
-        let (mut fresh, mut reused) = (Vec::new(), Vec::new());
-        assert!(ClassMapEncoder::new(Effort::Balanced).encode(&raw, 512 * unit, unit, &mut fresh));
-        for _ in 0..2 {
-            assert!(used.encode(&raw, 512 * unit, unit, &mut reused));
-            assert!(fresh == reused, "{unit}");
+    for effort in [Effort::Balanced, Effort::Small] {
+        let mut used = ClassMapEncoder::new(effort);
+        // Places in the tables start anew every eight million bytes.
+        for unit in [1, 2, 4].into_iter().cycle().take(15) {
+            let raw = bytes(&patches(&mut dice, 512 * 512, 512, 12, 5), unit);
+            let (mut fresh, mut reused) = (Vec::new(), Vec::new());
+            assert!(ClassMapEncoder::new(effort).encode(&raw, 512 * unit, unit, &mut fresh));
+            for _ in 0..2 {
+                assert!(used.encode(&raw, 512 * unit, unit, &mut reused));
+                assert!(fresh == reused, "{unit}");
+            }
         }
     }
 }
@@ -177,16 +183,40 @@ fn a_stream_does_not_depend_on_the_blocks_before_it() {
 #[test]
 fn class_maps_become_smaller_than_with_libdeflate() {
     let raw = bytes(&patches(&mut Dice(17), 512 * 512, 512, 12, 5), 1);
-    let mut sizes = [6, 7].map(|level| {
+    let mut sizes = [6, 7, 9].map(|level| {
         let mut compressor = Compressor::new(CompressionLvl::new(level).unwrap());
         let mut out = vec![0; compressor.zlib_compress_bound(raw.len())];
         compressor.zlib_compress(&raw, &mut out).unwrap()
     });
-    for (size, effort) in sizes.iter_mut().zip([Effort::Fast, Effort::Balanced]) {
+    for (size, effort) in sizes.iter_mut().zip(EFFORTS) {
         let mut out = Vec::new();
         assert!(ClassMapEncoder::new(effort).encode(&raw, 512, 1, &mut out));
         assert!(out.len() <= *size, "{effort:?}: {} bytes; libdeflate {size}", out.len());
     }
+}
+
+/// The least cost from `at`, in the run before the boundary `next`, of all ways there are: each is tried.
+fn least_cost(
+    raw: &[u8],
+    boundaries: &[u32],
+    offers: &[AtBoundary],
+    prices: &Prices,
+    at: usize,
+    next: usize,
+) -> u32 {
+    let Some(end) = boundaries.get(next).map(|end| *end as usize) else { return 0 };
+    let inside = at > boundaries[next - 1] as usize;
+    let after = |at, next| least_cost(raw, boundaries, offers, prices, at, next);
+    let running = prices.run::<1>(&raw[at..end], inside) + after(end, next + 1);
+    // To the whole run the longest match of all is not offered, unless it serves it.
+    let offer = offers[next][usize::from(inside && offers[next][1].before as usize >= end - at)];
+    let beyond = offer.beyond as usize;
+    if beyond == 0 || !(3..=258).contains(&(end - at + beyond)) {
+        return running;
+    }
+    let matching =
+        prices.matching(end - at + beyond, offer.symbol) + after(end + beyond, offer.next as usize);
+    running.min(matching)
 }
 
 /// Kraft's sum in units of 2^-15; a complete code has 2^15.
@@ -313,6 +343,34 @@ proptest! {
             prop_assert!(lengths.iter().all(|length| usize::from(*length) <= limit));
             prop_assert!(frequencies.iter().zip(&lengths).all(|(frequency, length)| *frequency == 0 || *length > 0));
         }
+    }
+
+    #[test]
+    fn the_way_that_is_taken_is_the_cheapest_of_all(
+        runs in prop::collection::vec((0_u8..3, 1_usize..9), 1..18),
+        repeated in 1_usize..4,
+    ) {
+        let some = runs.iter().flat_map(|(value, length)| std::iter::repeat_n(*value, *length));
+        let raw: Vec<u8> = some.collect::<Vec<u8>>().repeat(repeated).into_iter().chain([9; 40]).collect();
+        let mut found = Boundaries::default();
+        prop_assert!(found.find::<1>(Portable, &raw, usize::MAX));
+        let boundaries = found.places();
+        let (mut tables, mut edges, mut room) = (Tables::new(), Edges::default(), Offers::default());
+        let base = tables.start(raw.len());
+        let described = edges.describe::<1>(&raw, boundaries, base);
+        let mut search = tables.search::<_, 1>(Portable, &raw, 16, base).unwrap();
+        let offers = room.find(&mut search, boundaries, described);
+        for (run, offers) in boundaries.windows(2).zip(&offers[1..]) {
+            let end = run[1] as usize;
+            for offer in offers.iter().filter(|offer| offer.beyond > 0) {
+                let (then, beyond) = (end - offer.distance as usize, offer.beyond as usize);
+                let before = offer.before.min(run[1] - run[0]) as usize;
+                prop_assert_eq!(&raw[then - before..then + beyond], &raw[end - before..end + beyond]);
+            }
+            prop_assert!(offers[0].beyond == 0 || offers[0].before >= run[1] - run[0]);
+        }
+        let prices = Prices::guess::<1>();
+        prop_assert_eq!(cheapest::cost::<1>(&raw, boundaries, offers, &prices), least_cost(&raw, boundaries, offers, &prices, 0, 1));
     }
 
     #[test]

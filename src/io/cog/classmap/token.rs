@@ -60,7 +60,7 @@ impl Token {
 
 /// The symbol of a distance and the further bits: two symbols for each power of two. Source: RFC 1951, section 3.2.5.
 #[inline(always)]
-fn distance_symbol(distance: usize) -> (u32, u32) {
+pub fn distance_symbol(distance: usize) -> (u32, u32) {
     let below = (distance - 1) as u32;
     if below < 2 {
         return (below, 0);
