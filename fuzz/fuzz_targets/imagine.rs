@@ -16,7 +16,8 @@ fuzz_target!(|data: &[u8]| {
     if judged.is_err() {
         return;
     }
-    let header = data.get(16..).and_then(|rest| rest.first_chunk()).map(|bytes| u32::from_le_bytes(*bytes) as usize);
+    let header =
+        data.get(16..).and_then(|rest| rest.first_chunk()).map(|bytes| u32::from_le_bytes(*bytes) as usize);
     let mut open: Vec<usize> = header.and_then(|header| place(data, header + 8)).into_iter().collect();
     let mut entries = 0;
     while let Some(entry) = open.pop() {

@@ -39,7 +39,9 @@ fn main() {
     let corpus = Corpus(std::env::args().nth(1).expect("seeds FOLDER").into());
     let cells: Vec<u8> = (0..64 * 64_u32).map(|i| (i / 700 % 5 + i % 64 / 40) as u8).collect();
     for (number, compression) in
-        [Compression::None, Compression::Lzw, Compression::Balanced, Compression::Zstd].into_iter().enumerate()
+        [Compression::None, Compression::Lzw, Compression::Balanced, Compression::Zstd]
+            .into_iter()
+            .enumerate()
     {
         let name = format!("{compression:?}");
         let mut block = Vec::new();
@@ -120,8 +122,8 @@ fn imagine_tree() -> Vec<u8> {
 
 /// A triangle.
 const POLYGON: &[u8] = &[
-    1, 3, 0, 0, 0, 1, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 240,
-    63, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 240, 63, 0, 0, 0, 0, 0, 0, 0, 64,
+    1, 3, 0, 0, 0, 1, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 240, 63, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 240, 63, 0, 0, 0, 0, 0, 0, 0, 64,
 ];
 
 const VRT: &[u8] = br#"<VRTDataset rasterXSize="4" rasterYSize="4">

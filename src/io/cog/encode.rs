@@ -72,7 +72,7 @@ impl Compression {
 pub struct BlockEncoder(Encoder);
 
 enum Encoder {
-    ClassMap { class_map: ClassMapEncoder, other: Compressor },
+    ClassMap { class_map: Box<ClassMapEncoder>, other: Compressor },
     Zstd(zstd::bulk::Compressor<'static>),
     Lzw(weezl::encode::Encoder),
     Raw,
@@ -126,7 +126,10 @@ impl BlockEncoder {
 }
 
 fn class_map(effort: Effort, other_level: i32) -> io::Result<Encoder> {
-    Ok(Encoder::ClassMap { class_map: ClassMapEncoder::new(effort), other: libdeflate(other_level)? })
+    Ok(Encoder::ClassMap {
+        class_map: Box::new(ClassMapEncoder::new(effort)),
+        other: libdeflate(other_level)?,
+    })
 }
 
 fn libdeflate(level: i32) -> io::Result<Compressor> {

@@ -45,8 +45,8 @@ pub fn parse<L: Lanes, const UNIT: usize>(
 ) {
     let base = tables.start(raw.len());
     let edges = edges.describe::<UNIT>(raw, boundaries, base);
-    let Some(mut search) = tables.search::<L, UNIT>(lanes, raw, row, base) else { return };
-    let offers = room.offers.find(&mut search, boundaries, edges);
+    let Some(search) = tables.search::<L, UNIT>(lanes, raw, row, base, edges) else { return };
+    let offers = room.offers.find(&search, boundaries);
     let mut prices = Prices::guess::<UNIT>();
     for plan in 1..=PLANS {
         let costs = &mut room.costs;

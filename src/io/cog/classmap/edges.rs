@@ -67,12 +67,30 @@ pub const LITERAL_COST: [u32; 5] = [0, 13, 16, 0, 13];
 const RUN_COST: u32 = 24;
 
 /// Bits, about and in quarters, of so many equal bytes; `inside` a run the value before them is, too.
+///
+/// It is looked up: which case it is would be guessed wrongly too often.
 #[inline(always)]
 pub fn run_cost<const UNIT: usize>(bytes: u32, inside: bool) -> u32 {
-    let first = if inside { 0 } else { UNIT as u32 };
-    let repeated = bytes - first;
-    let rest = if repeated < MIN_MATCH as u32 { LITERAL_COST[UNIT] * repeated } else { RUN_COST };
-    LITERAL_COST[UNIT] * first + rest
+    let costs: &[[u32; 8]; 2] = &const { run_costs(UNIT) };
+    costs[usize::from(inside)][(bytes as usize).min(UNIT + MIN_MATCH)]
+}
+
+/// What [`run_cost`] gives of 0, 1, 2, … bytes, outside a run and inside; from `unit` and [`MIN_MATCH`] bytes on it is the same.
+const fn run_costs(unit: usize) -> [[u32; 8]; 2] {
+    let mut costs = [[0; 8]; 2];
+    let mut bytes = 1;
+    while bytes <= unit + MIN_MATCH {
+        let first = if bytes < unit { bytes } else { unit };
+        costs[0][bytes] = LITERAL_COST[unit] * first as u32 + repeated_cost(unit, bytes - first);
+        costs[1][bytes] = repeated_cost(unit, bytes);
+        bytes += 1;
+    }
+    costs
+}
+
+/// The same of bytes that repeat the value before them.
+const fn repeated_cost(unit: usize, bytes: usize) -> u32 {
+    if bytes < MIN_MATCH { LITERAL_COST[unit] * bytes as u32 } else { RUN_COST }
 }
 
 /// Bytes that a key covers: one value before the boundary, the others after it.

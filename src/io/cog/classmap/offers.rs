@@ -4,7 +4,6 @@
 //! longest can be known before any way through the block is, for all boundaries one after the other.
 
 use super::bucket::{Query, RUN_MASK, UNABLE, WAYS};
-use super::edges::Described;
 use super::lanes::{LANES, Lanes};
 use super::parse::passed;
 use super::search::Search;
@@ -37,19 +36,16 @@ impl Offers {
     #[inline(always)]
     pub fn find<L: Lanes, const UNIT: usize>(
         &mut self,
-        search: &mut Search<L, UNIT>,
+        search: &Search<L, UNIT>,
         boundaries: &[u32],
-        edges: Described,
     ) -> &[AtBoundary] {
         if self.0.len() < boundaries.len() {
             self.0.resize(boundaries.len(), AtBoundary::default());
         }
         let found = &mut self.0[..boundaries.len()];
         let runs = boundaries.iter().zip(&boundaries[1..]).zip(&mut found[1..]);
-        let edges = edges.keys.iter().zip(edges.entries).skip(1);
-        for ((number, ((start, end), found)), (key, entry)) in (1..).zip(runs).zip(edges) {
-            *found = search.offers(*end, end - start, *key);
-            search.insert(*key, *entry);
+        for (number, ((start, end), found)) in (1..).zip(runs) {
+            *found = search.offers(*end, end - start, number);
             for offer in found {
                 offer.next = (number + passed(&boundaries[number..], end + offer.beyond)) as u32;
             }
@@ -78,9 +74,9 @@ fn ranks<const UNIT: usize>(
 const ABOVE: u32 = WAYS as u32;
 
 impl<L: Lanes, const UNIT: usize> Search<'_, L, UNIT> {
-    /// The longest matches beyond the boundary at `end`: for all of the `run` bytes before it, and for some of them.
+    /// The longest matches beyond the boundary `number` at `end`: for all of the `run` bytes before it, and for some of them.
     #[inline(always)]
-    fn offers(&self, end: u32, run: u32, key: u32) -> AtBoundary {
+    fn offers(&self, end: u32, run: u32, number: usize) -> AtBoundary {
         let unit = UNIT as u32;
         let place = end - unit;
         let Some(now) = self.chunk_at(place) else { return AtBoundary::default() };
@@ -89,7 +85,7 @@ impl<L: Lanes, const UNIT: usize> Search<'_, L, UNIT> {
         let most_after = |run: u32| (MAX_MATCH as u32).saturating_sub(run).min(left) / unit * unit;
         let most = [most_after(run), most_after(unit)];
 
-        let bucket = self.bucket(key);
+        let bucket = &self.earlier[number];
         let query = Query { entry_place: self.base + place, place, run: 1, score: 0 };
         let rated = self.lanes.rate(bucket, query);
         let mut best = [0; 2];

@@ -42,37 +42,33 @@ pub fn parse<L: Lanes, const UNIT: usize>(
     tokens.start::<UNIT>(raw.len(), boundaries.len());
     let base = tables.start(raw.len());
     let edges = edges.describe::<UNIT>(raw, boundaries, base);
-    let Some(mut search) = tables.search::<L, UNIT>(lanes, raw, row, base) else { return };
+    let Some(search) = tables.search::<L, UNIT>(lanes, raw, row, base, edges) else { return };
     // Too few bytes for a comparison follow the last boundaries.
     let last = raw.len() as u32 + UNIT as u32;
     let far = |place: &u32| place + LANES as u32 > last;
     let searched = boundaries.len() - boundaries.iter().rev().take_while(|place| far(place)).count();
-    // The first boundary after `at`; those before it are in the tables.
+    // The first boundary after `at`.
     let (mut at, mut next, mut inside) = (0, 1, false);
     while let Some(end) = boundaries.get(next) {
         let end = *end as usize;
         if end - at < MAX_MATCH && next < searched {
-            let found = search.find(at, end, edges.keys[next]);
+            let found = search.find(at, end, next);
             if (found.length > end - at) & (found.length >= MIN_MATCH) {
                 let to = at + found.length;
                 let passed = next + passed(&boundaries[next..], to as u32);
                 let rest = (to - boundaries[passed - 1] as usize) as u32;
                 // What it covers without it: the run, those between boundaries, and what it has of the last.
-                let of_rest = if rest == 0 { 0 } else { run_cost::<UNIT>(rest, false) };
                 let between = edges.costs[passed - 1] - edges.costs[next];
-                let bits = run_cost::<UNIT>((end - at) as u32, inside) + between + of_rest;
+                let bits =
+                    run_cost::<UNIT>((end - at) as u32, inside) + between + run_cost::<UNIT>(rest, false);
                 if bits >= bits_of(found, cost) {
                     tokens.push(Token::matching(found.length, found.distance));
-                    for (key, entry) in edges.keys[next..passed].iter().zip(&edges.entries[next..passed]) {
-                        search.insert(*key, *entry);
-                    }
                     (at, next, inside) = (to, passed, rest != 0);
                     continue;
                 }
             }
         }
         tokens.push_run::<UNIT>(&raw[at..end], inside);
-        search.insert(edges.keys[next], edges.entries[next]);
         (at, next, inside) = (end, next + 1, false);
     }
 }

@@ -1,6 +1,7 @@
 //! Finds the longest match: in the row above, or at earlier boundaries that look the same.
 
-use super::bucket::{Bucket, PLACE_BITS, Query, WAYS};
+use super::bucket::{Bucket, PLACE_BITS, Query};
+use super::edges::Described;
 use super::lanes::{LANES, Lanes};
 use super::token::{MAX_MATCH, WINDOW};
 
@@ -10,20 +11,19 @@ pub const KEY_BITS: u32 = 12;
 /// Longest input in bytes, and one: entries count places of more than one block.
 pub const MAX_INPUT: usize = (1 << PLACE_BITS) - WINDOW;
 
-/// Values a match in the row above must go beyond the run: then nothing else is looked for. The others would be
-/// longer now and then, for 0.1 % of the bytes and a twentieth of the time.
-const ENOUGH: usize = 16;
-
 /// Boundaries by what stands around them, those of earlier blocks included.
 pub struct Tables {
     buckets: Box<[Bucket]>,
+    /// What the bucket of each boundary of the block held before it.
+    earlier: Vec<Bucket>,
     /// What entries of the next block add to places: they are too far from those of the last to find them.
     base: usize,
 }
 
 impl Tables {
     pub fn new() -> Self {
-        Self { buckets: vec![Bucket::default(); 1 << KEY_BITS].into_boxed_slice(), base: 0 }
+        let buckets = vec![Bucket::default(); 1 << KEY_BITS].into_boxed_slice();
+        Self { buckets, earlier: Vec::new(), base: 0 }
     }
 
     /// Puts all boundaries so far out of reach of a block of so many bytes, and says what its entries add to places.
@@ -40,6 +40,9 @@ impl Tables {
     }
 
     /// Searches a block for which [`Self::start`] gave `base`; `row` is the length of a row in bytes.
+    ///
+    /// All boundaries are remembered at once, and with each what was known before it: how many a match passes is as good as
+    /// random, and a loop over them would be guessed wrongly.
     #[inline(always)]
     pub fn search<'a, L: Lanes, const UNIT: usize>(
         &'a mut self,
@@ -47,10 +50,20 @@ impl Tables {
         raw: &'a [u8],
         row: usize,
         base: u32,
+        edges: Described,
     ) -> Option<Search<'a, L, UNIT>> {
+        let buckets: &mut [Bucket; 1 << KEY_BITS] = self.buckets.first_chunk_mut()?;
+        if self.earlier.len() < edges.keys.len() {
+            self.earlier.resize(edges.keys.len(), Bucket::default());
+        }
+        for ((key, entry), earlier) in edges.keys.iter().zip(edges.entries).zip(&mut self.earlier).skip(1) {
+            let bucket = &mut buckets[*key as usize % (1 << KEY_BITS)];
+            *earlier = *bucket;
+            lanes.push(bucket, *entry);
+        }
         let reached = row.is_multiple_of(UNIT) && (1..=WINDOW).contains(&row);
         let row = if reached { row } else { usize::MAX };
-        Some(Search { lanes, raw, row, base, buckets: self.buckets.first_chunk_mut()? })
+        Some(Search { lanes, raw, row, base, earlier: &self.earlier })
     }
 }
 
@@ -79,89 +92,59 @@ pub struct Search<'a, L, const UNIT: usize> {
     pub row: usize,
     /// What entries add to places.
     pub base: u32,
-    buckets: &'a mut [Bucket; 1 << KEY_BITS],
+    /// By boundary: the latest boundaries before it under the same key.
+    pub earlier: &'a [Bucket],
 }
 
 impl<L: Lanes, const UNIT: usize> Search<'_, L, UNIT> {
-    /// Remembers a boundary.
-    #[inline(always)]
-    pub fn insert(&mut self, key: u32, entry: u32) {
-        self.lanes.push(&mut self.buckets[key as usize % (1 << KEY_BITS)], entry);
-    }
-
-    /// The earlier boundaries under a key.
-    #[inline(always)]
-    pub fn bucket(&self, key: u32) -> &Bucket {
-        &self.buckets[key as usize % (1 << KEY_BITS)]
-    }
-
-    /// The longest match at `at`, in or before a run that ends at `end`; the nearest of equally long ones.
+    /// The longest match at `at`, in or before a run that ends at `end`, the place of the boundary `number`; the nearest of those
+    /// that are equally long, as far as [`LANES`] bytes tell.
     ///
     /// The run is shorter than [`MAX_MATCH`], and [`LANES`] bytes follow the value before `end`.
     #[inline(always)]
-    pub fn find(&self, at: usize, end: usize, key: u32) -> Match {
+    pub fn find(&self, at: usize, end: usize, number: usize) -> Match {
         let (run, place) = (end - at, end - UNIT);
         let max = (self.raw.len() - at).min(MAX_MATCH) / UNIT * UNIT;
-        let mut best = score(0, 1);
+        let mut above = 0;
         if at >= self.row
             && let (Some(then), Some(now)) = (self.chunk(at - self.row), self.chunk(at))
         {
-            let mut above = self.lanes.equal(then, now).trailing_ones() as usize / UNIT * UNIT;
-            let enough = run + ENOUGH * UNIT;
-            // One question for both: mostly the answers are the same.
-            if above >= enough.min(LANES) {
-                if above == LANES {
-                    above += self.common(at - self.row + LANES, at + LANES, max - LANES);
-                }
-                if above >= enough {
-                    return Match { length: above, distance: self.row };
-                }
-            }
-            best = score(above, self.row);
+            above = self.lanes.equal(then, now).trailing_ones() as usize / UNIT * UNIT;
         }
-        let Some(now) = self.chunk(place) else { return scored(best, max) };
-        let query = Query {
-            entry_place: self.base + place as u32,
-            place: place as u32,
-            run: run as u32,
-            score: score(run - UNIT, 0),
-        };
-        let mut rated = self.lanes.rate(self.bucket(key), query);
-        // All are compared, of use or not: that costs less than a wrong guess which are. The value before the
-        // boundary is compared again, because a key does not stand for one value only.
-        for (place, score) in rated.places.iter().zip(&mut rated.scores) {
-            if let Some(then) = self.chunk_at(*place) {
-                *score +=
-                    (self.lanes.equal(then, now).trailing_ones() as i32 / UNIT as i32 * UNIT as i32) << 16;
-            }
-        }
-        best = rated.scores.into_iter().fold(best, i32::max);
-        let long = score(run - UNIT + LANES, WINDOW);
-        if best >= long {
-            for way in 0..WAYS {
-                if rated.scores[way] >= long {
-                    best = self.longer(best, rated.scores[way], rated.places[way] as usize, end, run, max);
+        let mut best = score(0, 1);
+        let compared = run - UNIT + LANES;
+        if let Some(now) = self.chunk(place) {
+            let query = Query {
+                entry_place: self.base + place as u32,
+                place: place as u32,
+                run: run as u32,
+                score: score(run - UNIT, 0),
+            };
+            let mut rated = self.lanes.rate(&self.earlier[number], query);
+            // All are compared, of use or not: that costs less than a wrong guess which are. The value before the
+            // boundary is compared again, because a key does not stand for one value only.
+            for (place, score) in rated.places.iter().zip(&mut rated.scores) {
+                if let Some(then) = self.chunk_at(*place) {
+                    *score += (self.lanes.equal(then, now).trailing_ones() as i32 / UNIT as i32
+                        * UNIT as i32)
+                        << 16;
                 }
             }
+            best = rated.scores.into_iter().fold(best, i32::max);
         }
-        scored(best, max)
-    }
-
-    /// The better of the best score and that of a match which is longer than what was compared of it.
-    #[inline(always)]
-    fn longer(&self, best: i32, score: i32, place: usize, end: usize, run: usize, max: usize) -> i32 {
-        let length = (best >> 16) as usize;
-        let (then, now) = (place + UNIT - run, end - run);
-        if length >= max {
-            return best;
+        // One question for both: mostly the answers are the same.
+        if (best >= score(compared, WINDOW)) | (above == LANES) {
+            if above == LANES {
+                above += self.common(at - self.row + LANES, at + LANES, max - LANES);
+            }
+            if best >= score(compared, WINDOW) {
+                let further = place + LANES;
+                let earlier = further - scored(best, max).distance;
+                best += (self.common(earlier, further, max.saturating_sub(compared)) as i32) << 16;
+            }
         }
-        // If the first byte beyond the best match differs, it is not longer.
-        if self.raw[then + length] != self.raw[now + length] {
-            return best.max(score);
-        }
-        let compared = LANES - UNIT;
-        let common = self.common(place + LANES, end + compared, max.saturating_sub(run + compared));
-        best.max(score + ((common as i32) << 16))
+        let row = if above > 0 { self.row } else { 1 };
+        scored(best.max(score(above, row)), max)
     }
 
     /// How many bytes from `earlier` and from `later` are the same, in whole values, `max` at most.

@@ -358,8 +358,8 @@ proptest! {
         let (mut tables, mut edges, mut room) = (Tables::new(), Edges::default(), Offers::default());
         let base = tables.start(raw.len());
         let described = edges.describe::<1>(&raw, boundaries, base);
-        let mut search = tables.search::<_, 1>(Portable, &raw, 16, base).unwrap();
-        let offers = room.find(&mut search, boundaries, described);
+        let search = tables.search::<_, 1>(Portable, &raw, 16, base, described).unwrap();
+        let offers = room.find(&search, boundaries);
         for (run, offers) in boundaries.windows(2).zip(&offers[1..]) {
             let end = run[1] as usize;
             for offer in offers.iter().filter(|offer| offer.beyond > 0) {
