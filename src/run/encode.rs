@@ -219,6 +219,8 @@ pub struct Rasters<'a, T> {
     alike: BTreeMap<(u16, i64), Place>,
     landcover_pyramid: Pyramid<T>,
     change_pyramid: Pyramid<u16>,
+    /// The codes of the last block, to be written over by those of the next.
+    codes: Vec<u16>,
     /// By epoch; empty where the job writes none.
     landcover: Vec<RasterPart<T>>,
     /// By pair; empty where the job writes none.
@@ -255,6 +257,7 @@ impl<'a, T: ClassValue> Rasters<'a, T> {
             alike: BTreeMap::new(),
             landcover_pyramid: Pyramid::default(),
             change_pyramid: Pyramid::default(),
+            codes: Vec::new(),
             origin_pyramid: Pyramid::default(),
             landcover,
             change,
@@ -297,11 +300,13 @@ impl<'a, T: ClassValue> Rasters<'a, T> {
             if pair.from.max(pair.to) == year {
                 let (from, to) = compared.pair(position, pair);
                 let unchanged = self.plan.job.unchanged;
-                let mut codes = change_codes(from.classes(), to.classes(), self.nodata, unchanged)?;
+                let room = std::mem::take(&mut self.codes);
+                let mut codes = change_codes(from.classes(), to.classes(), self.nodata, unchanged, room)?;
                 if comparability.leaves_anything_out() {
                     leave_out(comparability, &from.winners(), &to.winners(), &mut codes);
                 }
                 raster.add(block, codes.view(), &mut self.change_pyramid, &mut sink)?;
+                self.codes = codes.into_raw_vec_and_offset().0;
             }
         }
         Ok(())
@@ -390,15 +395,17 @@ fn leave_out(
     });
 }
 
+/// The codes of a block; what stands in `codes` is written over.
 fn change_codes<T: ClassValue>(
     from: &Array2<T>,
     to: &Array2<T>,
     nodata: T,
     unchanged: Unchanged,
+    mut codes: Vec<u16>,
 ) -> Result<Array2<u16>> {
     let coded = match (from.as_slice().and_then(T::bytes), to.as_slice().and_then(T::bytes)) {
         (Some(from_bytes), Some(to_bytes)) => {
-            let mut codes = vec![0; from_bytes.len()];
+            codes.resize(from_bytes.len(), 0);
             change_bytes(from_bytes, to_bytes, nodata.code() as u8, unchanged, &mut codes).map(|()| codes)
         }
         _ => change(from.view(), to.view(), nodata, unchanged).map(|codes| codes.into_raw_vec_and_offset().0),
