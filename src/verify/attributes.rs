@@ -7,10 +7,10 @@ use quick_xml::escape::resolve_predefined_entity;
 use quick_xml::events::Event;
 
 use super::areas::Closeness;
+use super::facts::Counts;
 use super::findings::Findings;
 use super::manifest::Manifest;
 use super::rasters::{Kind, change_code};
-use super::survey::Counts;
 use super::tables::{OWN, Tables, Zone, same, told};
 
 /// The largest attribute table that is read.

@@ -10,12 +10,12 @@ use std::path::Path;
 use rayon::prelude::*;
 
 use super::areas::Closeness;
+use super::facts::Surveyed;
 use super::findings::Findings;
 use super::heed_stop;
 use super::manifest::Manifest;
 use super::rasters::{Kind, Raster};
 use super::records::{Record, each};
-use super::survey::Surveyed;
 use super::tables::{same, told};
 use crate::error::Result;
 use crate::io::gdal::{Pixels, open_raster};

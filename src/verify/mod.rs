@@ -15,6 +15,7 @@ mod checksums;
 mod coast;
 mod coverage;
 mod edits;
+mod facts;
 mod findings;
 mod fractions;
 mod gaps;

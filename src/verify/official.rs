@@ -6,10 +6,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::facts::{CodedCounts, Facts, Joint, JointCounts};
 use super::findings::Findings;
 use super::manifest::Manifest;
 use super::rasters::change_code;
-use super::survey::{CodedCounts, Facts, Joint, JointCounts};
 use super::tables::{OFFICIAL, Tables, Zone};
 use crate::model::epoch::Interval;
 use crate::model::legend::ClassCode;

@@ -5,12 +5,12 @@ use std::path::Path;
 
 use super::areas::{self, Closeness};
 use super::attributes::{self, AttributeTable, RowAreas};
+use super::facts::{Facts, JointCounts, Surveyed};
 use super::findings::Findings;
 use super::manifest::Manifest;
 use super::official::{self, Shares};
 use super::rasters::{Kind, Raster, change_code};
 use super::read_bounded;
-use super::survey::{Facts, JointCounts, Surveyed};
 use super::tables::{CHANGE_MATRIX, CLASS_AREA, ELLIPSOIDAL, EXCLUDED, OWN, Side, Tables, Zone};
 use crate::kernel::change::{CHANGE_NODATA, Unchanged};
 use crate::model::epoch::Interval;

@@ -5,10 +5,10 @@ use std::path::Path;
 
 use super::areas::Closeness;
 use super::edits::Overruled;
+use super::facts::Facts;
 use super::findings::Findings;
 use super::manifest::{Manifest, OriginRecord};
 use super::records::{Record, rows};
-use super::survey::Facts;
 use super::tables::{CLASS_AREA, Tables, Zone, percent, same, told};
 use crate::model::epoch::Epoch;
 

@@ -10,7 +10,9 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
-use super::layout::{BLOCK, GHOST_AREA, LevelShape, SampleType};
+use super::layout::GHOST_AREA;
+use super::sample::SampleType;
+use super::shape::{BLOCK, LevelShape};
 use crate::io::tiff::decode::code;
 use crate::io::tiff::directory::{Directory, Entry, ReadAt, Tiff, kind, tag, uint};
 

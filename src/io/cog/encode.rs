@@ -18,7 +18,8 @@ use weezl::BitOrder;
 use crate::io::tiff::decode::code;
 
 use super::classmap::{ClassMapEncoder, Effort};
-use super::layout::{BLOCK, SampleType};
+use super::sample::SampleType;
+use super::shape::BLOCK;
 
 /// Level of zstd. Source: the default of GDAL's GTiff and COG drivers (`ZSTD_LEVEL`).
 const ZSTD_LEVEL: i32 = 9;

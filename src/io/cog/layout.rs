@@ -19,11 +19,10 @@ use std::io;
 use std::iter;
 
 use super::encode::Compression;
+use super::sample::SampleType;
+use super::shape::{BLOCK, LevelShape, level_shapes};
 use super::template::{Tag, TemplateTags};
 use crate::io::tiff::directory::{kind, tag};
-
-/// Side of a block, in cells. Source: the default of GDAL's COG driver.
-pub const BLOCK: u64 = 512;
 
 /// Largest classic TIFF we write, in bytes: the limit GDAL's `BIGTIFF=IF_NEEDED` has, 95 MB below the 4 GiB
 /// that 32-bit offsets can reach.
@@ -42,105 +41,6 @@ BLOCK_ORDER=ROW_MAJOR\n\
 BLOCK_LEADER=SIZE_AS_UINT4\n\
 BLOCK_TRAILER=LAST_4_BYTES_REPEATED\n\
 KNOWN_INCOMPATIBLE_EDITION=NO\n\x20";
-
-/// Names the type of a cell's value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum SampleType {
-    /// 8-bit unsigned.
-    U8,
-    /// 8-bit signed.
-    I8,
-    /// 16-bit unsigned.
-    U16,
-    /// 16-bit signed.
-    I16,
-    /// 32-bit unsigned.
-    U32,
-    /// 32-bit signed.
-    I32,
-}
-
-impl SampleType {
-    /// Lists every type.
-    pub const ALL: [Self; 6] = [Self::U8, Self::I8, Self::U16, Self::I16, Self::U32, Self::I32];
-
-    /// Gives the width of a value, in bits.
-    pub const fn bits(self) -> u16 {
-        match self {
-            Self::U8 | Self::I8 => 8,
-            Self::U16 | Self::I16 => 16,
-            Self::U32 | Self::I32 => 32,
-        }
-    }
-
-    /// Gives the value of TIFF tag 339: 1 for unsigned, 2 for signed.
-    ///
-    /// # Source
-    /// TIFF 6.0, section 19.
-    pub const fn sample_format(self) -> u16 {
-        match self {
-            Self::U8 | Self::U16 | Self::U32 => 1,
-            Self::I8 | Self::I16 | Self::I32 => 2,
-        }
-    }
-
-    /// Gives the length of a raw block, in bytes.
-    pub const fn block_bytes(self) -> usize {
-        (BLOCK * BLOCK) as usize * self.bits() as usize / 8
-    }
-
-    /// Appends a value in this type, little endian. A value out of range keeps its low bytes.
-    #[inline]
-    pub fn push_le(self, value: i64, out: &mut Vec<u8>) {
-        out.extend_from_slice(&value.to_le_bytes()[..usize::from(self.bits() / 8)]);
-    }
-
-    /// Finds the type that TIFF tags 258 and 339 name.
-    pub fn from_tiff(bits: u64, sample_format: u64) -> Option<Self> {
-        Self::ALL.into_iter().find(|sample| {
-            u64::from(sample.bits()) == bits && u64::from(sample.sample_format()) == sample_format
-        })
-    }
-}
-
-/// Holds the size of one resolution level, in cells.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct LevelShape {
-    /// Cells from top to bottom.
-    pub rows: u64,
-    /// Cells from left to right.
-    pub cols: u64,
-}
-
-impl LevelShape {
-    /// Counts the rows of blocks; the last may be padded.
-    pub const fn block_rows(self) -> u64 {
-        self.rows.div_ceil(BLOCK)
-    }
-
-    /// Counts the columns of blocks; the last may be padded.
-    pub const fn block_cols(self) -> u64 {
-        self.cols.div_ceil(BLOCK)
-    }
-
-    /// Counts the blocks.
-    pub const fn blocks(self) -> u64 {
-        self.block_rows() * self.block_cols()
-    }
-}
-
-/// Counts the overviews of a raster of `rows` × `cols` cells.
-///
-/// Each overview halves the sides, rounded up; they go on until both are 512 cells or less.
-pub fn overview_levels(rows: u64, cols: u64) -> u32 {
-    let mut side = rows.max(cols);
-    let mut levels = 0;
-    while side > BLOCK {
-        side = side.div_ceil(2);
-        levels += 1;
-    }
-    levels
-}
 
 /// Describes a raster to assemble.
 #[derive(Debug, Clone)]
@@ -240,14 +140,6 @@ impl CogSpec {
         tags.sort_by_key(|tag| tag.id);
         tags
     }
-}
-
-fn level_shapes(rows: u64, cols: u64) -> Vec<LevelShape> {
-    let halved =
-        |shape: &LevelShape| Some(LevelShape { rows: shape.rows.div_ceil(2), cols: shape.cols.div_ceil(2) });
-    iter::successors(Some(LevelShape { rows, cols }), halved)
-        .take(1 + overview_levels(rows, cols) as usize)
-        .collect()
 }
 
 /// Holds everything before the first block, and how long the file will be.
@@ -456,15 +348,6 @@ mod tests {
         let lengths: Vec<Vec<u32>> =
             spec.levels.iter().map(|level| vec![block_len; level.blocks() as usize]).collect();
         Layout::plan(&spec, &lengths, classic_limit)
-    }
-
-    #[test]
-    fn overviews_go_on_until_both_sides_are_512_or_less() {
-        assert_eq!(overview_levels(1, 1), 0);
-        assert_eq!(overview_levels(512, 512), 0);
-        assert_eq!(overview_levels(1, 513), 1);
-        assert_eq!(overview_levels(1025, 1), 2);
-        assert_eq!(overview_levels(259_000, 255_000), 9);
     }
 
     #[test]

@@ -14,6 +14,8 @@ mod check;
 mod classmap;
 mod encode;
 mod layout;
+mod sample;
+mod shape;
 mod template;
 
 #[cfg(test)]
@@ -24,7 +26,9 @@ use std::io::{self, Write};
 pub use super::tiff::BlockDecoder;
 pub use check::{LayoutReport, LayoutVerdict, check_layout};
 pub use encode::{BlockEncoder, Compression};
-pub use layout::{BLOCK, CogSpec, LevelShape, SampleType, overview_levels};
+pub use layout::CogSpec;
+pub use sample::SampleType;
+pub use shape::{BLOCK, LevelShape, overview_levels};
 pub use template::{Tag, TemplateTags};
 
 use layout::Layout;
