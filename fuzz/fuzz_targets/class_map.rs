@@ -18,7 +18,13 @@ fuzz_target!(|data: &[u8]| {
     let (sample, compression) = (SampleType::ALL[choice / 3 % 6], EFFORTS[choice % 3]);
     let unit = usize::from(sample.bits() / 8);
     let raw = &raw[..raw.len() / unit * unit];
+    let mut encoder = BlockEncoder::new(compression).unwrap();
     let mut out = Vec::new();
-    BlockEncoder::new(compression).unwrap().encode(sample, raw, &mut out).unwrap();
+    encoder.encode(sample, raw, &mut out).unwrap();
     assert!(miniz_oxide::inflate::decompress_to_vec_zlib(&out).unwrap() == raw);
+    // What other blocks leave behind changes nothing.
+    let (mut other, mut again) = (Vec::new(), Vec::new());
+    encoder.encode(sample, &raw[raw.len() / unit / 3 * unit..], &mut other).unwrap();
+    encoder.encode(sample, raw, &mut again).unwrap();
+    assert!(again == out);
 });

@@ -379,7 +379,7 @@ pub const OPEN_FILES: usize = 16;
 pub const WARP_CELLS: u64 = 1 << 22;
 
 /// Histograms, overviews and encoders of a worker, in bytes.
-const WORKER_BYTES: u64 = 24 << 20;
+const WORKER_BYTES: u64 = 32 << 20;
 
 /// Bytes of the rows of one zone in a task: some two hundred pairs of classes, twice while the part is written.
 const ZONE_BYTES: u64 = 32 << 10;

@@ -30,8 +30,8 @@ const LZW_SYMBOL_BITS: u8 = 8;
 /// Names how the blocks of a raster are compressed.
 ///
 /// The first three are all DEFLATE, which every TIFF reader knows, and differ in effort only. They are made for class
-/// maps; on those they are faster *and* smaller than libdeflate, whose levels are named for blocks that are no class
-/// maps (noise, measured values).
+/// maps; on those they are smaller than libdeflate and, the first two, several times faster. Its levels are named for
+/// blocks that are no class maps (noise, measured values).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Compression {
@@ -40,7 +40,7 @@ pub enum Compression {
     /// DEFLATE for class maps, smaller; level 6 of libdeflate for other blocks.
     #[default]
     Balanced,
-    /// DEFLATE for class maps, smallest; level 7 of libdeflate for other blocks.
+    /// DEFLATE for class maps, smallest and three times as slow as `Balanced`; level 7 of libdeflate for other blocks.
     Small,
     /// Zstandard, level 9; older software cannot read it.
     Zstd,
@@ -218,7 +218,9 @@ mod tests {
 
     #[test]
     fn noise_goes_to_libdeflate_and_class_maps_do_not() {
-        for (compression, level) in [(Compression::Fast, 3), (Compression::Balanced, 6)] {
+        for (compression, level) in
+            [(Compression::Fast, 3), (Compression::Balanced, 6), (Compression::Small, 7)]
+        {
             for (sample, raw, same) in [
                 (SampleType::U8, noise(512 * 512), true),
                 (SampleType::U16, noise(2 * 512 * 512), true),
@@ -228,7 +230,9 @@ mod tests {
                 BlockEncoder::new(compression).unwrap().encode(sample, &raw, &mut found).unwrap();
                 deflate(&mut libdeflate(level).unwrap(), &raw, &mut general).unwrap();
                 assert_eq!(found == general, same, "{compression:?}, {sample:?}");
-                assert!(found.len() <= general.len(), "{compression:?}, {sample:?}");
+                // Codes that repeat after a fixed number of cells, as in no map, level 7 writes shorter.
+                let may_be_larger = compression == Compression::Small && !same;
+                assert!(may_be_larger || found.len() <= general.len(), "{compression:?}, {sample:?}");
             }
         }
     }

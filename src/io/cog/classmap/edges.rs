@@ -61,7 +61,7 @@ impl Edges {
 
 /// Bits that a literal takes, about and in quarters, by width of the values: the classes at boundaries are few,
 /// the pairs of them in a change raster more.
-pub const LITERAL_COST: [u32; 5] = [0, 13, 16, 0, 13];
+const LITERAL_COST: [u32; 5] = [0, 13, 16, 0, 13];
 
 /// The same of a match inside a run.
 const RUN_COST: u32 = 24;
@@ -75,7 +75,8 @@ pub fn run_cost<const UNIT: usize>(bytes: u32, inside: bool) -> u32 {
     costs[usize::from(inside)][(bytes as usize).min(UNIT + MIN_MATCH)]
 }
 
-/// What [`run_cost`] gives of 0, 1, 2, … bytes, outside a run and inside; from `unit` and [`MIN_MATCH`] bytes on it is the same.
+/// What [`run_cost`] gives of 0, 1, 2, … bytes, outside a run and inside; from `unit` and [`MIN_MATCH`] bytes on it is the
+/// same.
 const fn run_costs(unit: usize) -> [[u32; 8]; 2] {
     let mut costs = [[0; 8]; 2];
     let mut bytes = 1;

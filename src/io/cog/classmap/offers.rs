@@ -1,7 +1,7 @@
 //! What earlier places offer at every boundary, whatever way leads there.
 //!
-//! A match that goes beyond a boundary ends where it ends, wherever in the run before the boundary it began. So the
-//! longest can be known before any way through the block is, for all boundaries one after the other.
+//! A match that goes beyond a boundary ends where it ends, wherever in the run before the boundary it began, unless it becomes
+//! too long. So the longest can be known before any way through the block is, for all boundaries one after the other.
 
 use super::bucket::{Query, RUN_MASK, UNABLE, WAYS};
 use super::lanes::{LANES, Lanes};
@@ -55,7 +55,7 @@ impl Offers {
 }
 
 /// The order of offers in numbers, for the whole run and for part of it: longer ones above shorter ones, then nearer ones
-/// above further ones; 0 is none.
+/// above further ones. From bit 23 the bytes beyond the boundary, from bit 8 how near it is, then which it is.
 #[inline(always)]
 fn ranks<const UNIT: usize>(
     alike: u32,
@@ -65,6 +65,7 @@ fn ranks<const UNIT: usize>(
     which: u32,
 ) -> [u32; 2] {
     let beyond = alike.saturating_sub(UNIT as u32);
+    // What is out of reach has no distance, and nothing beyond.
     let low = ((WINDOW as u32 - distance) % WINDOW as u32) << 8 | which;
     let (whole, part) = (beyond.min(most[0]) << 23 | low, beyond.min(most[1]) << 23 | low);
     [if serves_whole { whole } else { 0 }, part]
@@ -90,7 +91,8 @@ impl<L: Lanes, const UNIT: usize> Search<'_, L, UNIT> {
         let rated = self.lanes.rate(bucket, query);
         let mut best = [0; 2];
         for way in 0..WAYS {
-            let Some(then) = self.chunk_at(rated.places[way]) else { continue };
+            // One that is out of reach is compared with itself, and taken for one without anything alike.
+            let Some(then) = self.chunk_at(rated.places[way]) else { break };
             let alike = if rated.scores[way] > UNABLE { self.values_alike(then, now) } else { 0 };
             let before = bucket.entries()[way] & RUN_MASK;
             let ranks = ranks::<UNIT>(alike, before >= run, most, place - rated.places[way], way as u32);
@@ -98,39 +100,55 @@ impl<L: Lanes, const UNIT: usize> Search<'_, L, UNIT> {
             best[1] = best[1].max(ranks[1]);
         }
         // The row above: what is before the boundary must be looked at, too.
-        let mut above_before = 0;
-        let row = self.row as u32;
+        let (row, mut before_above) = (self.row as u32, 0);
         if self.row <= place as usize
             && let Some(then) = self.chunk_at(place - row)
-            && let (Some(last_then), Some(last_now)) = (self.chunk_before(end - row), self.chunk_before(end))
         {
             let mut alike = self.values_alike(then, now);
             if alike == LANES as u32 {
                 alike += self.further_alike(place, row, most[1]);
             }
-            above_before = self.lanes.equal(last_then, last_now).leading_ones() / unit * unit;
-            if above_before > 0 {
-                let ranks = ranks::<UNIT>(alike, above_before >= run, most, row, ABOVE);
-                best[0] = best[0].max(ranks[0]);
-                best[1] = best[1].max(ranks[1]);
-            }
+            before_above = if alike > 0 { self.alike_before(end, row, run) } else { 0 };
+            let ranks = ranks::<UNIT>(alike, before_above >= run, most, row, ABOVE);
+            best[0] = best[0].max(ranks[0]);
+            best[1] = best[1].max(ranks[1]);
         }
-        // Only what is chosen is compared further: to ask it of all would take a third more time for a thousandth of the bytes.
+        // Only what is chosen is compared further: to ask it of all would take a third more time for a thousandth of the
+        // bytes.
         let mut offers = AtBoundary::default();
         for (which, (offer, best)) in offers.iter_mut().zip(best).enumerate() {
-            offer.beyond = best >> 23;
-            offer.distance = WINDOW as u32 - (best >> 8 & 0x7fff);
-            offer.symbol = distance_symbol(offer.distance as usize).0;
-            if offer.beyond == LANES as u32 - unit {
-                offer.beyond =
-                    (offer.beyond + self.further_alike(place, offer.distance, most[which])).min(most[which]);
+            let mut beyond = best >> 23;
+            if beyond > 0 {
+                let distance = WINDOW as u32 - (best >> 8 & 0x7fff);
+                if beyond == LANES as u32 - unit {
+                    beyond = (beyond + self.further_alike(place, distance, most[which])).min(most[which]);
+                }
+                let entry = bucket.entries().get((best & 0xff) as usize);
+                let before = entry.map_or(before_above, |entry| entry & RUN_MASK);
+                let (symbol, _) = distance_symbol(distance as usize);
+                *offer = Offer { beyond, before, distance, symbol, next: 0 };
             }
-            offer.before = match bucket.entries().get((best & 0xff) as usize) {
-                Some(entry) => entry & RUN_MASK,
-                None => above_before,
-            };
         }
         offers
+    }
+
+    /// Bytes before `end` that are the same as those before the place so far before it, in whole values: `run`, if all of them.
+    #[inline(always)]
+    fn alike_before(&self, end: u32, distance: u32, run: u32) -> u32 {
+        let mut before = 0;
+        while before < run {
+            let (Some(then), Some(now)) =
+                (self.chunk_before(end - before - distance), self.chunk_before(end - before))
+            else {
+                break;
+            };
+            let alike = self.lanes.equal(then, now).leading_ones();
+            before += alike / UNIT as u32 * UNIT as u32;
+            if alike < LANES as u32 {
+                break;
+            }
+        }
+        before
     }
 
     /// Bytes at the beginning that are the same, in whole values.

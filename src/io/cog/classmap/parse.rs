@@ -9,9 +9,9 @@
 //! the work. So all boundaries are described first (`edges.rs`), and a search compares everything it might
 //! have to (`search.rs`).
 
-use super::edges::{Edges, run_cost};
+use super::edges::run_cost;
 use super::lanes::{LANES, Lanes};
-use super::search::{Match, Tables};
+use super::search::{Match, Search};
 use super::token::{MAX_MATCH, MIN_MATCH, Token};
 use super::tokens::Tokens;
 
@@ -24,25 +24,19 @@ pub struct MatchCost {
     pub power: u32,
 }
 
-/// Fills `tokens` with literals and matches that give `raw`.
+/// Fills `tokens` with literals and matches that give the block.
 ///
-/// `boundaries` are those of [`super::boundaries::Boundaries`]; `row` is the length of a row in bytes. The content of
-/// `edges` is replaced.
+/// `boundaries` are those of [`super::boundaries::Boundaries`], `costs` what [`super::edges::Edges`] says of them.
 #[inline(always)]
 pub fn parse<L: Lanes, const UNIT: usize>(
-    lanes: L,
-    raw: &[u8],
-    row: usize,
+    search: &Search<L, UNIT>,
     boundaries: &[u32],
+    costs: &[u32],
     cost: MatchCost,
-    tables: &mut Tables,
-    edges: &mut Edges,
     tokens: &mut Tokens,
 ) {
+    let raw = search.raw;
     tokens.start::<UNIT>(raw.len(), boundaries.len());
-    let base = tables.start(raw.len());
-    let edges = edges.describe::<UNIT>(raw, boundaries, base);
-    let Some(search) = tables.search::<L, UNIT>(lanes, raw, row, base, edges) else { return };
     // Too few bytes for a comparison follow the last boundaries.
     let last = raw.len() as u32 + UNIT as u32;
     let far = |place: &u32| place + LANES as u32 > last;
@@ -58,7 +52,7 @@ pub fn parse<L: Lanes, const UNIT: usize>(
                 let passed = next + passed(&boundaries[next..], to as u32);
                 let rest = (to - boundaries[passed - 1] as usize) as u32;
                 // What it covers without it: the run, those between boundaries, and what it has of the last.
-                let between = edges.costs[passed - 1] - edges.costs[next];
+                let between = costs[passed - 1] - costs[next];
                 let bits =
                     run_cost::<UNIT>((end - at) as u32, inside) + between + run_cost::<UNIT>(rest, false);
                 if bits >= bits_of(found, cost) {

@@ -1,7 +1,6 @@
-//! What tokens cost: by a guess before there are any, then as those of a first try say.
+//! What tokens cost, as those of another parse of the same block say.
 
 use super::deflate::{DISTANCE_EXTRA, FIRST_LENGTH, Frequencies, LENGTH_EXTRA, count, length_symbol};
-use super::edges::LITERAL_COST;
 use super::token::{DISTANCES, MAX_MATCH, MIN_MATCH, Token, distance_symbol};
 
 /// Prices in quarters of a bit.
@@ -16,22 +15,7 @@ pub struct Prices {
 /// More than any way through a block costs; two of them can be added.
 pub const TOO_MUCH: u32 = u32::MAX / 4;
 
-/// The code of a length and that of a distance together, by a guess.
-const CODES: u32 = 32;
-
-/// Each power of two of a distance, by a guess.
-const POWER: u32 = 5;
-
 impl Prices {
-    /// What class maps cost on the whole.
-    pub fn guess<const UNIT: usize>() -> Self {
-        let mut distances = [0; DISTANCES];
-        for (symbol, price) in (0_u32..).zip(&mut distances) {
-            *price = CODES / 2 + POWER * (symbol / 2);
-        }
-        Self { literals: [LITERAL_COST[UNIT]; 256], lengths: [CODES / 2; MAX_MATCH + 1], distances }
-    }
-
     /// What symbols cost that are as frequent as in these tokens.
     pub fn of(tokens: &[Token]) -> Self {
         let (Frequencies { literals, distances }, _) = count(tokens);
@@ -75,10 +59,10 @@ impl Prices {
     }
 }
 
-/// What each symbol costs among so many of all; one that does not occur as if it did once.
+/// What each symbol costs among so many of all: no code is shorter than a bit; one that does not occur as if it did once.
 fn prices<const SYMBOLS: usize>(frequencies: &[u32; SYMBOLS]) -> [u32; SYMBOLS] {
     let all: u32 = frequencies.iter().sum();
     // Four times the logarithm is that of the fourth power, which whole numbers have exactly on every processor.
     let fourth = |count: u32| u128::from(count.max(1)).pow(4);
-    frequencies.map(|frequency| (fourth(all) / fourth(frequency)).max(2).ilog2())
+    frequencies.map(|frequency| (fourth(all) / fourth(frequency)).max(16).ilog2())
 }

@@ -97,8 +97,8 @@ pub struct Search<'a, L, const UNIT: usize> {
 }
 
 impl<L: Lanes, const UNIT: usize> Search<'_, L, UNIT> {
-    /// The longest match at `at`, in or before a run that ends at `end`, the place of the boundary `number`; the nearest of those
-    /// that are equally long, as far as [`LANES`] bytes tell.
+    /// The longest match at `at`, in or before a run that ends at `end`, the place of the boundary `number`; the nearest of
+    /// those that are equally long, as far as [`LANES`] bytes tell.
     ///
     /// The run is shorter than [`MAX_MATCH`], and [`LANES`] bytes follow the value before `end`.
     #[inline(always)]
@@ -138,9 +138,9 @@ impl<L: Lanes, const UNIT: usize> Search<'_, L, UNIT> {
                 above += self.common(at - self.row + LANES, at + LANES, max - LANES);
             }
             if best >= score(compared, WINDOW) {
-                let further = place + LANES;
-                let earlier = further - scored(best, max).distance;
-                best += (self.common(earlier, further, max.saturating_sub(compared)) as i32) << 16;
+                let (distance, further) = (scored(best, max).distance, place + LANES);
+                let common = self.common(further - distance, further, max.saturating_sub(compared));
+                best = score((compared + common).min(max), distance);
             }
         }
         let row = if above > 0 { self.row } else { 1 };

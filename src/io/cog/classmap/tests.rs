@@ -4,6 +4,7 @@ use libdeflater::{CompressionLvl, Compressor, Decompressor};
 use proptest::prelude::*;
 
 use super::bucket::{Bucket, Query};
+use super::cheapest::Ways;
 use super::huffman::code_lengths;
 use super::lanes::{LANES, Portable};
 use super::offers::{AtBoundary, Offers};
@@ -165,8 +166,11 @@ fn thousands_of_streams_are_read_back_by_encoders_that_were_used_before() {
 #[test]
 fn a_stream_does_not_depend_on_the_blocks_before_it() {
     let mut dice = Dice(11);
-    for effort in [Effort::Balanced, Effort::Small] {
+    for effort in EFFORTS {
         let mut used = ClassMapEncoder::new(effort);
+        // A block with more boundaries than any that follows leaves more room behind.
+        let noisy = bytes(&patches(&mut dice, 512 * 512, 512, 9, 150), 1);
+        assert!(used.encode(&noisy, 512, 1, &mut Vec::new()));
         // Places in the tables start anew every eight million bytes.
         for unit in [1, 2, 4].into_iter().cycle().take(15) {
             let raw = bytes(&patches(&mut dice, 512 * 512, 512, 12, 5), unit);
@@ -195,6 +199,35 @@ fn class_maps_become_smaller_than_with_libdeflate() {
     }
 }
 
+/// Each value as a square of them, as maps become that are taken to a finer grid.
+fn enlarged(map: &[u32], width: usize, times: usize) -> Vec<u32> {
+    let row =
+        |row: &[u32]| row.iter().flat_map(|value| vec![*value; times]).collect::<Vec<u32>>().repeat(times);
+    map.chunks_exact(width).flat_map(row).collect()
+}
+
+#[test]
+fn the_most_effort_makes_no_map_larger() {
+    let mut dice = Dice(23);
+    let stripes: Vec<u32> = (0..512 * 512).map(|cell| cell % 512 / 10 % 4).collect();
+    let rows: Vec<u32> = patches(&mut dice, 64 * 512, 512, 6, 4);
+    let rows: Vec<u32> = rows.chunks_exact(512).flat_map(|row| row.repeat(8)).collect();
+    let [twice, four, eight] = [2_usize, 4, 8].map(|times| {
+        enlarged(&patches(&mut dice, (512 / times).pow(2), 512 / times, 9, 5), 512 / times, times)
+    });
+    for (number, map) in [stripes, rows, twice, four, eight].iter().enumerate() {
+        for unit in [1, 2] {
+            let raw = bytes(map, unit);
+            let [balanced, small] = [Effort::Balanced, Effort::Small].map(|effort| {
+                let mut out = Vec::new();
+                assert!(ClassMapEncoder::new(effort).encode(&raw, 512 * unit, unit, &mut out));
+                out.len()
+            });
+            assert!(small <= balanced, "map {number}, unit {unit}: {small} and {balanced} bytes");
+        }
+    }
+}
+
 /// The least cost from `at`, in the run before the boundary `next`, of all ways there are: each is tried.
 fn least_cost(
     raw: &[u8],
@@ -211,7 +244,7 @@ fn least_cost(
     // To the whole run the longest match of all is not offered, unless it serves it.
     let offer = offers[next][usize::from(inside && offers[next][1].before as usize >= end - at)];
     let beyond = offer.beyond as usize;
-    if beyond == 0 || !(3..=258).contains(&(end - at + beyond)) {
+    if beyond == 0 || end - at + beyond < 3 {
         return running;
     }
     let matching =
@@ -347,7 +380,8 @@ proptest! {
 
     #[test]
     fn the_way_that_is_taken_is_the_cheapest_of_all(
-        runs in prop::collection::vec((0_u8..3, 1_usize..9), 1..18),
+        // Shorter in all than the longest match, which is cut from what is longer.
+        runs in prop::collection::vec((0_u8..3, 1_usize..7), 1..12),
         repeated in 1_usize..4,
     ) {
         let some = runs.iter().flat_map(|(value, length)| std::iter::repeat_n(*value, *length));
@@ -369,8 +403,17 @@ proptest! {
             }
             prop_assert!(offers[0].beyond == 0 || offers[0].before >= run[1] - run[0]);
         }
-        let prices = Prices::guess::<1>();
-        prop_assert_eq!(cheapest::cost::<1>(&raw, boundaries, offers, &prices), least_cost(&raw, boundaries, offers, &prices, 0, 1));
+        let mut tokens = Tokens::default();
+        parse(&search, boundaries, described.costs, Effort::Balanced.match_cost(), &mut tokens);
+        let prices = Prices::of(tokens.all());
+        let mut costs = vec![Default::default(); boundaries.len()];
+        let mut ways = Ways::<1> { raw: &raw, boundaries, offers, prices: &prices, costs: &mut costs };
+        prop_assert_eq!(ways.plan(), least_cost(&raw, boundaries, offers, &prices, 0, 1));
+        tokens.start::<1>(raw.len(), boundaries.len());
+        ways.follow(&mut tokens);
+        let mut stream = Vec::new();
+        prop_assert!(deflate::write_zlib(&raw, tokens.all(), &mut stream));
+        assert_reads(&stream, &raw, "the cheapest way");
     }
 
     #[test]
