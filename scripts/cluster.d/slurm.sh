@@ -79,6 +79,11 @@ slurm_kill() {
     same killed
 }
 
+# Whether SIGTERM (15, the bit 0x4000) waits for a stopped process.
+waits_for_term() {
+    grep -Eq '^(SigPnd|ShdPnd):.*[4-7c-f][0-9a-f]{3}$' "/proc/$1/status"
+}
+
 slurm_term() {
     local element
     plan stopped
@@ -86,7 +91,8 @@ slurm_term() {
     catch stopped 8
     element=$(element_of "$caught")
     scancel --signal=TERM --batch "${array_id}_$element"
-    sleep 0.5
+    # A process that goes on before the signal has come may be done before it comes.
+    within waits_for_term "$caught"
     kill -CONT "$caught"
     within ended "${array_id}_$element"
     [ "$(exit_code "${array_id}_$element")" = 75:0 ]
