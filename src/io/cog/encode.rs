@@ -40,7 +40,7 @@ pub enum Compression {
     /// DEFLATE for class maps, smaller; level 6 of libdeflate for other blocks.
     #[default]
     Balanced,
-    /// DEFLATE for class maps, smallest and three times as slow as `Balanced`; level 7 of libdeflate for other blocks.
+    /// DEFLATE for class maps, smallest and some three and a half times as slow as `Balanced`; level 7 of libdeflate for other blocks.
     Small,
     /// Zstandard, level 9; older software cannot read it.
     Zstd,
